@@ -1,0 +1,11 @@
+import { randomBytes } from "node:crypto";
+
+/** A UUIDv7 (RFC 9562 §5.7): sorts by the time it was made. */
+export function uuidv7(): string {
+  return Bun.randomUUIDv7();
+}
+
+/** `bytes` random bytes as lowercase hex. */
+export function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString("hex");
+}
