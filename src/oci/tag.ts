@@ -25,7 +25,7 @@ export function isTag(text: string): text is Tag {
 
 /**
  * A key whose plain string order (also SQLite's BINARY and PostgreSQL's "C") is the order a person
- * expects of versions: v1.9 before v1.10. Different tags have different keys. ASCII, at most five
+ * expects of versions: v1.9 before v1.10. Different tags have different keys. ASCII, at most three
  * times as long as the tag.
  */
 export function tagSortKey(tag: Tag): string {
