@@ -1,0 +1,86 @@
+import type { Database as BunDatabase, SQLQueryBindings, Statement } from "bun:sqlite";
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from "kysely";
+import { assert } from "../lib/assert.ts";
+
+/** Distinct statements of the program; more means that SQL text is being built from values. */
+const statementsMax = 500;
+
+/** Kysely over one bun:sqlite connection. `guard` runs before each query and may refuse it. */
+export function bunSqliteDialect(connection: BunDatabase, guard: () => void): Dialect {
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createDriver: () => new BunSqliteDriver(connection, guard),
+  };
+}
+
+class BunSqliteDriver implements Driver {
+  readonly #connection: DatabaseConnection;
+
+  constructor(connection: BunDatabase, guard: () => void) {
+    this.#connection = new BunSqliteConnection(connection, guard);
+  }
+
+  async init() {}
+  async acquireConnection() {
+    return this.#connection;
+  }
+  // Transactions are the database's own: see sqlite.ts.
+  async beginTransaction() {
+    assert(false, "use Database.transaction");
+  }
+  async commitTransaction() {}
+  async rollbackTransaction() {}
+  async releaseConnection() {}
+  async destroy() {}
+}
+
+class BunSqliteConnection implements DatabaseConnection {
+  readonly #connection: BunDatabase;
+  readonly #guard: () => void;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(connection: BunDatabase, guard: () => void) {
+    this.#connection = connection;
+    this.#guard = guard;
+  }
+
+  async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
+    this.#guard();
+    const parameters = compiled.parameters as SQLQueryBindings[];
+    const statement = this.#prepare(compiled.sql);
+    if (statement.columnNames.length > 0) {
+      return { rows: statement.all(...parameters) as R[] };
+    }
+    const { changes, lastInsertRowid } = statement.run(...parameters);
+    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+  }
+
+  // An open iterator would hold an old snapshot, and with it the write-ahead log.
+  // biome-ignore lint/correctness/useYield: Kysely's interface wants a generator.
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    assert(false, "SQLite queries are read whole: page them");
+  }
+
+  #prepare(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#connection.prepare(sql);
+      // Schema changes are run once; keeping them would only hold memory.
+      if (/^\s*(create|drop|alter)/i.test(sql)) return statement;
+      assert(this.#statements.size < statementsMax, "SQL text is being built from values");
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}

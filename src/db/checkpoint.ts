@@ -1,0 +1,108 @@
+import type { Mutex } from "../lib/mutex.ts";
+import type { CheckpointReply, CheckpointRequest } from "./checkpoint-worker.ts";
+
+/** Commits after which a checkpoint begins, unless `checkpointIdleMs` passed before. */
+const checkpointCommits = 1_000;
+const checkpointIdleMs = 2_000;
+/** From here on a checkpoint is repeated with writers held off, so that the log can start over. */
+const walBytesMax = 16 * 1024 * 1024;
+const pageBytes = 4096;
+
+export interface Checkpointer {
+  committed(): void;
+  readonly checkpoints: number;
+  readonly walBytes: number;
+  close(): Promise<void>;
+}
+
+export interface CheckpointerOptions {
+  readonly file: string;
+  /** The mutex of the write connection. */
+  readonly mutex: Mutex;
+  /** Throws when the log was replaced: a checkpoint would then hide that commits were lost. */
+  readonly inPlace: () => void;
+  readonly onFailure: (error: Error) => void;
+}
+
+/** Copies the write-ahead log into the database file, in a worker, while commits go on. */
+export async function startCheckpointer(options: CheckpointerOptions): Promise<Checkpointer> {
+  const worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url));
+  worker.unref();
+  let reply: ((reply: CheckpointReply) => void) | null = null;
+  worker.onmessage = (event: MessageEvent<CheckpointReply>) => reply?.(event.data);
+  const ask = (request: CheckpointRequest) =>
+    new Promise<CheckpointReply>((resolve) => {
+      reply = resolve;
+      worker.postMessage(request);
+    });
+
+  let pending = 0;
+  let checkpoints = 0;
+  let walBytes = 0;
+  let stopped = false;
+  let running: Promise<void> | null = null;
+  let timer: Timer | null = null;
+
+  async function pass(): Promise<void> {
+    options.inPlace();
+    const done = await ask({ kind: "checkpoint" });
+    if (done.kind === "failed") {
+      // A full disk passes: the log stays, and is copied once there is room.
+      if (done.code === "SQLITE_FULL" || done.code === "SQLITE_BUSY") return;
+      throw new Error(`checkpoint failed: ${done.message}`);
+    }
+    if (done.kind !== "done") return;
+    checkpoints += 1;
+    walBytes = Math.max(0, done.frames) * pageBytes;
+  }
+
+  async function checkpoint(): Promise<void> {
+    pending = 0;
+    await pass();
+    // Beside steady commits there is always a newer frame, and the log would grow without end.
+    if (walBytes > walBytesMax) await options.mutex.run(pass);
+  }
+
+  function start(): void {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (stopped || running !== null) return;
+    running = checkpoint()
+      .catch((error: Error) => {
+        stopped = true;
+        options.onFailure(error);
+      })
+      .finally(() => {
+        running = null;
+        if (pending > 0) schedule();
+      });
+  }
+
+  function schedule(): void {
+    if (pending >= checkpointCommits) start();
+    else if (timer === null && !stopped) {
+      timer = setTimeout(start, checkpointIdleMs);
+      timer.unref();
+    }
+  }
+
+  await ask({ kind: "open", file: options.file });
+  return {
+    committed() {
+      pending += 1;
+      schedule();
+    },
+    get checkpoints() {
+      return checkpoints;
+    },
+    get walBytes() {
+      return walBytes;
+    },
+    async close() {
+      if (timer !== null) clearTimeout(timer);
+      await running;
+      stopped = true;
+      await ask({ kind: "close" });
+    },
+  };
+}

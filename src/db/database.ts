@@ -1,0 +1,48 @@
+import type { Kysely } from "kysely";
+import type { Brand } from "../lib/brand.ts";
+import type { DialectFacts } from "./dialect-facts.ts";
+import type { Tables } from "./tables.ts";
+
+/** Queries on committed rows. What a write relies on is never read through these: use the `Tx`. */
+export type Reads = Kysely<Tables>;
+
+/** Queries inside the transaction under way. Usable as `Reads`; the reverse does not compile. */
+export type Tx = Brand<Kysely<Tables>, "Tx">;
+
+/** A statement prepared once, for the few reads that every pull makes. Parameters are positional. */
+export type PreparedRead<Row> = (...params: readonly (string | number)[]) => Row | null;
+
+/**
+ * Promises
+ * - When `transaction` resolves, its changes survive a power cut; when it rejects, none are there.
+ * - Transactions run one after another, or as if they did; none sees another's uncommitted rows.
+ * - A read sees every commit that returned before it began, durable or not: an answer that tells of
+ *   such rows waits for `settled` first.
+ * - After a failed sync every transaction is refused with `UNAVAILABLE` until the next start.
+ */
+export interface Database {
+  readonly facts: DialectFacts;
+  readonly reads: Reads;
+  prepare<Row>(sql: string): PreparedRead<Row>;
+  /** Awaits nothing but SQL in `body`: other writers wait meanwhile. Must not be nested. */
+  transaction<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * The same without waiting for the disk: survives the end of the process, not a power cut.
+   * Only for rows that may be lost, such as an upload's offset.
+   */
+  transactionUnsynced<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Null when all commits so far are durable; else resolves when those made before the call are. */
+  settled(): Promise<void> | null;
+  readonly stats: DatabaseStats;
+  close(): Promise<void>;
+}
+
+export interface DatabaseStats {
+  readonly commits: number;
+  readonly syncs: number;
+  readonly checkpoints: number;
+  /** Bytes of the write-ahead log as of the last checkpoint. */
+  readonly walBytes: number;
+  /** Why writes are refused until a restart; null while all is well. */
+  readonly failure: Error | null;
+}

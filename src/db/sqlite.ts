@@ -1,0 +1,194 @@
+import { Database as BunDatabase } from "bun:sqlite";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Kysely } from "kysely";
+import { assert } from "../lib/assert.ts";
+import { createMutex } from "../lib/mutex.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import { bunSqliteDialect } from "./bun-sqlite-dialect.ts";
+import { startCheckpointer } from "./checkpoint.ts";
+import type { Database, PreparedRead, Reads, Tx } from "./database.ts";
+import { sqliteFacts } from "./dialect-facts.ts";
+import type { Tables } from "./tables.ts";
+import { openWalSync, type WalSync } from "./wal-sync.ts";
+
+export interface SqliteOptions {
+  /** Path of the database file. */
+  readonly file: string;
+  /** Told once, of the first error after which no write is accepted until a restart. */
+  readonly onFailure: (error: Error) => void;
+  /** Called when the disk is full, before a transaction is tried a last time. */
+  readonly onFull?: () => void;
+}
+
+/**
+ * SQLite in WAL mode: one write connection under a mutex, one read connection, and durability by
+ * one shared `fdatasync` of the log after the commit (docs/decisions/0002-sqlite-durability.md).
+ */
+export async function openSqlite(options: SqliteOptions): Promise<Database> {
+  const { file } = options;
+  // Where fdatasync does not promise what Linux promises, SQLite itself syncs at every commit.
+  const sharedSync = process.platform === "linux";
+  const writer = connect(file, sharedSync);
+  const reader = connect(file, sharedSync);
+  let failure: Error | null = null;
+  let commits = 0;
+
+  function fail(error: Error): void {
+    if (failure !== null) return;
+    failure = error;
+    options.onFailure(error);
+  }
+
+  // The log must exist, and stays while this connection is open: only the last close deletes it.
+  writer.run("BEGIN IMMEDIATE");
+  writer.run("PRAGMA user_version = 1");
+  writer.run("COMMIT");
+  const walSync = sharedSync ? openWalSync(`${file}-wal`, fail) : null;
+  const mutex = createMutex();
+  const inPlace = () => walSync?.assertInPlace();
+  const checkpointer = await startCheckpointer({ file, mutex, inPlace, onFailure: fail });
+
+  let inTransaction = false;
+  const nesting = new AsyncLocalStorage<true>();
+  const tx = new Kysely<Tables>({
+    dialect: bunSqliteDialect(writer, () =>
+      assert(inTransaction, "a transaction was used after its end"),
+    ),
+  }) as Tx;
+  const reads: Reads = new Kysely<Tables>({ dialect: bunSqliteDialect(reader, () => {}) });
+
+  async function attempt<T>(body: (tx: Tx) => Promise<T>, synced: boolean): Promise<T> {
+    writer.run("BEGIN IMMEDIATE");
+    inTransaction = true;
+    try {
+      const result = await nesting.run(true, () => body(tx));
+      writer.run("COMMIT");
+      // At once: a read between the commit and this line would take the rows for durable.
+      if (synced) walSync?.committed();
+      commits += 1;
+      checkpointer.committed();
+      return result;
+    } catch (error) {
+      // SQLite has already rolled back after some errors, of which a full disk is one.
+      if (writer.inTransaction) writer.run("ROLLBACK");
+      throw error;
+    } finally {
+      inTransaction = false;
+    }
+  }
+
+  async function commit<T>(body: (tx: Tx) => Promise<T>, synced: boolean): Promise<T> {
+    assert(nesting.getStore() === undefined, "transactions do not nest");
+    return mutex.run(async () => {
+      if (failure !== null) throw readOnly(failure);
+      try {
+        return await attempt(body, synced);
+      } catch (error) {
+        if (!isFull(error)) throw classify(error, fail);
+      }
+      options.onFull?.();
+      try {
+        return await attempt(body, synced);
+      } catch (error) {
+        throw classify(error, fail);
+      }
+    });
+  }
+
+  return {
+    facts: sqliteFacts,
+    reads,
+    prepare<Row>(text: string): PreparedRead<Row> {
+      const statement = reader.prepare(text);
+      return (...params) => statement.get(...params) as Row | null;
+    },
+    async transaction(body) {
+      const result = await commit(body, true);
+      await settleOrFail(walSync);
+      return result;
+    },
+    transactionUnsynced: (body) => commit(body, false),
+    settled() {
+      const waiting = walSync?.settled() ?? null;
+      return waiting === null ? null : settleOrFail(walSync);
+    },
+    stats: {
+      get commits() {
+        return commits;
+      },
+      get syncs() {
+        return walSync?.syncs ?? 0;
+      },
+      get checkpoints() {
+        return checkpointer.checkpoints;
+      },
+      get walBytes() {
+        return checkpointer.walBytes;
+      },
+      get failure() {
+        return failure;
+      },
+    },
+    async close() {
+      await mutex.run(async () => {});
+      await checkpointer.close();
+      await walSync?.close();
+      reader.close();
+      writer.close();
+    },
+  };
+}
+
+function connect(file: string, sharedSync: boolean): BunDatabase {
+  const connection = new BunDatabase(file, { create: true, readwrite: true, strict: true });
+  connection.run("PRAGMA busy_timeout = 5000");
+  connection.run("PRAGMA journal_mode = WAL");
+  connection.run(`PRAGMA synchronous = ${sharedSync ? "NORMAL" : "FULL"}`);
+  connection.run("PRAGMA fullfsync = 1");
+  connection.run("PRAGMA wal_autocheckpoint = 0");
+  connection.run("PRAGMA foreign_keys = ON");
+  connection.run("PRAGMA trusted_schema = OFF");
+  connection.run("PRAGMA cell_size_check = ON");
+  const expected = { synchronous: sharedSync ? 1 : 2, wal_autocheckpoint: 0, foreign_keys: 1 };
+  for (const [pragma, value] of Object.entries(expected)) {
+    const row = connection.query(`PRAGMA ${pragma}`).get() as Record<string, number>;
+    assert(Object.values(row)[0] === value, `PRAGMA ${pragma} is ${Object.values(row)[0]}`);
+  }
+  return connection;
+}
+
+async function settleOrFail(walSync: WalSync | null): Promise<void> {
+  try {
+    await walSync?.settled();
+  } catch (error) {
+    throw readOnly(error as Error);
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return (error as { code?: string }).code === "SQLITE_FULL";
+}
+
+/** Turns SQLite's own errors into the registry's; an I/O error ends writing until a restart. */
+function classify(error: unknown, fail: (error: Error) => void): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== "string" || !code.startsWith("SQLITE_")) return error;
+  if (code === "SQLITE_FULL") {
+    return new RegistryError("STORAGE_FULL", {
+      message: "the disk that holds the database is full: free space on it, then try again",
+      cause: error,
+    });
+  }
+  if (code.startsWith("SQLITE_IOERR") || code === "SQLITE_CORRUPT" || code === "SQLITE_READONLY") {
+    fail(error as Error);
+    return readOnly(error as Error);
+  }
+  return error;
+}
+
+function readOnly(cause: Error): RegistryError {
+  return new RegistryError("UNAVAILABLE", {
+    message: "this node refuses writes since its disk reported an error; it must be restarted",
+    cause,
+  });
+}

@@ -1,0 +1,148 @@
+import { sql } from "kysely";
+import type { BlobKey } from "../blobs/blob-store.ts";
+import type { Database, Reads, Tx } from "../db/database.ts";
+import type { Digest } from "../oci/digest.ts";
+
+/** How long an uploaded or mounted blob stays visible although no manifest refers to it. */
+export const leaseMs = 24 * 60 * 60 * 1000;
+
+/** What the database knows of a stored blob. */
+export interface StoredBlob {
+  readonly key: BlobKey;
+  readonly size: number;
+}
+
+export async function findLiveBlob(reads: Reads, digest: Digest): Promise<StoredBlob | null> {
+  const row = await reads
+    .selectFrom("blobs")
+    .select(["key", "size"])
+    .where("digest", "=", digest)
+    .where("state", "=", "live")
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/**
+ * Records the bytes under `key` as the blob. Returns the key that it has now: an earlier one where
+ * somebody else stored the same blob meanwhile, unless `replace` names it as damaged.
+ */
+export async function insertBlob(
+  tx: Tx,
+  blob: { digest: Digest; size: number; key: BlobKey; replace: BlobKey | null; now: number },
+): Promise<BlobKey> {
+  const found = await findLiveBlob(tx, blob.digest);
+  if (found !== null && found.key !== blob.replace) return found.key;
+  await tx
+    .insertInto("blobs")
+    .values({
+      digest: blob.digest,
+      size: blob.size,
+      key: blob.key,
+      state: "live",
+      created_at: blob.now,
+    })
+    .onConflict((conflict) =>
+      conflict.column("digest").doUpdateSet({ key: blob.key, size: blob.size, state: "live" }),
+    )
+    .execute();
+  return blob.key;
+}
+
+/** Makes a live blob visible in the repository and gives it a fresh lease. */
+export async function linkBlob(
+  tx: Tx,
+  repositoryId: string,
+  digest: Digest,
+  now: number,
+): Promise<void> {
+  const lease_until = now + leaseMs;
+  await tx
+    .insertInto("repository_blobs")
+    .values({ repository_id: repositoryId, digest, lease_until })
+    .onConflict((conflict) =>
+      conflict.columns(["repository_id", "digest"]).doUpdateSet({ lease_until }),
+    )
+    .execute();
+}
+
+export async function renewLease(
+  tx: Tx,
+  repositoryId: string,
+  digest: Digest,
+  now: number,
+): Promise<void> {
+  await tx
+    .updateTable("repository_blobs")
+    .set({ lease_until: now + leaseMs })
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .execute();
+}
+
+/** Ends the visibility of a blob in a repository. */
+export async function unlinkBlob(tx: Tx, repositoryId: string, digest: Digest): Promise<void> {
+  await tx
+    .deleteFrom("repository_blobs")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .execute();
+}
+
+export async function isBlobVisible(
+  reads: Reads,
+  repositoryId: string,
+  digest: Digest,
+): Promise<boolean> {
+  const row = await reads
+    .selectFrom("repository_blobs as rb")
+    .innerJoin("blobs as b", "b.digest", "rb.digest")
+    .select("b.digest")
+    .where("rb.repository_id", "=", repositoryId)
+    .where("rb.digest", "=", digest)
+    .where("b.state", "=", "live")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Of the digests asked for: the blobs that are visible in the repository, with their sizes. */
+export async function visibleBlobSizes(
+  db: Database,
+  tx: Tx,
+  repositoryId: string,
+  digests: readonly Digest[],
+): Promise<Map<Digest, number>> {
+  const rows = await tx
+    .selectFrom(db.facts.values(digests).as("asked"))
+    .innerJoin("repository_blobs as rb", (join) =>
+      join
+        .onRef("rb.digest", "=", sql<Digest>`asked.value`)
+        .on("rb.repository_id", "=", repositoryId),
+    )
+    .innerJoin("blobs as b", (join) =>
+      join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", "live"),
+    )
+    .select(["b.digest", "b.size"])
+    .execute();
+  return new Map(rows.map((row) => [row.digest, row.size]));
+}
+
+/** Live repositories in which the blob is visible, for a mount that names none; at most `limit`. */
+export async function repositoriesWithBlob(
+  reads: Reads,
+  digest: Digest,
+  limit: number,
+): Promise<string[]> {
+  const rows = await reads
+    .selectFrom("repository_blobs as rb")
+    .innerJoin("blobs as b", "b.digest", "rb.digest")
+    .innerJoin("repositories as r", "r.id", "rb.repository_id")
+    .innerJoin("projects as p", "p.id", "r.project_id")
+    .select("r.name")
+    .where("rb.digest", "=", digest)
+    .where("b.state", "=", "live")
+    .where("r.state", "=", "live")
+    .where("p.state", "=", "live")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.name);
+}

@@ -1,0 +1,269 @@
+import { sql } from "kysely";
+import type { Database, Reads, Tx } from "../db/database.ts";
+import type { Digest } from "../oci/digest.ts";
+import { children, type Manifest, requiredBlobs } from "../oci/manifest.ts";
+
+export interface NewManifest {
+  readonly repositoryId: string;
+  readonly digest: Digest;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly manifest: Manifest;
+  readonly actor: string | null;
+  readonly now: number;
+}
+
+/** Stores a manifest and its edges. One that is in the trash becomes live again; a live one stays. */
+export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Promise<void> {
+  const { repositoryId, digest, manifest } = row;
+  const found = await tx
+    .selectFrom("manifests")
+    .select(["state", "trash_id", "media_type"])
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  if (found !== undefined) {
+    await reviveManifest(tx, row, found);
+    return;
+  }
+  await tx
+    .insertInto("manifests")
+    .values({
+      repository_id: repositoryId,
+      digest,
+      media_type: manifest.mediaType,
+      artifact_type: manifest.artifactType,
+      subject: manifest.subject?.digest ?? null,
+      annotations:
+        manifest.subject === null || manifest.annotations === null
+          ? null
+          : JSON.stringify(manifest.annotations),
+      size: row.bytes.byteLength,
+      bytes: row.bytes,
+      state: "live",
+      trash_id: null,
+      pushed_at: row.now,
+      pushed_by: row.actor,
+    })
+    .execute();
+  const blobs = requiredBlobs(manifest).map((descriptor) => descriptor.digest);
+  const manifests = children(manifest).map((descriptor) => descriptor.digest);
+  await insertEdges(db, tx, row, "blob", blobs);
+  await insertEdges(db, tx, row, "manifest", manifests);
+}
+
+async function reviveManifest(
+  tx: Tx,
+  row: NewManifest,
+  found: { state: string; trash_id: string | null; media_type: string },
+): Promise<void> {
+  const { repositoryId, digest, manifest } = row;
+  if (found.state === "live" && found.media_type === manifest.mediaType) return;
+  await tx
+    .updateTable("manifests")
+    .set({
+      state: "live",
+      trash_id: null,
+      // The same bytes may come with another Content-Type when they name none themselves.
+      media_type: manifest.mediaType,
+      ...(found.state === "live" ? {} : { pushed_at: row.now, pushed_by: row.actor }),
+    })
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .execute();
+  if (found.trash_id === null) return;
+  // The trash row lets go of what was pushed again, and goes with its last manifest.
+  await tx
+    .deleteFrom("trash")
+    .where("id", "=", found.trash_id)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("manifests").select("digest").whereRef("manifests.trash_id", "=", "trash.id"),
+        ),
+      ),
+    )
+    .execute();
+}
+
+async function insertEdges(
+  db: Database,
+  tx: Tx,
+  { repositoryId, digest }: NewManifest,
+  kind: "blob" | "manifest",
+  digests: readonly Digest[],
+): Promise<void> {
+  if (digests.length === 0) return;
+  await tx
+    .insertInto("manifest_edges")
+    .columns(["repository_id", "parent", "child", "kind"])
+    .expression(
+      tx
+        .selectFrom(db.facts.values(digests).as("listed"))
+        .select([
+          sql.val(repositoryId).as("repository_id"),
+          sql.val(digest).as("parent"),
+          sql<Digest>`listed.value`.as("child"),
+          sql.val(kind).as("kind"),
+        ])
+        // Without a condition SQLite reads `on conflict` as the join's.
+        .where(sql<boolean>`true`),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** Of the digests asked for: the live manifests of the repository, with their sizes. */
+export async function liveManifestSizes(
+  db: Database,
+  tx: Tx,
+  repositoryId: string,
+  digests: readonly Digest[],
+): Promise<Map<Digest, number>> {
+  const rows = await tx
+    .selectFrom(db.facts.values(digests).as("asked"))
+    .innerJoin("manifests as m", (join) =>
+      join
+        .onRef("m.digest", "=", sql<Digest>`asked.value`)
+        .on("m.repository_id", "=", repositoryId)
+        .on("m.state", "=", "live"),
+    )
+    .select(["m.digest", "m.size"])
+    .execute();
+  return new Map(rows.map((row) => [row.digest, row.size]));
+}
+
+export async function isManifestLive(
+  reads: Reads,
+  repositoryId: string,
+  digest: Digest,
+): Promise<boolean> {
+  const row = await reads
+    .selectFrom("manifests")
+    .select("digest")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .where("state", "=", "live")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Live manifests of the repository that refer to `child`, at most `limit`. */
+export async function liveParents(
+  reads: Reads,
+  repositoryId: string,
+  child: Digest,
+  limit: number,
+): Promise<Digest[]> {
+  const rows = await reads
+    .selectFrom("manifest_edges as e")
+    .innerJoin("manifests as m", (join) =>
+      join
+        .onRef("m.repository_id", "=", "e.repository_id")
+        .onRef("m.digest", "=", "e.parent")
+        .on("m.state", "=", "live"),
+    )
+    .select("e.parent")
+    .where("e.child", "=", child)
+    .where("e.repository_id", "=", repositoryId)
+    .orderBy("e.parent")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.parent);
+}
+
+/** Live manifests that `parent` lists. */
+export async function liveChildren(
+  reads: Reads,
+  repositoryId: string,
+  parent: Digest,
+): Promise<Digest[]> {
+  const rows = await reads
+    .selectFrom("manifest_edges as e")
+    .innerJoin("manifests as m", (join) =>
+      join
+        .onRef("m.repository_id", "=", "e.repository_id")
+        .onRef("m.digest", "=", "e.child")
+        .on("m.state", "=", "live"),
+    )
+    .select("e.child")
+    .where("e.repository_id", "=", repositoryId)
+    .where("e.parent", "=", parent)
+    .where("e.kind", "=", "manifest")
+    .execute();
+  return rows.map((row) => row.child);
+}
+
+/** Digests of the live manifests whose subject is `subject`. */
+export async function liveReferrers(
+  reads: Reads,
+  repositoryId: string,
+  subject: Digest,
+): Promise<Digest[]> {
+  const rows = await reads
+    .selectFrom("manifests")
+    .select("digest")
+    .where("repository_id", "=", repositoryId)
+    .where("subject", "=", subject)
+    .where("state", "=", "live")
+    .execute();
+  return rows.map((row) => row.digest);
+}
+
+export async function subjectOf(
+  reads: Reads,
+  repositoryId: string,
+  digest: Digest,
+): Promise<Digest | null> {
+  const row = await reads
+    .selectFrom("manifests")
+    .select("subject")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  return row?.subject ?? null;
+}
+
+export async function trashManifests(
+  db: Database,
+  tx: Tx,
+  repositoryId: string,
+  digests: readonly Digest[],
+  trashId: string,
+): Promise<void> {
+  await tx
+    .updateTable("manifests")
+    .set({ state: "trashed", trash_id: trashId })
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "in", (query) =>
+      query.selectFrom(db.facts.values(digests).as("gone")).select(sql<Digest>`gone.value`.as("d")),
+    )
+    .execute();
+}
+
+/** What a referrers list shows of a manifest. */
+export interface ReferrerRow {
+  readonly digest: Digest;
+  readonly media_type: string;
+  readonly artifact_type: string | null;
+  readonly size: number;
+  readonly annotations: string | null;
+}
+
+const referrerColumns = ["digest", "media_type", "artifact_type", "size", "annotations"] as const;
+
+/** Live manifests with this subject, by digest, after `last`; `artifactType` null means any. */
+export async function listReferrerRows(
+  reads: Reads,
+  repositoryId: string,
+  page: { subject: Digest; artifactType: string | null; last: string; limit: number },
+): Promise<ReferrerRow[]> {
+  let query = reads
+    .selectFrom("manifests")
+    .select(referrerColumns)
+    .where("repository_id", "=", repositoryId)
+    .where("subject", "=", page.subject)
+    .where("state", "=", "live")
+    .where("digest", ">", page.last as Digest);
+  if (page.artifactType !== null) query = query.where("artifact_type", "=", page.artifactType);
+  return query.orderBy("digest").limit(page.limit).execute();
+}

@@ -1,0 +1,91 @@
+import type { Reads, Tx } from "../db/database.ts";
+import type { TagHistoryRow } from "../db/tables.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type Tag, tagSortKey } from "../oci/tag.ts";
+
+export interface TagMove {
+  readonly repositoryId: string;
+  readonly tag: Tag;
+  readonly actor: string | null;
+  readonly now: number;
+}
+
+export async function findTag(
+  reads: Reads,
+  repositoryId: string,
+  tag: Tag,
+): Promise<{ digest: Digest; version: number } | null> {
+  const row = await reads
+    .selectFrom("tags")
+    .select(["digest", "version"])
+    .where("repository_id", "=", repositoryId)
+    .where("name", "=", tag)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+export async function tagsOf(reads: Reads, repositoryId: string, digest: Digest): Promise<Tag[]> {
+  const rows = await reads
+    .selectFrom("tags")
+    .select("name")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .execute();
+  return rows.map((row) => row.name);
+}
+
+/** Points the tag at the manifest and writes its history. A tag that is there already stays as it is. */
+export async function pointTag(tx: Tx, move: TagMove, digest: Digest): Promise<void> {
+  const { repositoryId, tag, actor } = move;
+  const current = await findTag(tx, repositoryId, tag);
+  if (current?.digest === digest) return;
+  const { version, moved_at } = await appendHistory(tx, move, { digest, cause: "push" });
+  const moved = { digest, version, moved_at, moved_by: actor };
+  await tx
+    .insertInto("tags")
+    .values({ repository_id: repositoryId, name: tag, sort_key: tagSortKey(tag), ...moved })
+    .onConflict((conflict) => conflict.columns(["repository_id", "name"]).doUpdateSet(moved))
+    .execute();
+}
+
+/** Removes the tag and writes its history; the line names the trash unit that can bring it back. */
+export async function removeTag(tx: Tx, move: TagMove, trashId: string): Promise<void> {
+  await tx
+    .deleteFrom("tags")
+    .where("repository_id", "=", move.repositoryId)
+    .where("name", "=", move.tag)
+    .execute();
+  await appendHistory(tx, move, { digest: null, cause: "delete", trashId });
+}
+
+/** Adds the next line to a tag's history. Its versions rise by one and its time never goes back. */
+async function appendHistory(
+  tx: Tx,
+  { repositoryId, tag, actor, now }: TagMove,
+  line: { digest: Digest | null; cause: TagHistoryRow["cause"]; trashId?: string },
+): Promise<{ version: number; moved_at: number }> {
+  const last = await tx
+    .selectFrom("tag_history")
+    .select(["version", "moved_at"])
+    .where("repository_id", "=", repositoryId)
+    .where("tag", "=", tag)
+    .orderBy("version", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  const version = (last?.version ?? 0) + 1;
+  const moved_at = last === undefined ? now : Math.max(now, last.moved_at + 1);
+  await tx
+    .insertInto("tag_history")
+    .values({
+      repository_id: repositoryId,
+      tag,
+      version,
+      digest: line.digest,
+      moved_at,
+      moved_by: actor,
+      cause: line.cause,
+      trash_id: line.trashId ?? null,
+    })
+    .execute();
+  return { version, moved_at };
+}

@@ -1,0 +1,76 @@
+import type { Reads, Tx } from "../db/database.ts";
+import type { UploadRow } from "../db/tables.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+
+export async function insertUpload(tx: Tx, row: UploadRow): Promise<void> {
+  await tx.insertInto("uploads").values(row).execute();
+}
+
+/** The session, if it is one of this repository: its id opens nothing elsewhere. */
+export async function findUpload(
+  reads: Reads,
+  repository: RepositoryName,
+  id: string,
+): Promise<UploadRow | null> {
+  const row = await reads
+    .selectFrom("uploads")
+    .selectAll()
+    .where("id", "=", id)
+    .where("repository", "=", repository)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+export async function setUploadOffset(
+  tx: Tx,
+  id: string,
+  offsetBytes: number,
+  now: number,
+): Promise<void> {
+  await tx
+    .updateTable("uploads")
+    .set({ offset_bytes: offsetBytes, touched_at: now })
+    .where("id", "=", id)
+    .execute();
+}
+
+export async function deleteUpload(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom("uploads").where("id", "=", id).execute();
+}
+
+/** Sessions opened from one address; counting stops at `limit`. */
+export async function countUploads(reads: Reads, client: string, limit: number): Promise<number> {
+  const rows = await reads
+    .selectFrom("uploads")
+    .select("id")
+    .where("client", "=", client)
+    .limit(limit)
+    .execute();
+  return rows.length;
+}
+
+/** Sessions last touched before `before`, oldest first. */
+export async function listIdleUploads(
+  reads: Reads,
+  before: number,
+  limit: number,
+): Promise<string[]> {
+  const rows = await reads
+    .selectFrom("uploads")
+    .select("id")
+    .where("touched_at", "<", before)
+    .orderBy("touched_at")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Of the ids asked for, those that are sessions. */
+export async function uploadExists(reads: Reads, id: string): Promise<boolean> {
+  const row = await reads
+    .selectFrom("uploads")
+    .select("id")
+    .where("id", "=", id)
+    .executeTakeFirst();
+  return row !== undefined;
+}
