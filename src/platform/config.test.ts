@@ -1,0 +1,210 @@
+import { describe, expect, test } from "bun:test";
+import { resolve } from "node:path";
+import { ConfigError, type ConfigFlags, loadConfig } from "./config.ts";
+import { settingKeys, variableOf } from "./settings.ts";
+
+function load(
+  flags: ConfigFlags = {},
+  env: Record<string, string> = {},
+  files: Record<string, string> = {},
+) {
+  return loadConfig(flags, env, (path) => files[path] ?? null);
+}
+
+function problemsOf(...args: Parameters<typeof load>): string {
+  try {
+    load(...args);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as Error).message;
+  }
+  throw new Error("the settings were accepted");
+}
+
+describe("where a value comes from", () => {
+  test("defaults", () => {
+    const { config, sources, warnings } = load();
+    expect(config).toEqual({
+      listen: { host: "127.0.0.1", port: 5000 },
+      data: resolve("data"),
+      open: "",
+      url: null,
+      trustedProxies: [],
+      tls: null,
+      log: { format: "auto", level: "info", requests: true },
+      registry: { sparse: "refuse" },
+    });
+    expect(sources.map(({ key }) => key)).toEqual([...settingKeys]);
+    expect(sources.every(({ source }) => source === "default")).toBe(true);
+    expect(warnings).toEqual([]);
+    expect(Object.isFrozen(config) && Object.isFrozen(config.log)).toBe(true);
+  });
+
+  test("a flag beats a variable, a variable beats the file, the file beats the default", () => {
+    const files = {
+      "d/berth.yaml": "listen: ':1'\nlog: {format: text, level: warn}\nregistry: {sparse: allow}\n",
+    };
+    const env = { BERTH_LISTEN: ":2", BERTH_LOG_LEVEL: "debug", BERTH_DATA: "d" };
+    const { config, sources } = load({ listen: ":3" }, env, files);
+    expect(config.listen.port).toBe(3);
+    expect(config.log).toEqual({ format: "text", level: "debug", requests: true });
+    expect(config.registry.sparse).toBe("allow");
+    expect(sources.find(({ key }) => key === "listen")).toEqual({
+      key: "listen",
+      value: "127.0.0.1:3",
+      source: "--listen",
+    });
+    expect(sources.find(({ key }) => key === "log.level")?.source).toBe("BERTH_LOG_LEVEL");
+    expect(sources.find(({ key }) => key === "log.format")?.source).toBe("d/berth.yaml");
+  });
+
+  test("every setting can come from its variable, or from the file that ..._FILE names", () => {
+    for (const [key, value] of Object.entries(samples)) {
+      const env = { BERTH_TLS_CERT: "/c", BERTH_TLS_KEY: "/k", [variableOf(key as "data")]: value };
+      const direct = load({}, env).sources.find((source) => source.key === key);
+      expect(direct?.source).toBe(variableOf(key as "data"));
+      const { [variableOf(key as "data")]: _, ...others } = env;
+      const byFile = load(
+        {},
+        { ...others, [`${variableOf(key as "data")}_FILE`]: "/s" },
+        { "/s": `${value}\n` },
+      );
+      expect(byFile.sources.find((source) => source.key === key)?.value).toBe(
+        direct?.value as string,
+      );
+    }
+    expect(Object.keys(samples).sort()).toEqual([...settingKeys].sort());
+  });
+
+  test("an empty variable and a key without value are not set", () => {
+    const { config } = load(
+      { config: "/b.yaml" },
+      { BERTH_LISTEN: "" },
+      { "/b.yaml": "url:\nlisten: 7\n" },
+    );
+    expect(config.listen.port).toBe(7);
+    expect(config.url).toBeNull();
+  });
+
+  test("paths in the file are relative to it, others to the current folder", () => {
+    const files = { "/etc/berth/b.yaml": "data: store\ntls: {cert: c.pem, key: /k.pem}\n" };
+    const { config } = load({ config: "/etc/berth/b.yaml" }, {}, files);
+    expect(config.data).toBe("/etc/berth/store");
+    expect(config.tls).toEqual({ cert: "/etc/berth/c.pem", key: "/k.pem" });
+    expect(load({ data: "store" }).config.data).toBe(resolve("store"));
+  });
+
+  test("lists are read from commas and from YAML lists", () => {
+    const files = { "/b.yaml": "trusted_proxies:\n  - 10.0.0.0/8\n  - ::1\n" };
+    expect(load({ config: "/b.yaml" }, {}, files).config.trustedProxies).toEqual([
+      "10.0.0.0/8",
+      "::1",
+    ]);
+    const env = { BERTH_TRUSTED_PROXIES: "10.0.0.0/8, 192.168.1.1" };
+    expect(load({}, env).config.trustedProxies).toEqual(["10.0.0.0/8", "192.168.1.1"]);
+  });
+});
+
+const samples = {
+  listen: "127.0.0.1:7000",
+  data: "/srv/berth",
+  open: "1",
+  url: "https://registry.example.com",
+  trusted_proxies: "10.0.0.0/8",
+  "tls.cert": "/c.pem",
+  "tls.key": "/k.pem",
+  "log.format": "json",
+  "log.level": "debug",
+  "log.requests": "false",
+  "registry.sparse": "allow",
+};
+
+describe("what is refused", () => {
+  test.each([
+    ["foo", "address:port"],
+    ["127.0.0.1:65536", "65535"],
+    ["::1:5000", "address:port"],
+    ["[127.0.0.1]:1", "brackets"],
+    ["1.2.3:80", "address:port"],
+    ["127.0.0.1:", "address:port"],
+    ["http://127.0.0.1:5000", "address:port"],
+  ])("listen %s", (listen, rule) => {
+    const message = problemsOf({}, { BERTH_LISTEN: listen });
+    expect(message).toContain(`listen = ${JSON.stringify(listen)} (from BERTH_LISTEN) must`);
+    expect(message).toContain(rule);
+  });
+
+  test.each([
+    ["BERTH_URL", "registry.example.com"],
+    ["BERTH_URL", "https://registry.example.com/registry"],
+    ["BERTH_URL", "https://user@registry.example.com"],
+    ["BERTH_TRUSTED_PROXIES", "10.0.0.0/33"],
+    ["BERTH_TRUSTED_PROXIES", "10.0.0.0/8,proxy"],
+    ["BERTH_OPEN", "yes"],
+    ["BERTH_LOG_REQUESTS", "maybe"],
+    ["BERTH_LOG_FORMAT", "xml"],
+    ["BERTH_REGISTRY_SPARSE", "deny"],
+  ])("%s=%s", (variable, value) => {
+    expect(problemsOf({}, { [variable]: value })).toContain(
+      `${JSON.stringify(value)} (from ${variable}) must`,
+    );
+  });
+
+  test("an unknown key, with the nearest one that there is", () => {
+    const files = { "/b.yaml": "registry: {spars: allow}\nlog: json\ntrustedProxies: []\n" };
+    const message = problemsOf({ config: "/b.yaml" }, {}, files);
+    expect(message).toContain("no setting registry.spars; did you mean registry.sparse?");
+    expect(message).toContain("no setting log; did you mean log.format?");
+    expect(message).toContain("no setting trustedProxies; did you mean trusted_proxies?");
+  });
+
+  test("a file that is not there, not YAML, or not settings", () => {
+    expect(problemsOf({ config: "/b.yaml" })).toContain("no such file");
+    expect(problemsOf({}, { BERTH_URL_FILE: "/u" })).toContain("BERTH_URL_FILE names /u");
+    for (const text of ["a: [", "- x", "plain", "listen: [{a: 1}]"]) {
+      expect(problemsOf({ config: "/b.yaml" }, {}, { "/b.yaml": text })).toStartWith("/b.yaml: ");
+    }
+    expect(problemsOf({}, {}, { "data/berth.yaml": "data: elsewhere" })).toContain("data folder");
+    expect(problemsOf({}, { BERTH_URL: "http://a", BERTH_URL_FILE: "/u" })).toContain("both set");
+  });
+
+  test("half of what TLS needs", () => {
+    expect(problemsOf({}, { BERTH_TLS_CERT: "/c" })).toContain("tls.key is not");
+    expect(problemsOf({}, { BERTH_TLS_KEY: "/k" })).toContain("tls.cert is not");
+  });
+
+  test.each(["0.0.0.0:5000", "[::]:5000", "10.0.0.1:5000", "registry.example.com:5000"])(
+    "listening on %s without saying that the network is the guard",
+    (listen) => {
+      expect(problemsOf({ listen })).toContain("BERTH_OPEN=any-network");
+      expect(problemsOf({ listen }, { BERTH_OPEN: "1" })).toContain("BERTH_OPEN=any-network");
+      const { config, warnings } = load({ listen }, { BERTH_OPEN: "any-network" });
+      expect(config.open).toBe("any-network");
+      expect(warnings).toHaveLength(1);
+      expect(warnings[0]).toContain(listen);
+    },
+  );
+});
+
+test.each(["127.0.0.1:0", "127.8.9.1:80", "[::1]:5000", "localhost:5000", ":5001", "5001"])(
+  "listening on %s needs no further word",
+  (listen) => {
+    expect(load({ listen }).warnings).toEqual([]);
+  },
+);
+
+test("unknown variables warn, those of Kubernetes do not", () => {
+  const kubernetes = {
+    BERTH_PORT: "tcp://10.0.0.1:5000",
+    BERTH_PORT_5000_TCP_ADDR: "10.0.0.1",
+    BERTH_SERVICE_HOST: "10.0.0.1",
+    BERTH_SERVICE_PORT_HTTP: "5000",
+    BERTH_REGISTRY_SERVICE_PORT: "5000",
+    BERTH_REGISTRY_PORT_5000_TCP: "tcp://10.0.0.1:5000",
+    PATH: "/bin",
+  };
+  expect(load({}, kubernetes).warnings).toEqual([]);
+  expect(load({}, { BERTH_LISTN: ":5000" }).warnings).toEqual([
+    "The environment variable BERTH_LISTN is none of Berth's and has no effect; did you mean BERTH_LISTEN?",
+  ]);
+});

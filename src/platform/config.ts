@@ -1,0 +1,314 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { nearest } from "../lib/nearest.ts";
+import { isLoopbackHost } from "./ip-address.ts";
+import {
+  type ListenAddress,
+  pathKeys,
+  type SettingKey,
+  type Settings,
+  settingKeys,
+  settingsSchema,
+  variableOf,
+} from "./settings.ts";
+
+/** What the program was told to do, checked and frozen. Made once at the start and passed down. */
+export interface Config {
+  readonly listen: ListenAddress;
+  /** Absolute path. */
+  readonly data: string;
+  readonly open: Settings["open"];
+  /** Scheme, host and port, without a slash at the end. */
+  readonly url: string | null;
+  /** For `createAddressMatcher`. */
+  readonly trustedProxies: readonly string[];
+  /** Absolute paths of PEM files. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly log: {
+    readonly format: Settings["log.format"];
+    readonly level: Settings["log.level"];
+    readonly requests: boolean;
+  };
+  readonly registry: { readonly sparse: Settings["registry.sparse"] };
+}
+
+/** A setting's value as text, and where it came from: a flag, a variable, a file, or `default`. */
+export interface SettingSource {
+  readonly key: SettingKey;
+  readonly value: string;
+  readonly source: string;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly sources: readonly SettingSource[];
+  /** Sentences to log at the start. */
+  readonly warnings: readonly string[];
+}
+
+/** The flags that name a setting, or the file of settings. */
+export interface ConfigFlags {
+  readonly listen?: string;
+  readonly data?: string;
+  readonly log?: string;
+  readonly config?: string;
+}
+
+const flagKeys = { listen: "listen", data: "data", log: "log.format" } as const;
+
+/** Settings that do not make sense: one sentence for each thing that is wrong. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+  }
+}
+
+const configFileBytesMax = 1024 * 1024;
+
+/**
+ * Reads the settings: flags over `BERTH_*` variables over the file over defaults. The file is
+ * `--config`, BERTH_CONFIG, or `berth.yaml` in the data folder. Throws `ConfigError`.
+ */
+export function loadConfig(
+  flags: ConfigFlags,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  readFile: (path: string) => string | null = readTextFile,
+): LoadedConfig {
+  const problems: string[] = [];
+  const given = new Map<SettingKey, GivenValue>();
+  addFlags(flags, given);
+  addVariables(env, readFile, given, problems);
+  addFile(flags.config ?? env["BERTH_CONFIG"], readFile, given, problems);
+
+  const settings = checkedSettings(given, problems);
+  if (settings === null) throw new ConfigError(problems);
+  const config = toConfig(settings, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const warnings = unknownVariables(env).map(unknownVariableWarning);
+  if (!isLoopbackHost(config.listen.host)) {
+    warnings.push(
+      `Everyone who can reach ${formatAddress(config.listen)} can pull, push and delete: open is any-network, so the network is the only guard.`,
+    );
+  }
+  const sources = settingKeys.map((key) => ({
+    key,
+    value: shownValue(settings[key]),
+    source: given.get(key)?.source ?? "default",
+  }));
+  return { config, sources, warnings };
+}
+
+/** `127.0.0.1:5000`, `[::1]:5000`. */
+export function formatAddress({ host, port }: ListenAddress): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+type GivenValue = {
+  readonly value: string | string[];
+  readonly source: string;
+  readonly folder: string;
+};
+
+function addFlags(flags: ConfigFlags, given: Map<SettingKey, GivenValue>): void {
+  for (const [flag, key] of Object.entries(flagKeys)) {
+    const value = flags[flag as keyof typeof flagKeys];
+    if (value !== undefined) given.set(key, { value, source: `--${flag}`, folder: "." });
+  }
+}
+
+/** An empty variable is one that is not set: compose files pass `BERTH_URL=${URL:-}`. */
+function addVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string | null,
+  given: Map<SettingKey, GivenValue>,
+  problems: string[],
+): void {
+  for (const key of settingKeys) {
+    const variable = variableOf(key);
+    const value = env[variable] ?? "";
+    const file = env[`${variable}_FILE`] ?? "";
+    if (value !== "" && file !== "") {
+      problems.push(`${variable} and ${variable}_FILE are both set: unset one of them.`);
+    }
+    if (given.has(key)) continue;
+    if (value !== "") given.set(key, { value, source: variable, folder: "." });
+    if (file !== "") {
+      const text = readOrExplain(file, `${variable}_FILE`, readFile, problems);
+      const source = `${variable}_FILE (${file})`;
+      if (text !== null) given.set(key, { value: text.trimEnd(), source, folder: "." });
+    }
+  }
+}
+
+function addFile(
+  named: string | undefined,
+  readFile: (path: string) => string | null,
+  given: Map<SettingKey, GivenValue>,
+  problems: string[],
+): void {
+  const isNamed = named !== undefined && named !== "";
+  const path = isNamed ? named : join(dataFolderOf(given), "berth.yaml");
+  const text = isNamed ? readOrExplain(path, "config", readFile, problems) : readFile(path);
+  if (text === null) return;
+  if (Buffer.byteLength(text) > configFileBytesMax) {
+    problems.push(`${path} is larger than ${configFileBytesMax} bytes.`);
+    return;
+  }
+  const values = new Map<string, string | string[]>();
+  try {
+    flatten(Bun.YAML.parse(text), "", values);
+  } catch (error) {
+    problems.push(`${path}: ${(error as Error).message}`);
+    return;
+  }
+  for (const [key, value] of values) {
+    if (!isSettingKey(key)) {
+      problems.push(`${path}: there is no setting ${key}${suggestion(key, settingKeys)}`);
+    } else if (key === "data" && !isNamed) {
+      problems.push(`${path}: data cannot be set by the file that is found in the data folder.`);
+    } else if (!given.has(key)) {
+      given.set(key, { value, source: path, folder: dirname(path) });
+    }
+  }
+}
+
+function dataFolderOf(given: ReadonlyMap<SettingKey, GivenValue>): string {
+  const result = settingsSchema.shape.data.safeParse(given.get("data")?.value);
+  return result.success ? result.data : ".";
+}
+
+/** Turns the levels of the file into dotted keys and its scalars into text. A key without value is not set. */
+function flatten(node: unknown, prefix: string, into: Map<string, string | string[]>): void {
+  if (node === null || node === undefined) return;
+  if (Array.isArray(node) && prefix !== "") {
+    if (node.some((item) => typeof item === "object")) {
+      throw new Error(`${prefix} must be a list of plain values`);
+    }
+    into.set(prefix, node.map(String));
+  } else if (typeof node === "object" && !Array.isArray(node)) {
+    for (const [key, value] of Object.entries(node)) {
+      flatten(value, prefix === "" ? key : `${prefix}.${key}`, into);
+    }
+  } else if (prefix === "") {
+    throw new Error("must be one document of `setting: value` lines");
+  } else {
+    into.set(prefix, String(node));
+  }
+}
+
+function checkedSettings(
+  given: ReadonlyMap<SettingKey, GivenValue>,
+  problems: string[],
+): Settings | null {
+  const settings: Partial<Record<SettingKey, unknown>> = {};
+  for (const key of settingKeys) {
+    const from = given.get(key);
+    const result = settingsSchema.shape[key].safeParse(from?.value);
+    if (result.success) {
+      settings[key] = isPath(key, result.data)
+        ? resolve(from?.folder ?? ".", result.data)
+        : result.data;
+    } else {
+      const rule = result.error.issues.map((issue) => issue.message).join("; ");
+      problems.push(`${key} = ${JSON.stringify(from?.value)} (from ${from?.source}) ${rule}.`);
+    }
+  }
+  return problems.length > 0 ? null : (settings as Settings);
+}
+
+function isPath(key: SettingKey, value: unknown): value is string {
+  return pathKeys.has(key) && value !== "";
+}
+
+function toConfig(settings: Settings, problems: string[]): Config {
+  const { listen, data, open, url } = settings;
+  const cert = settings["tls.cert"];
+  const key = settings["tls.key"];
+  if ((cert === "") !== (key === "")) {
+    problems.push(
+      cert === ""
+        ? "tls.key is set and tls.cert is not: TLS needs both."
+        : "tls.cert is set and tls.key is not: TLS needs both.",
+    );
+  }
+  if (!isLoopbackHost(listen.host) && open !== "any-network") {
+    problems.push(
+      `Berth has no access control yet and would serve everyone who can reach ${formatAddress(listen)}: ` +
+        "listen on 127.0.0.1, or set BERTH_OPEN=any-network if the network itself (a pod, a compose network, a firewall) decides who gets in.",
+    );
+  }
+  return Object.freeze({
+    listen,
+    data,
+    open,
+    url,
+    trustedProxies: settings.trusted_proxies,
+    tls: cert === "" ? null : Object.freeze({ cert, key }),
+    log: Object.freeze({
+      format: settings["log.format"],
+      level: settings["log.level"],
+      requests: settings["log.requests"],
+    }),
+    registry: Object.freeze({ sparse: settings["registry.sparse"] }),
+  });
+}
+
+function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set(knownVariables());
+  return Object.keys(env).filter(
+    (name) => name.startsWith("BERTH_") && !known.has(name) && !isFromKubernetes(name),
+  );
+}
+
+/** Kubernetes describes each service of a namespace so: those of one named `berth`, or `berth-...`. */
+function isFromKubernetes(name: string): boolean {
+  return /^BERTH_(?:\w+_)?(?:PORT|SERVICE_(?:HOST|PORT))(?:_|$)/.test(name);
+}
+
+function unknownVariableWarning(name: string): string {
+  return `The environment variable ${name} is none of Berth's and has no effect${suggestion(name, knownVariables())}`;
+}
+
+function knownVariables(): string[] {
+  const variables = settingKeys.map(variableOf);
+  return ["BERTH_CONFIG", ...variables, ...variables.map((name) => `${name}_FILE`)];
+}
+
+function suggestion(name: string, candidates: readonly string[]): string {
+  const near = nearest(name, candidates);
+  return near === null ? "." : `; did you mean ${near}?`;
+}
+
+function isSettingKey(key: string): key is SettingKey {
+  return Object.hasOwn(settingsSchema.shape, key);
+}
+
+function shownValue(value: Settings[SettingKey]): string {
+  if (value === null) return "";
+  if (typeof value !== "object") return String(value);
+  return "port" in value ? formatAddress(value) : value.join(",");
+}
+
+function readOrExplain(
+  path: string,
+  what: string,
+  readFile: (path: string) => string | null,
+  problems: string[],
+): string | null {
+  const text = readFile(path);
+  if (text === null) problems.push(`${what} names ${path}, and there is no such file.`);
+  return text;
+}
+
+/** Null where there is no such file. */
+function readTextFile(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw new ConfigError([`${path} cannot be read: ${code}.`]);
+  }
+}

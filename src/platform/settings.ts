@@ -1,0 +1,136 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import { isAddressRange } from "./ip-address.ts";
+
+/** Where to accept connections. Port 0: any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Every setting there is, by the key that it has in `berth.yaml`; dots are levels there. A value comes
+ * as text or a list of texts, whatever its source. A limit is a constant where it is used, not a setting.
+ */
+export const settingsSchema = z.strictObject({
+  listen: parsed(parseListenAddress)
+    .prefault("127.0.0.1:5000")
+    .describe(
+      "Address and port to serve on; a port alone means 127.0.0.1. 0.0.0.0 or [::] is every address.",
+    ),
+  data: filePath("./data").describe("Folder that holds the database and the blobs."),
+  open: oneOf("", "1", "any-network").describe(
+    "Serve without access control: 1 on loopback addresses, any-network wherever the network itself decides who gets in.",
+  ),
+  url: parsed(parsePublicUrl)
+    .prefault("")
+    .describe(
+      "Public address, such as https://registry.example.com, where it differs from listen.",
+    ),
+  trusted_proxies: parsed(parseAddressRanges)
+    .prefault("")
+    .describe("Addresses or CIDR ranges of the proxies whose X-Forwarded-* headers count."),
+  "tls.cert": filePath("").describe("File with the certificate chain (PEM); with tls.key."),
+  "tls.key": filePath("").describe("File with the certificate's private key (PEM)."),
+  "log.format": oneOf("auto", "json", "text").describe(
+    "json: a line of JSON for each message; text: for people; auto: text on a terminal, else json.",
+  ),
+  "log.level": oneOf("info", "debug", "warn", "error").describe("The least that is logged."),
+  "log.requests": parsed(parseBoolean).prefault("true").describe("One line for each request."),
+  "registry.sparse": oneOf("refuse", "allow").describe(
+    "Whether a manifest may be pushed whose blobs or children are not all there.",
+  ),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+export type SettingKey = keyof Settings;
+
+export const settingKeys = Object.keys(settingsSchema.shape) as readonly SettingKey[];
+
+/** Keys whose value is a path: one in a file is relative to that file, any other to the current folder. */
+export const pathKeys: ReadonlySet<SettingKey> = new Set(["data", "tls.cert", "tls.key"]);
+
+/** The environment variable of a setting: `registry.sparse` is BERTH_REGISTRY_SPARSE. */
+export function variableOf(key: SettingKey): string {
+  return `BERTH_${key.toUpperCase().replaceAll(".", "_")}`;
+}
+
+/** Thrown by the parsers below; the message is the rule that the value breaks. */
+class RuleBroken extends Error {}
+
+function parsed<T>(parse: (text: string) => T) {
+  return z.union([z.string(), z.array(z.string())]).transform((value, context): T => {
+    try {
+      return parse(typeof value === "string" ? value : value.join(","));
+    } catch (error) {
+      if (!(error instanceof RuleBroken)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+      return z.NEVER;
+    }
+  });
+}
+
+/** The first value is the default. */
+function oneOf<const Values extends readonly [string, ...string[]]>(...values: Values) {
+  const named = values.map((value) => (value === "" ? "empty" : value));
+  return parsed((text): Values[number] => {
+    if (values.includes(text)) return text;
+    throw new RuleBroken(`must be ${named.slice(0, -1).join(", ")} or ${named.at(-1)}`);
+  }).prefault(values[0]);
+}
+
+function filePath(byDefault: string) {
+  return parsed((text) => {
+    if (text.includes("\0")) throw new RuleBroken("must not contain a NUL byte");
+    if (text === "" && byDefault !== "") throw new RuleBroken("must not be empty");
+    return text;
+  }).prefault(byDefault);
+}
+
+function parseBoolean(text: string): boolean {
+  if (text === "true" || text === "1") return true;
+  if (text === "false" || text === "0") return false;
+  throw new RuleBroken("must be true or false");
+}
+
+function parseListenAddress(text: string): ListenAddress {
+  const rule = "must be address:port or :port, such as 127.0.0.1:5000, [::1]:5000 or :5001";
+  const match = /^(?:(?:\[([^\]]*)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text);
+  if (match === null) throw new RuleBroken(rule);
+  const [, bracketed, plain, portText] = match;
+  if (bracketed !== undefined && isIP(bracketed) !== 6) {
+    throw new RuleBroken(`${rule}; only an IPv6 address stands in brackets`);
+  }
+  const host = bracketed ?? (plain === undefined || plain === "" ? "127.0.0.1" : plain);
+  if (isIP(host) === 0 && (!/^[A-Za-z0-9.-]+$/.test(host) || /^[\d.]+$/.test(host))) {
+    throw new RuleBroken(rule);
+  }
+  const port = Number(portText);
+  if (port > 65_535) throw new RuleBroken("must have a port of at most 65535");
+  return Object.freeze({ host, port });
+}
+
+function parsePublicUrl(text: string): string | null {
+  if (text === "") return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new RuleBroken("must be an address such as https://registry.example.com");
+  }
+  // Clients put /v2/ directly behind the host: a registry cannot live under a path.
+  if (`${url.origin}/` !== url.href) {
+    throw new RuleBroken("must be scheme, host and port only, without path, user or query");
+  }
+  return url.origin;
+}
+
+function parseAddressRanges(text: string): readonly string[] {
+  const ranges = text
+    .split(",")
+    .map((range) => range.trim())
+    .filter((range) => range !== "");
+  const wrong = ranges.find((range) => !isAddressRange(range));
+  if (wrong === undefined) return Object.freeze(ranges);
+  throw new RuleBroken(
+    `must list IP addresses or CIDR ranges such as 10.0.0.0/8; ${JSON.stringify(wrong)} is neither`,
+  );
+}
