@@ -58,3 +58,16 @@ export function isNonDistributable(mediaType: string): boolean {
     mediaType.startsWith("application/vnd.docker.image.rootfs.foreign.diff.tar")
   );
 }
+
+/**
+ * Whether an Accept header leaves room for this type. Only a header that names nothing but manifest
+ * types, and not this one, does not: older clients name too few, and read what they get all the same.
+ */
+export function acceptsMediaType(accept: string, mediaType: string): boolean {
+  if (accept.includes(mediaType) || accept.includes("*")) return true;
+  if (!isManifestMediaType(mediaType)) return true;
+  const named = accept.split(",").map((entry) => parseMediaType(entry));
+  return named.some(
+    (type) => type === null || !(isManifestMediaType(type) || isSchema1MediaType(type)),
+  );
+}

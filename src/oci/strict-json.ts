@@ -1,8 +1,8 @@
 import { manifestInvalid } from "./manifest-error.ts";
+import { excerpt, type RegistryError } from "./registry-error.ts";
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 
-/** Has no prototype: a key such as "constructor" or "__proto__" is there only when the text has it. */
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
@@ -13,21 +13,25 @@ export const jsonDepthMax = 32;
 /** Values of any kind in one text: bounds the time to read. Ten thousand descriptors with platforms are 80,000. */
 export const jsonValuesMax = 200_000;
 
+/** Keys of one object. More than any `annotations` may have, so that those are refused by their own rule. */
+export const jsonKeysMax = 10_000;
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 
 /**
  * Reads JSON that every parser reads alike, and throws MANIFEST_INVALID for the rest: other
  * encodings than UTF-8, a byte order mark, text behind the value, duplicate keys, keys of one object
  * that differ only in case (Go takes either for the other; the keys of `annotations` are data and may),
- * numbers that are not exact, unpaired surrogates, U+0000. One scan, linear in the bytes.
+ * numbers that are not exact, unpaired surrogates, U+0000. Linear in the bytes.
  */
 export function parseStrictJson(bytes: Uint8Array): JsonValue {
-  const scan: Scan = { text: decode(bytes), at: 0, depth: 0, values: 0 };
-  skipSpace(scan);
-  const value = readValue(scan, true);
-  skipSpace(scan);
-  if (scan.at < scan.text.length) throw syntaxError(scan, "has text behind the JSON value");
+  const members = countMembers(bytes);
+  const text = decode(bytes);
+  const value = parse(text);
+  const walk: Walk = { members: 0, escapes: text.includes("\\u") };
+  visit(walk, value, true);
+  // The parser keeps the last of two members with one key, so fewer come out than went in.
+  if (walk.members !== members) throw duplicateKey(text);
   return value;
 }
 
@@ -48,11 +52,53 @@ export function isJsonArray(value: JsonValue | undefined): value is readonly Jso
   return Array.isArray(value);
 }
 
-interface Scan {
-  readonly text: string;
-  at: number;
-  depth: number;
-  values: number;
+/**
+ * Counts the members of all objects by their colons, and holds nesting and number of values to their
+ * limits before the parser meets them. UTF-8 has no byte below 0x80 within a longer character, so
+ * bytes will do. What is not JSON is left to the parser.
+ */
+function countMembers(bytes: Uint8Array): number {
+  let members = 0;
+  let depth = 0;
+  let values = 1;
+  const keys = new Uint32Array(jsonDepthMax + 1);
+  for (let at = 0; at < bytes.length; at += 1) {
+    switch (bytes[at]) {
+      case 0x22:
+        at = endOfString(bytes, at);
+        break;
+      case 0x3a:
+        members += 1;
+        keys[depth] = (keys[depth] ?? 0) + 1;
+        if ((keys[depth] ?? 0) > jsonKeysMax) throw tooManyKeys();
+        break;
+      case 0x2c:
+        values += 1;
+        if (values > jsonValuesMax) throw tooManyValues();
+        break;
+      case 0x7b:
+      case 0x5b:
+        depth += 1;
+        values += 1;
+        if (depth > jsonDepthMax) throw tooDeep();
+        keys[depth] = 0;
+        if (values > jsonValuesMax) throw tooManyValues();
+        break;
+      case 0x7d:
+      case 0x5d:
+        // More closed than opened is not JSON, which the parser says better.
+        if (depth > 0) depth -= 1;
+        break;
+    }
+  }
+  return members;
+}
+
+/** The closing quote of the string that opens at `at`. */
+function endOfString(bytes: Uint8Array, at: number): number {
+  let end = at + 1;
+  while (end < bytes.length && bytes[end] !== 0x22) end += bytes[end] === 0x5c ? 2 : 1;
+  return end;
 }
 
 function decode(bytes: Uint8Array): string {
@@ -66,172 +112,88 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function readValue(scan: Scan, foldKeys: boolean): JsonValue {
-  scan.values += 1;
-  if (scan.values > jsonValuesMax) {
-    throw manifestInvalid("", `must hold at most ${jsonValuesMax} JSON values`);
-  }
-  const code = scan.text.charCodeAt(scan.at);
-  if (code === 0x22) return readString(scan);
-  if (code === 0x7b) return readObject(scan, foldKeys);
-  if (code === 0x5b) return readArray(scan);
-  if ((code >= 0x30 && code <= 0x39) || code === 0x2d) return readNumber(scan);
-  if (code === 0x74) return readWord(scan, "true", true);
-  if (code === 0x66) return readWord(scan, "false", false);
-  if (code === 0x6e) return readWord(scan, "null", null);
-  throw syntaxError(scan, "is not JSON");
-}
-
-function readObject(scan: Scan, foldKeys: boolean): JsonObject {
-  enter(scan);
-  const object: Record<string, JsonValue> = Object.create(null);
-  // Folded forms of the keys that have capitals; all other keys fold to themselves.
-  let folded: Set<string> | null = null;
-  if (nextIs(scan, 0x7d)) return leave(scan, object);
-  for (;;) {
-    if (scan.text.charCodeAt(scan.at) !== 0x22) throw syntaxError(scan, "has a key without quotes");
-    const key = readString(scan);
-    if (key in object) throw repeatedKey(scan, key, "appears twice in one object");
-    if (foldKeys) {
-      const fold = foldKey(key);
-      if (folded?.has(fold) || (fold !== key && fold in object)) {
-        throw repeatedKey(scan, key, "differs only in case from another key of its object");
-      }
-      if (fold !== key) {
-        folded ??= new Set();
-        folded.add(fold);
-      }
-    }
-    skipSpace(scan);
-    if (!nextIs(scan, 0x3a)) throw syntaxError(scan, "lacks a colon behind a key");
-    object[key] = readValue(scan, key !== "annotations");
-    skipSpace(scan);
-    if (nextIs(scan, 0x2c)) continue;
-    if (nextIs(scan, 0x7d)) return leave(scan, object);
-    throw syntaxError(scan, "has an object that does not go on or end");
-  }
-}
-
-function readArray(scan: Scan): JsonValue[] {
-  enter(scan);
-  const array: JsonValue[] = [];
-  if (nextIs(scan, 0x5d)) return leave(scan, array);
-  for (;;) {
-    array.push(readValue(scan, true));
-    skipSpace(scan);
-    if (nextIs(scan, 0x2c)) continue;
-    if (nextIs(scan, 0x5d)) return leave(scan, array);
-    throw syntaxError(scan, "has an array that does not go on or end");
-  }
-}
-
-function readString(scan: Scan): string {
-  const { text } = scan;
-  const start = scan.at + 1;
-  for (let at = start; ; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === 0x22) {
-      scan.at = at + 1;
-      return text.slice(start, at);
-    }
-    if (code === 0x5c) return readEscapedString(scan, at);
-    // Beyond the end the code is NaN.
-    if (!(code >= 0x20)) {
-      scan.at = Math.min(at, text.length);
-      throw syntaxError(scan, "has a string with a control character or without an end");
-    }
-  }
-}
-
-/** Goes on behind `at`, the first backslash of the string that begins at `scan.at`. */
-function readEscapedString(scan: Scan, at: number): string {
-  const { text } = scan;
-  let end = at;
-  while (end < text.length && text.charCodeAt(end) !== 0x22) {
-    end += text.charCodeAt(end) === 0x5c ? 2 : 1;
-  }
-  let value: string;
+function parse(text: string): JsonValue {
   try {
-    value = JSON.parse(text.slice(scan.at, end + 1));
-  } catch {
-    throw syntaxError(scan, "has a string that is not JSON");
-  }
-  // Go puts U+FFFD for an unpaired surrogate, others keep it; databases and C cut at U+0000.
-  if (!value.isWellFormed()) throw syntaxError(scan, "has a string with an unpaired surrogate");
-  if (value.includes("\0")) throw syntaxError(scan, "has a string with U+0000");
-  scan.at = end + 1;
-  return value;
-}
-
-function readNumber(scan: Scan): number {
-  const { text } = scan;
-  let at = scan.at;
-  let value = 0;
-  for (let code = text.charCodeAt(at); code >= 0x30 && code <= 0x39; code = text.charCodeAt(at)) {
-    value = value * 10 + (code - 0x30);
-    at += 1;
-  }
-  const digits = at - scan.at;
-  const next = text.charCodeAt(at) | 0x20;
-  const plain = digits > 0 && (digits === 1 || text.charCodeAt(scan.at) !== 0x30);
-  if (!plain || digits > 15 || next === 0x2e || next === 0x65) return readAnyNumber(scan);
-  scan.at = at;
-  return value;
-}
-
-function readAnyNumber(scan: Scan): number {
-  numberPattern.lastIndex = scan.at;
-  const literal = numberPattern.exec(scan.text)?.[0];
-  if (literal === undefined) throw syntaxError(scan, "has a number that is not JSON");
-  const value = Number(literal);
-  if (Math.abs(value) > Number.MAX_SAFE_INTEGER) {
-    throw manifestInvalid("", "has a number beyond 2^53-1, which parsers round", literal);
-  }
-  scan.at += literal.length;
-  return value === 0 ? 0 : value;
-}
-
-function readWord<T>(scan: Scan, word: string, value: T): T {
-  if (!scan.text.startsWith(word, scan.at)) throw syntaxError(scan, "is not JSON");
-  scan.at += word.length;
-  return value;
-}
-
-function enter(scan: Scan): void {
-  scan.depth += 1;
-  if (scan.depth > jsonDepthMax) {
-    throw manifestInvalid("", `must nest at most ${jsonDepthMax} objects and arrays`);
-  }
-  scan.at += 1;
-  skipSpace(scan);
-}
-
-function leave<T>(scan: Scan, value: T): T {
-  scan.depth -= 1;
-  return value;
-}
-
-/** Passes the character and the space behind it when it is `code`. */
-function nextIs(scan: Scan, code: number): boolean {
-  if (scan.text.charCodeAt(scan.at) !== code) return false;
-  scan.at += 1;
-  skipSpace(scan);
-  return true;
-}
-
-function skipSpace(scan: Scan): void {
-  for (;;) {
-    const code = scan.text.charCodeAt(scan.at);
-    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
-    scan.at += 1;
+    return JSON.parse(text);
+  } catch (error) {
+    const why = String(error instanceof Error ? error.message : error);
+    throw manifestInvalid("", `is not JSON (${excerpt(why.replace("JSON Parse error: ", ""))})`);
   }
 }
 
-function syntaxError(scan: Scan, rule: string) {
-  const near = scan.text.slice(scan.at, scan.at + 32);
-  return manifestInvalid("", `${rule} (at character ${scan.at})`, near);
+interface Walk {
+  members: number;
+  /** Whether strings may hold what only `\u` can write. */
+  readonly escapes: boolean;
 }
 
-function repeatedKey(scan: Scan, key: string, rule: string) {
-  return manifestInvalid("", `has a key that ${rule} (before character ${scan.at})`, key);
+function visit(walk: Walk, value: JsonValue, foldKeys: boolean): void {
+  if (typeof value === "string") {
+    if (walk.escapes) refuseOddText(value);
+  } else if (typeof value === "number") {
+    refuseInexact(value);
+  } else if (isJsonArray(value)) {
+    for (const entry of value) visit(walk, entry, true);
+  } else if (isJsonObject(value)) {
+    if (foldKeys) refuseKeysAlike(value);
+    for (const key in value) {
+      walk.members += 1;
+      if (walk.escapes) refuseOddText(key);
+      visit(walk, value[key] as JsonValue, key !== "annotations");
+    }
+  }
+}
+
+function refuseKeysAlike(object: JsonObject): void {
+  // Folded forms of the keys with capitals; all others fold to themselves.
+  let folds: Set<string> | null = null;
+  for (const key in object) {
+    const fold = foldKey(key);
+    if (fold === key) continue;
+    folds ??= new Set();
+    if (folds.has(fold) || Object.hasOwn(object, fold)) {
+      throw manifestInvalid("", "has a key that differs only in case from another beside it", key);
+    }
+    folds.add(fold);
+  }
+}
+
+/** Go puts U+FFFD for an unpaired surrogate, others keep it; databases and C end a text at U+0000. */
+function refuseOddText(text: string): void {
+  if (!text.isWellFormed())
+    throw manifestInvalid("", "has a string with an unpaired surrogate", text);
+  if (text.includes("\0")) throw manifestInvalid("", "has a string with U+0000", text);
+}
+
+function refuseInexact(value: number): void {
+  if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return;
+  throw manifestInvalid("", "has a number beyond 2^53-1, which parsers round", String(value));
+}
+
+function tooDeep(): RegistryError {
+  return manifestInvalid("", `must nest at most ${jsonDepthMax} objects and arrays`);
+}
+
+function tooManyKeys(): RegistryError {
+  return manifestInvalid("", `must have at most ${jsonKeysMax} keys in one object`);
+}
+
+function tooManyValues(): RegistryError {
+  return manifestInvalid("", `must hold at most ${jsonValuesMax} JSON values`);
+}
+
+/** Reads `text`, which is JSON with a key twice in one object, once more to name that key. */
+function duplicateKey(text: string): RegistryError {
+  const open: Set<string>[] = [];
+  for (const [token, key] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
+    if (token === "{") open.push(new Set());
+    else if (token === "}") open.pop();
+    else if (key !== undefined) {
+      const name: string = JSON.parse(key);
+      const names = open.at(-1);
+      if (names?.has(name)) return manifestInvalid("", "has a key twice in one object", name);
+      names?.add(name);
+    }
+  }
+  return manifestInvalid("", "has a key twice in one object");
 }
