@@ -1,0 +1,72 @@
+import { randomHex } from "../../lib/random.ts";
+
+/** One request from its arrival to its log line. */
+export interface RequestContext {
+  readonly request: Request;
+  /** The path and the query as they stood in the request line; the query is without its `?`. */
+  readonly path: string;
+  readonly query: string;
+  /** Names the request in the answer and in the log. */
+  readonly id: string;
+  /** Address of the client, as far as trusted proxies tell. Asked for only where it is needed. */
+  readonly client: string;
+  /** `http` or `https`, as the client sees it. */
+  readonly scheme: string;
+  /** Set by whoever answers: what the metrics call it, and the repository it is about. */
+  handler: string;
+  repository: string | null;
+}
+
+/** What the server knows of a connection; Bun's server has it. */
+export interface AddressSource {
+  requestIP(request: Request): { readonly address: string } | null;
+}
+
+export interface ForwardingRules {
+  /** Whether X-Forwarded-* from this address count. */
+  readonly isTrustedProxy: (address: string) => boolean;
+  readonly scheme: "http" | "https";
+}
+
+const run = randomHex(4);
+let count = 0;
+
+export function openContext(
+  request: Request,
+  server: AddressSource,
+  rules: ForwardingRules,
+): RequestContext {
+  const { url } = request;
+  const pathStart = url.indexOf("/", url.indexOf("//") + 2);
+  const queryStart = url.indexOf("?", pathStart);
+  count += 1;
+  return {
+    request,
+    path: queryStart === -1 ? url.slice(pathStart) : url.slice(pathStart, queryStart),
+    query: queryStart === -1 ? "" : url.slice(queryStart + 1),
+    id: `${run}-${count.toString(36)}`,
+    get client() {
+      return clientAddress(request, server, rules);
+    },
+    get scheme() {
+      const peer = server.requestIP(request)?.address ?? "";
+      if (!rules.isTrustedProxy(peer)) return rules.scheme;
+      return request.headers.get("x-forwarded-proto") === "https" ? "https" : rules.scheme;
+    },
+    handler: "other",
+    repository: null,
+  };
+}
+
+/** The last address in X-Forwarded-For that no trusted proxy wrote: anything before it may be made up. */
+function clientAddress(request: Request, server: AddressSource, rules: ForwardingRules): string {
+  let address = server.requestIP(request)?.address ?? "";
+  if (!rules.isTrustedProxy(address)) return address;
+  const hops = request.headers.get("x-forwarded-for")?.split(",") ?? [];
+  while (hops.length > 0 && rules.isTrustedProxy(address)) {
+    const hop = hops.pop()?.trim() ?? "";
+    if (hop === "") break;
+    address = hop;
+  }
+  return address;
+}
