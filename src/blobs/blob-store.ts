@@ -23,17 +23,31 @@ export interface ByteRange {
 export interface StagedWriter {
   /** Bytes written so far, those of earlier writers included. */
   readonly offsetBytes: number;
-  /** Resolves when the store took the chunk; the chunk may then be reused. Waiting for it is the backpressure. */
+  /**
+   * Resolves when the store took the chunk: waiting for it is the backpressure. The chunk belongs to
+   * the store from then on and must not be changed. An error may stem from an earlier chunk; after
+   * it the writer only counts, in `offsetBytes`, what is staged for good.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** Cuts what was staged back to `offsetBytes`. */
   truncate(offsetBytes: number): Promise<void>;
-  /** Releases the writer; what was written stays staged. Idempotent. */
+  /**
+   * Releases the writer; what was written stays staged. Idempotent. Throws when chunks that it took
+   * could not be staged and no call has said so yet; it is released even then.
+   */
   close(): Promise<void>;
 }
 
-/** What `list` finds in the store. */
+/** What `list` finds in the store. A blob's key tells which staged bytes it was published from. */
 export type StoredItem =
-  | { kind: "blob"; key: BlobKey; digest: Digest; sizeBytes: number; path: string }
+  | {
+      kind: "blob";
+      key: BlobKey;
+      digest: Digest;
+      stagedAs: StagedId;
+      sizeBytes: number;
+      path: string;
+    }
   | { kind: "staged"; id: StagedId; sizeBytes: number; path: string }
   | { kind: "stray"; sizeBytes: number; path: string };
 
@@ -59,7 +73,10 @@ export interface BlobStore {
   stagedBytes(id: StagedId): Promise<number | null>;
   /** Reads what is staged from its start: for hashing again after a restart. */
   readStaged(id: StagedId): ReadableStream<Uint8Array>;
-  /** Makes the staged bytes a blob. The caller has checked that they hash to `digest`. The writer is closed before. */
+  /**
+   * Makes the staged bytes a blob. The caller has checked that they hash to `digest`, and has closed
+   * the writer. `BLOB_UPLOAD_UNKNOWN` when nothing is staged.
+   */
   publish(id: StagedId, digest: Digest): Promise<BlobKey>;
   /** Drops staged bytes. */
   discard(id: StagedId): Promise<void>;
@@ -69,9 +86,15 @@ export interface BlobStore {
   open(key: BlobKey, sizeBytes: number, range: ByteRange | null): Promise<BlobBody | null>;
   /** Deletes the bytes. */
   remove(key: BlobKey): Promise<void>;
-  /** Moves a damaged or unknown item out of the way, where an operator can look at it. Returns its new path. */
-  quarantine(item: StoredItem): Promise<string>;
-  /** Everything in the store, each once, in no order. What appears or goes while it runs may be missed. */
-  list(): AsyncIterable<StoredItem>;
+  /**
+   * Moves a damaged or unknown item out of the way, where an operator can look at it. Returns its
+   * new path, or null when it is gone.
+   */
+  quarantine(item: StoredItem): Promise<string | null>;
+  /**
+   * Everything in the store, or the staged bytes alone; each once, in no order. What appears or goes
+   * while it runs may be missed.
+   */
+  list(which: "all" | "staged"): AsyncIterable<StoredItem>;
   close(): Promise<void>;
 }

@@ -21,13 +21,7 @@ export const ERROR_CODES = {
   UNSUPPORTED: { status: 405, message: "the operation is unsupported" },
   TOOMANYREQUESTS: { status: 429, message: "too many requests" },
 
-  // Docker's, of which the spec says that clients may meet them (§Legacy Docker support error codes).
-  TAG_INVALID: { status: 400, message: "invalid tag" },
-  PAGINATION_NUMBER_INVALID: { status: 400, message: "invalid number of results requested" },
-  RANGE_INVALID: { status: 416, message: "invalid content range" },
-
-  // Berth's own, where the spec has no word.
-  CONFLICT: { status: 409, message: "the state of the resource does not allow the operation" },
+  // The spec fixes the codes of a 4xx alone.
   UNKNOWN: { status: 500, message: "unknown error" },
   UNAVAILABLE: { status: 503, message: "service unavailable" },
   STORAGE_FULL: { status: 507, message: "no space left on the registry's storage" },

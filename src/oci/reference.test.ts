@@ -22,6 +22,6 @@ test("what has a colon must be a digest, anything else a tag", () => {
   const code = (code: string) => expect.objectContaining({ code, status: 400 });
   expect(() => parseReference("sha256:baddigeststring")).toThrow(code("DIGEST_INVALID"));
   expect(() => parseReference("latest:")).toThrow(code("DIGEST_INVALID"));
-  expect(() => parseReference("not/a/tag")).toThrow(code("TAG_INVALID"));
-  expect(() => parseReference("")).toThrow(code("TAG_INVALID"));
+  expect(() => parseReference("not/a/tag")).toThrow(code("MANIFEST_INVALID"));
+  expect(() => parseReference("")).toThrow(code("MANIFEST_INVALID"));
 });

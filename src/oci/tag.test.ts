@@ -31,7 +31,7 @@ test.each([
 ])("the tag %j is refused and the rule it breaks is named", (text, rule) => {
   expect(isTag(text)).toBe(false);
   expect(() => parseTag(text)).toThrow(
-    expect.objectContaining({ code: "TAG_INVALID", status: 400, detail: { tag: text } }),
+    expect.objectContaining({ code: "MANIFEST_INVALID", status: 400, detail: { tag: text } }),
   );
   expect(() => parseTag(text)).toThrow(rule);
 });

@@ -10,10 +10,10 @@ export const tagLengthMax = 128;
 
 const tagPattern = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
-/** Throws TAG_INVALID, which names the value and the rule it breaks. */
+/** Throws MANIFEST_INVALID, which names the value and the rule it breaks. */
 export function parseTag(text: string): Tag {
   if (isTag(text)) return text;
-  throw new RegistryError("TAG_INVALID", {
+  throw new RegistryError("MANIFEST_INVALID", {
     message: `invalid tag ${JSON.stringify(excerpt(text))}: ${brokenRule(text)}`,
     detail: { tag: excerpt(text) },
   });

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { BlobKey } from "../blobs/blob-store.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
 
 /** How long an uploaded or mounted blob stays visible although no manifest refers to it. */
 export const leaseMs = 24 * 60 * 60 * 1000;
@@ -20,6 +21,16 @@ export async function findLiveBlob(reads: Reads, digest: Digest): Promise<Stored
     .where("state", "=", "live")
     .executeTakeFirst();
   return row ?? null;
+}
+
+/** The key under which the blob's bytes lie, whatever its state. */
+export async function findBlobKey(reads: Reads, digest: Digest): Promise<BlobKey | null> {
+  const row = await reads
+    .selectFrom("blobs")
+    .select("key")
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  return row?.key ?? null;
 }
 
 /**
@@ -131,7 +142,7 @@ export async function repositoriesWithBlob(
   reads: Reads,
   digest: Digest,
   limit: number,
-): Promise<string[]> {
+): Promise<RepositoryName[]> {
   const rows = await reads
     .selectFrom("repository_blobs as rb")
     .innerJoin("blobs as b", "b.digest", "rb.digest")

@@ -27,7 +27,7 @@ export interface HotReads {
   readonly visibleBlob: PreparedRead<VisibleBlob>;
   /** (repository) */
   readonly repositoryId: PreparedRead<{ id: string }>;
-  /** (repository id, last, limit): names joined by commas, in byte order; null when there are none. */
+  /** (repository id, last, limit, offset): names joined by commas, in byte order; null for none. */
   readonly tagNames: PreparedRead<{ names: string | null; count: number }>;
 }
 
@@ -64,7 +64,7 @@ export function prepareHotReads(db: Database): HotReads {
     tagNames: db.prepare(
       `select ${db.facts.joinNames}(name, ',') as names, count(*) as count
          from (select name from tags where repository_id = ?1 and name > ?2
-               order by name limit ?3) as page`,
+               order by name limit ?3 offset ?4) as page`,
     ),
   };
 }

@@ -267,3 +267,22 @@ export async function listReferrerRows(
   if (page.artifactType !== null) query = query.where("artifact_type", "=", page.artifactType);
   return query.orderBy("digest").limit(page.limit).execute();
 }
+
+/** Of the digests asked for: the live manifests, as a referrers list shows them. */
+export async function liveReferrerRows(
+  db: Database,
+  repositoryId: string,
+  digests: readonly Digest[],
+): Promise<ReferrerRow[]> {
+  if (digests.length === 0) return [];
+  return await db.reads
+    .selectFrom("manifests")
+    .select(referrerColumns)
+    .where("repository_id", "=", repositoryId)
+    .where("state", "=", "live")
+    .where("digest", "in", (query) =>
+      query.selectFrom(db.facts.values(digests).as("asked")).select(sql<Digest>`asked.value`.as("d")),
+    )
+    .orderBy("digest")
+    .execute();
+}

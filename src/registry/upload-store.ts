@@ -65,12 +65,16 @@ export async function listIdleUploads(
   return rows.map((row) => row.id);
 }
 
-/** Of the ids asked for, those that are sessions. */
 export async function uploadExists(reads: Reads, id: string): Promise<boolean> {
   const row = await reads
     .selectFrom("uploads")
     .select("id")
     .where("id", "=", id)
     .executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function hasUploads(reads: Reads): Promise<boolean> {
+  const row = await reads.selectFrom("uploads").select("id").limit(1).executeTakeFirst();
   return row !== undefined;
 }

@@ -1,0 +1,233 @@
+import { join } from "node:path";
+import { LRUCache } from "lru-cache";
+import { createApiHandler } from "./api/router.ts";
+import type { BlobKey } from "./blobs/blob-store.ts";
+import { createDiskReserve } from "./blobs/disk-reserve.ts";
+import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
+import { lockDataFolder } from "./db/data-folder.ts";
+import { migrate } from "./db/migrations/migrate.ts";
+import { openSqlite } from "./db/sqlite.ts";
+import { systemClock } from "./lib/clock.ts";
+import { RegistryError } from "./oci/registry-error.ts";
+import type { Config } from "./platform/config.ts";
+import { errorResponse } from "./platform/http/error-response.ts";
+import { createHostGuard } from "./platform/http/host-guard.ts";
+import {
+  type AddressSource,
+  type ForwardingRules,
+  openContext,
+  type RequestContext,
+} from "./platform/http/request-context.ts";
+import { createAddressMatcher } from "./platform/ip-address.ts";
+import type { Log } from "./platform/log.ts";
+import { createMetrics, type Metrics } from "./platform/metrics.ts";
+import { expireUploads, removeLeftovers } from "./registry/expire-uploads.ts";
+import { prepareHotReads } from "./registry/hot-reads-store.ts";
+import { createLiveUploads } from "./registry/live-uploads.ts";
+import type { Registry } from "./registry/registry.ts";
+import { createRegistryHandler } from "./registry/router.ts";
+import { verifyEndpoint } from "./verify/verify-endpoint.ts";
+
+/** Memory for manifests and for small blobs that were read or pushed lately. */
+const manifestCacheBytes = 32 * 1024 * 1024;
+const blobCacheBytes = 16 * 1024 * 1024;
+const expireUploadsEveryMs = 10 * 60 * 1000;
+
+/** The program without its sockets. */
+export interface App {
+  /** Serves `/v2/`, health, and metrics. */
+  fetch(request: Request, server: AddressSource): Response | Promise<Response>;
+  /** Serves the management API, on the control socket. */
+  api(request: Request): Promise<Response>;
+  /** From now on `/readyz` says no, so that balancers look elsewhere. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+/** Opens the data folder, which stays locked until `close`, and puts the parts together. */
+export async function openApp(config: Config, log: Log): Promise<App> {
+  const clock = systemClock;
+  const lock = lockDataFolder(config.data);
+  const onFailure = (error: Error) =>
+    log.error("The disk reported an error: writes are refused until a restart", { error });
+  const reserve = createDiskReserve({ folder: config.data, clock });
+  const db = await openSqlite({
+    file: join(config.data, "berth.db"),
+    onFailure,
+    onFull: () => reserve.release(),
+  });
+  await migrate(db, clock);
+  const blobs = createFsBlobStore({ folder: config.data, clock, onSyncFailure: onFailure });
+  const registry: Registry = {
+    db,
+    reads: prepareHotReads(db),
+    blobs,
+    clock,
+    log,
+    sparse: config.registry.sparse === "allow",
+    manifestCache: boundedByBytes<string>(manifestCacheBytes),
+    blobCache: boundedByBytes<BlobKey>(blobCacheBytes),
+    liveUploads: createLiveUploads(),
+    admitWrite: () => reserve.admitWrite(),
+    traffic: { receivedBytes: 0, sentBytes: 0 },
+  };
+  const metrics = createMetrics();
+  describe(metrics, registry);
+
+  const tidy = async () => {
+    const ended = await expireUploads(registry);
+    if (ended > 0) log.info(`Ended ${ended} uploads that were idle for a day`, { uploads: ended });
+  };
+  const background = (work: () => Promise<unknown>) =>
+    work().catch((error: unknown) => log.error("Background work failed", { error }));
+  const timer = setInterval(() => background(tidy), expireUploadsEveryMs);
+  timer.unref();
+  const leftovers = background(async () => {
+    const removed = await removeLeftovers(registry);
+    if (removed > 0) log.info(`Removed ${removed} files of unfinished uploads`, { files: removed });
+  });
+
+  let draining = false;
+  return {
+    fetch: createFetch({
+      config,
+      log,
+      metrics,
+      handleRegistry: createRegistryHandler(registry),
+      notReady: () => (draining ? "draining" : (db.stats.failure?.message ?? null)),
+    }),
+    api: createApiHandler([verifyEndpoint({ db, blobs, clock, log })]),
+    drain() {
+      draining = true;
+    },
+    async close() {
+      clearInterval(timer);
+      await leftovers;
+      await blobs.close();
+      await db.close();
+      reserve.close();
+      lock.release();
+    },
+  };
+}
+
+function boundedByBytes<Key extends {}>(maxSize: number) {
+  return new LRUCache<Key, Uint8Array<ArrayBuffer>>({
+    maxSize,
+    // An entry costs more than its bytes: its key, its place in the list, its buffer's header.
+    sizeCalculation: (bytes) => bytes.byteLength + 512,
+  });
+}
+
+function describe(metrics: Metrics, { db, traffic, liveUploads }: Registry): void {
+  const { stats } = db;
+  metrics.gauge("berth_uploads_receiving", "Upload bodies being received.", () => liveUploads.receiving);
+  metrics.counter("berth_db_commits_total", "Transactions committed.", () => stats.commits);
+  metrics.counter("berth_db_syncs_total", "Syncs of the write-ahead log.", () => stats.syncs);
+  metrics.counter("berth_db_checkpoints_total", "Checkpoints.", () => stats.checkpoints);
+  metrics.gauge("berth_wal_bytes", "Bytes in the write-ahead log at the last checkpoint.", () => stats.walBytes);
+  metrics.gauge("berth_writes_refused", "1 after a disk error, until a restart.", () =>
+    stats.failure === null ? 0 : 1,
+  );
+  metrics.counter("berth_blob_received_bytes_total", "Bytes of blobs received.", () => traffic.receivedBytes);
+  metrics.counter("berth_blob_sent_bytes_total", "Bytes of blobs that pulls asked for.", () => traffic.sentBytes);
+}
+
+interface FetchOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly handleRegistry: (context: RequestContext) => Response | Promise<Response>;
+  /** Why the node should get no requests; null while it should. */
+  readonly notReady: () => string | null;
+}
+
+function createFetch(options: FetchOptions): App["fetch"] {
+  const { config, log, metrics } = options;
+  const rules: ForwardingRules = {
+    isTrustedProxy: createAddressMatcher(config.trustedProxies),
+    scheme: config.tls === null ? "http" : "https",
+  };
+  const guardHost = createHostGuard(config);
+
+  function route(context: RequestContext): Response | Promise<Response> {
+    try {
+      guardHost(context.request.headers.get("host"));
+    } catch (error) {
+      return errorResponse(error, {});
+    }
+    if (context.path.startsWith("/v2")) return options.handleRegistry(context);
+    return serveOwn(context, options);
+  }
+
+  return (request, server) => {
+    const start = performance.now();
+    const context = openContext(request, server, rules);
+    const finish = (response: Response) => {
+      const seconds = (performance.now() - start) / 1000;
+      const bytes = Number(response.headers.get("content-length") ?? 0);
+      metrics.observeRequest(context.handler, request.method, response.status, seconds, bytes);
+      if (config.log.requests) logRequest(log, context, response.status, bytes, seconds);
+      return response;
+    };
+    const response = route(context);
+    return response instanceof Promise ? response.then(finish) : finish(response);
+  };
+}
+
+function logRequest(
+  log: Log,
+  context: RequestContext,
+  status: number,
+  bytes: number,
+  seconds: number,
+): void {
+  const { request, path } = context;
+  log.info(`${request.method} ${path} ${status}`, {
+    request_id: context.id,
+    principal: "anonymous",
+    address: context.client,
+    user_agent: request.headers.get("user-agent"),
+    method: request.method,
+    path,
+    repository: context.repository,
+    status,
+    bytes,
+    duration_ms: Math.round(seconds * 1e6) / 1e3,
+  });
+}
+
+/** Health, metrics, and a word to whoever opens the address in a browser. */
+async function serveOwn(context: RequestContext, options: FetchOptions): Promise<Response> {
+  const { method } = context.request;
+  if (method !== "GET" && method !== "HEAD") {
+    const message = `${method} is not a method of ${context.path.slice(0, 64)}`;
+    return errorResponse(new RegistryError("UNSUPPORTED", { message }), { allow: "GET, HEAD" });
+  }
+  switch (context.path) {
+    case "/":
+      return text("Berth, a registry for OCI artifacts. The API is under /v2/.\n");
+    case "/livez":
+    case "/startupz":
+      return text("ok\n");
+    case "/readyz": {
+      const reason = options.notReady();
+      return reason === null ? text("ok\n") : text(`not ready: ${reason}\n`, 503);
+    }
+    case "/metrics":
+      return text(await options.metrics.metricsText(), 200, "text/plain; version=0.0.4");
+    default:
+      return errorResponse(
+        new RegistryError("UNSUPPORTED", {
+          status: 404,
+          message: "nothing is served under this path",
+          detail: { path: context.path.slice(0, 256) },
+        }),
+        {},
+      );
+  }
+}
+
+function text(body: string, status = 200, contentType = "text/plain; charset=utf-8"): Response {
+  return new Response(body, { status, headers: { "content-type": contentType } });
+}

@@ -1,0 +1,38 @@
+import { actorOf, type Principal } from "../auth/principal.ts";
+import type { Digest } from "../oci/digest.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import { isBlobVisible, unlinkBlob } from "./blob-link-store.ts";
+import { namedReferrersMax, stillReferred } from "./delete-manifest.ts";
+import { liveParents } from "./manifest-store.ts";
+import { unknownRepository } from "./pull-manifest.ts";
+import type { Registry } from "./registry.ts";
+import { findRepositoryId } from "./repository-store.ts";
+import { insertTrash } from "./trash-store.ts";
+
+/** Ends the visibility of a blob in the repository; refused while a live manifest there refers to it. */
+export async function deleteBlob(
+  registry: Registry,
+  repository: RepositoryName,
+  digest: Digest,
+  principal: Principal,
+): Promise<void> {
+  await registry.db.transaction(async (tx) => {
+    const repositoryId = await findRepositoryId(tx, repository);
+    if (repositoryId === null) throw unknownRepository(repository);
+    if (!(await isBlobVisible(tx, repositoryId, digest))) throw unknownBlob(repository, digest);
+    const parents = await liveParents(tx, repositoryId, digest, namedReferrersMax);
+    if (parents.length > 0) throw stillReferred("blob", digest, parents);
+    const unit = { repository_id: repositoryId, digest, tag: null } as const;
+    const deleted_by = actorOf(principal);
+    await insertTrash(tx, { ...unit, kind: "blob", deleted_by }, registry.clock.now());
+    await unlinkBlob(tx, repositoryId, digest);
+  });
+}
+
+export function unknownBlob(repository: RepositoryName, digest: Digest): RegistryError {
+  return new RegistryError("BLOB_UNKNOWN", {
+    message: `the repository ${repository} has no blob ${digest}`,
+    detail: { repository, digest },
+  });
+}

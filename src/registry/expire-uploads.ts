@@ -1,0 +1,65 @@
+import { dropUpload } from "./upload-blob.ts";
+import type { Registry } from "./registry.ts";
+import { findBlobKey } from "./blob-link-store.ts";
+import { hasUploads, listIdleUploads, uploadExists } from "./upload-store.ts";
+
+/** An upload that nobody touched for this long is given up. */
+export const uploadIdleMsMax = 24 * 60 * 60 * 1000;
+const batch = 100;
+
+/** Ends sessions that were idle for too long, and drops their bytes. Returns how many. */
+export async function expireUploads(registry: Registry): Promise<number> {
+  const before = registry.clock.now() - uploadIdleMsMax;
+  let ended = 0;
+  for (;;) {
+    const ids = await listIdleUploads(registry.db.reads, before, batch);
+    for (const id of ids) {
+      try {
+        registry.liveUploads.acquire(id);
+      } catch {
+        // Somebody writes to it at this moment: it is not idle.
+        continue;
+      }
+      try {
+        await dropUpload(registry, id);
+        ended += 1;
+      } finally {
+        registry.liveUploads.release(id, null);
+      }
+    }
+    if (ids.length < batch) return ended;
+  }
+}
+
+/**
+ * Removes what a killed process left: staged bytes without a session, and bytes that were already
+ * a blob file when the process ended, but not yet in the database. Runs at start, beside requests.
+ */
+export async function removeLeftovers(registry: Registry): Promise<number> {
+  const { db, blobs } = registry;
+  let removed = 0;
+  const unfinished = await hasUploads(db.reads);
+  for await (const item of blobs.list(unfinished ? "all" : "staged")) {
+    switch (item.kind) {
+      case "staged":
+        if (await uploadExists(db.reads, item.id)) break;
+        await blobs.discard(item.id);
+        removed += 1;
+        break;
+      case "blob": {
+        // Only files that carry the id of a session which did not end: any other may be what an
+        // older copy of the database does not know yet.
+        const session = item.stagedAs;
+        if (registry.liveUploads.isBusy(session)) break;
+        if (!(await uploadExists(db.reads, session))) break;
+        if ((await findBlobKey(db.reads, item.digest)) === item.key) break;
+        await blobs.remove(item.key);
+        removed += 1;
+        break;
+      }
+      case "stray":
+        break;
+    }
+  }
+  return removed;
+}

@@ -1,0 +1,65 @@
+import { createHash, type Hash } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import type { DigestAlgorithm } from "../oci/digest.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+
+/** Upload bodies received at the same time by one node; each buffers at most about a mebibyte. */
+const bodiesMax = 256;
+/** Sessions whose hash is kept between two requests. One that falls out is read again at its end. */
+const hashersMax = 4_096;
+
+/** What this process knows of an upload session beyond its row. */
+export interface LiveUpload {
+  offsetBytes: number;
+  /** Hash of the first `offsetBytes`; null when it was lost and the bytes must be read again. */
+  hasher: Hash | null;
+}
+
+/** One writer per session, and the hash state that cannot be stored. */
+export interface LiveUploads {
+  /** Takes the session for one request; `release` ends it. Throws while another request has it. */
+  acquire(id: string): { known: LiveUpload | null };
+  release(id: string, upload: LiveUpload | null): void;
+  peek(id: string): LiveUpload | null;
+  isBusy(id: string): boolean;
+  readonly receiving: number;
+}
+
+export function newHasher(algorithm: DigestAlgorithm): Hash {
+  return createHash(algorithm);
+}
+
+export function createLiveUploads(): LiveUploads {
+  const known = new LRUCache<string, LiveUpload>({ max: hashersMax });
+  const busy = new Set<string>();
+  return {
+    acquire(id) {
+      if (busy.has(id)) {
+        throw new RegistryError("BLOB_UPLOAD_INVALID", {
+          status: 409,
+          message: `another request is writing to the upload ${id}`,
+          detail: { upload: id },
+        });
+      }
+      if (busy.size >= bodiesMax) {
+        throw new RegistryError("TOOMANYREQUESTS", {
+          message: `${busy.size} uploads are being received, at most ${bodiesMax} at a time`,
+          detail: { receiving: busy.size, max: bodiesMax },
+          headers: { "retry-after": "1" },
+        });
+      }
+      busy.add(id);
+      return { known: known.get(id) ?? null };
+    },
+    release(id, upload) {
+      busy.delete(id);
+      if (upload === null) known.delete(id);
+      else known.set(id, upload);
+    },
+    peek: (id) => known.get(id) ?? null,
+    isBusy: (id) => busy.has(id),
+    get receiving() {
+      return busy.size;
+    },
+  };
+}

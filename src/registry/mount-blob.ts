@@ -1,0 +1,46 @@
+import { actorOf, type Principal } from "../auth/principal.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type RepositoryName, refuseReservedName } from "../oci/repository-name.ts";
+import { isBlobVisible, linkBlob, repositoriesWithBlob } from "./blob-link-store.ts";
+import type { Registry } from "./registry.ts";
+import { ensureRepository, findRepositoryId } from "./repository-store.ts";
+
+/** Repositories that are looked at for a mount that names none. */
+const sourcesMax = 100;
+
+export interface Mount {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  /** Null: any repository that holds the blob and that the principal may pull from. */
+  readonly from: RepositoryName | null;
+  readonly principal: Principal;
+  readonly mayPull: (repository: RepositoryName) => boolean;
+}
+
+/** Makes a blob of another repository visible here. False when it cannot: the client uploads it then. */
+export async function mountBlob(registry: Registry, mount: Mount): Promise<boolean> {
+  refuseReservedName(mount.repository);
+  const source = await findSource(registry, mount);
+  if (source === null) return false;
+  registry.admitWrite();
+  return await registry.db.transaction(async (tx) => {
+    const sourceId = await findRepositoryId(tx, source);
+    if (sourceId === null || !(await isBlobVisible(tx, sourceId, mount.digest))) return false;
+    const now = registry.clock.now();
+    const actor = actorOf(mount.principal);
+    const repositoryId = await ensureRepository(tx, mount.repository, actor, now);
+    await linkBlob(tx, repositoryId, mount.digest, now);
+    return true;
+  });
+}
+
+/** Looks before a transaction is opened: most mounts that fail do so here. */
+async function findSource(registry: Registry, mount: Mount): Promise<RepositoryName | null> {
+  const { from, digest, mayPull } = mount;
+  if (from !== null) {
+    if (!mayPull(from)) return null;
+    return registry.reads.visibleBlob(from, digest) === null ? null : from;
+  }
+  const holders = await repositoriesWithBlob(registry.db.reads, digest, sourcesMax);
+  return holders.find((name) => mayPull(name)) ?? null;
+}

@@ -1,0 +1,96 @@
+import type { BlobBody, ByteRange } from "../blobs/blob-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import { leaseMs, renewLease } from "./blob-link-store.ts";
+import { unknownBlob } from "./delete-blob.ts";
+import type { VisibleBlob } from "./hot-reads-store.ts";
+import { liveParents } from "./manifest-store.ts";
+import { unknownRepository } from "./pull-manifest.ts";
+import type { Registry } from "./registry.ts";
+
+/** Blobs up to this size are kept in memory: opening a file costs more than they do. */
+export const cachedBlobBytesMax = 64 * 1024;
+
+/** The blob if it is visible in the repository, without opening its bytes. */
+export function findBlob(
+  registry: Registry,
+  repository: RepositoryName,
+  digest: Digest,
+): VisibleBlob {
+  const blob = registry.reads.visibleBlob(repository, digest);
+  if (blob !== null) return blob;
+  if (registry.reads.repositoryId(repository) === null) throw unknownRepository(repository);
+  throw unknownBlob(repository, digest);
+}
+
+/**
+ * The answer that a push relies on: the blob is there, and stays until the push can refer to it.
+ * Nearly always this writes nothing; a lease is renewed only when it is all that holds the blob.
+ */
+export async function confirmBlob(
+  registry: Registry,
+  repository: RepositoryName,
+  digest: Digest,
+): Promise<VisibleBlob> {
+  const blob = findBlob(registry, repository, digest);
+  const settled = registry.db.settled();
+  if (settled !== null) await settled;
+  const now = registry.clock.now();
+  if (blob.lease_until - now < leaseMs / 2) {
+    const holders = await liveParents(registry.db.reads, blob.repository_id, digest, 1);
+    if (holders.length === 0) {
+      await registry.db.transaction((tx) => renewLease(tx, blob.repository_id, digest, now));
+    }
+  }
+  return blob;
+}
+
+/** Opens the bytes, or a part of them. Bytes that the disk has lost are an unknown blob, and logged. */
+export async function openBlob(
+  registry: Registry,
+  repository: RepositoryName,
+  digest: Digest,
+  blob: VisibleBlob,
+  range: ByteRange | null,
+): Promise<BlobBody> {
+  registry.traffic.sentBytes += range === null ? blob.size : range.last - range.first + 1;
+  if (blob.size > cachedBlobBytesMax) {
+    return (await registry.blobs.open(blob.key, blob.size, range)) ?? lost(registry, repository, digest, blob);
+  }
+  let bytes = registry.blobCache.get(blob.key);
+  if (bytes === undefined) {
+    const body =
+      (await registry.blobs.open(blob.key, blob.size, null)) ?? lost(registry, repository, digest, blob);
+    bytes = await collect(body);
+    registry.blobCache.set(blob.key, bytes);
+  }
+  return {
+    kind: "bytes",
+    bytes: range === null ? bytes : bytes.subarray(range.first, range.last + 1),
+  };
+}
+
+async function collect(body: BlobBody): Promise<Uint8Array<ArrayBuffer>> {
+  switch (body.kind) {
+    case "bytes":
+      return body.bytes;
+    case "file":
+      return new Uint8Array(await body.file.arrayBuffer());
+    case "stream":
+      return await Bun.readableStreamToBytes(body.stream) as Uint8Array<ArrayBuffer>;
+  }
+}
+
+function lost(
+  registry: Registry,
+  repository: RepositoryName,
+  digest: Digest,
+  blob: VisibleBlob,
+): never {
+  registry.log.error(`The bytes of ${digest} are missing or cut short: run berth verify --repair`, {
+    repository,
+    digest,
+    key: blob.key,
+  });
+  throw unknownBlob(repository, digest);
+}

@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+import { actorOf, type Principal } from "../auth/principal.ts";
+import type { Tx } from "../db/database.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { algorithmOf, type Digest, digestOf } from "../oci/digest.ts";
+import { children, type Manifest, parseManifest, requiredBlobs } from "../oci/manifest.ts";
+import type { Reference } from "../oci/reference.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import { type RepositoryName, refuseReservedName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+import { visibleBlobSizes } from "./blob-link-store.ts";
+import { insertManifest, liveManifestSizes } from "./manifest-store.ts";
+import type { Registry } from "./registry.ts";
+import { ensureRepository } from "./repository-store.ts";
+import { findTag, pointTag } from "./tag-store.ts";
+
+/** Tags that one request may set, named by `?tag=` beside a digest. */
+export const tagsPerPushMax = 100;
+
+export interface ManifestPush {
+  readonly repository: RepositoryName;
+  readonly reference: Reference;
+  /** Further tags for a push by digest (distribution-spec §Pushing Manifests). */
+  readonly tags: readonly Tag[];
+  readonly contentType: string | null;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly condition: TagCondition;
+  readonly principal: Principal;
+}
+
+/** What must hold of the tag before it moves: `If-Match` and `If-None-Match: *` (RFC 9110 §13.1). */
+export type TagCondition =
+  | { kind: "none" }
+  | { kind: "absent" }
+  | { kind: "matches"; digests: readonly string[] };
+
+export interface PushedManifest {
+  readonly digest: Digest;
+  readonly subject: Digest | null;
+  readonly tags: readonly Tag[];
+}
+
+/**
+ * Stores a manifest byte for byte and moves its tags, all or nothing. Every blob and child that it
+ * refers to must be visible in this repository, with the size it states, unless `registry.sparse`
+ * allows gaps.
+ */
+export async function pushManifest(
+  registry: Registry,
+  push: ManifestPush,
+): Promise<PushedManifest> {
+  refuseReservedName(push.repository);
+  const tags = tagsToMove(push);
+  const manifest = parseManifest(push.bytes, push.contentType);
+  const digest = verifiedDigest(push);
+  registry.admitWrite();
+
+  const { db } = registry;
+  await db.transaction(async (tx) => {
+    const now = registry.clock.now();
+    const actor = actorOf(push.principal);
+    const repositoryId = await ensureRepository(tx, push.repository, actor, now);
+    await checkReferences(registry, tx, repositoryId, manifest);
+    for (const tag of tags) await checkCondition(tx, repositoryId, tag, push.condition);
+    await insertManifest(db, tx, { repositoryId, digest, bytes: push.bytes, manifest, actor, now });
+    for (const tag of tags) await pointTag(tx, { repositoryId, tag, actor, now }, digest);
+  });
+  registry.manifestCache.set(digest, push.bytes);
+  return { digest, subject: manifest.subject?.digest ?? null, tags: push.tags };
+}
+
+function tagsToMove({ reference, tags }: ManifestPush): readonly Tag[] {
+  if (reference.kind === "tag") {
+    if (tags.length === 0) return [reference.tag];
+    throw new RegistryError("UNSUPPORTED", {
+      status: 400,
+      message: `the parameter tag goes with a push by digest, not by the tag ${reference.tag}`,
+      detail: { tag: reference.tag },
+    });
+  }
+  if (tags.length > tagsPerPushMax) {
+    throw new RegistryError("UNSUPPORTED", {
+      status: 414,
+      message: `${tags.length} tags in one request, at most ${tagsPerPushMax} are taken`,
+      detail: { tags: tags.length, max: tagsPerPushMax },
+    });
+  }
+  return tags;
+}
+
+function verifiedDigest({ reference, bytes }: ManifestPush): Digest {
+  const algorithm = reference.kind === "digest" ? algorithmOf(reference.digest) : "sha256";
+  const digest = digestOf(algorithm, createHash(algorithm).update(bytes).digest("hex"));
+  if (reference.kind === "digest" && reference.digest !== digest) {
+    throw new RegistryError("DIGEST_INVALID", {
+      message: `the manifest's digest is ${digest}, not ${reference.digest}`,
+      detail: { expected: reference.digest, actual: digest },
+    });
+  }
+  return digest;
+}
+
+async function checkReferences(
+  registry: Registry,
+  tx: Tx,
+  repositoryId: string,
+  manifest: Manifest,
+): Promise<void> {
+  const blobs = requiredBlobs(manifest);
+  const listed = children(manifest);
+  const listedDigests = listed.map((descriptor) => descriptor.digest);
+  const manifestSizes =
+    listed.length === 0
+      ? new Map<Digest, number>()
+      : await liveManifestSizes(registry.db, tx, repositoryId, listedDigests);
+  // Build caches list layers in an index: what is no manifest there may be a blob.
+  const asBlobs = [...blobs, ...listed.filter((child) => !manifestSizes.has(child.digest))];
+  const blobSizes =
+    asBlobs.length === 0
+      ? new Map<Digest, number>()
+      : await visibleBlobSizes(
+          registry.db,
+          tx,
+          repositoryId,
+          asBlobs.map((descriptor) => descriptor.digest),
+        );
+  const sizeOf = (descriptor: Descriptor) =>
+    manifestSizes.get(descriptor.digest) ?? blobSizes.get(descriptor.digest);
+
+  const missing = [...blobs, ...listed].filter((descriptor) => sizeOf(descriptor) === undefined);
+  if (missing.length > 0 && !registry.sparse) throw missingReferences(missing);
+  for (const descriptor of [...blobs, ...listed]) {
+    const size = sizeOf(descriptor);
+    if (size !== undefined && size !== descriptor.size) throw wrongSize(descriptor, size);
+  }
+}
+
+function missingReferences(missing: readonly Descriptor[]): RegistryError {
+  const digests = [...new Set(missing.map((descriptor) => descriptor.digest))];
+  const named = digests.slice(0, 3).join(", ");
+  const more = digests.length > 3 ? ` and ${digests.length - 3} more` : "";
+  return new RegistryError("MANIFEST_BLOB_UNKNOWN", {
+    message: `the manifest refers to what is not in the repository: ${named}${more}`,
+    detail: digests.map((digest) => ({ digest })),
+  });
+}
+
+function wrongSize(descriptor: Descriptor, size: number): RegistryError {
+  return new RegistryError("MANIFEST_INVALID", {
+    message: `the manifest gives ${descriptor.digest} ${descriptor.size} bytes, it has ${size}`,
+    detail: { digest: descriptor.digest, stated: descriptor.size, actual: size },
+  });
+}
+
+async function checkCondition(
+  tx: Tx,
+  repositoryId: string,
+  tag: Tag,
+  condition: TagCondition,
+): Promise<void> {
+  if (condition.kind === "none") return;
+  const current = await findTag(tx, repositoryId, tag);
+  const holds =
+    condition.kind === "absent"
+      ? current === null
+      : current !== null &&
+        (condition.digests.includes("*") || condition.digests.includes(current.digest));
+  if (holds) return;
+  throw new RegistryError("DENIED", {
+    status: 412,
+    message: `the tag ${tag} ${current === null ? "does not exist" : `points to ${current.digest}`}`,
+    detail: { tag, digest: current?.digest ?? null },
+  });
+}

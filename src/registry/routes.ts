@@ -1,0 +1,421 @@
+import type { Action } from "../access/authorize.ts";
+import { assert } from "../lib/assert.ts";
+import { parseContentRange, parseRange } from "../oci/content-range.ts";
+import { type Digest, parseDigest, parseDigestAlgorithm } from "../oci/digest.ts";
+import { formatNextLink } from "../oci/link-header.ts";
+import { manifestBytesMax } from "../oci/manifest.ts";
+import { acceptsMediaType, ociImageIndex } from "../oci/media-type.ts";
+import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import { parseTag } from "../oci/tag.ts";
+import { type Answer, empty, json } from "./answer.ts";
+import type { Call } from "./call.ts";
+import { deleteBlob } from "./delete-blob.ts";
+import { deleteManifest } from "./delete-manifest.ts";
+import { listReferrers } from "./list-referrers.ts";
+import { listRepositories, repositoriesPageMax } from "./list-repositories.ts";
+import { listAllTags, listTags, repositoryIdOf, type TagPage, tagsPageMax } from "./list-tags.ts";
+import { mountBlob } from "./mount-blob.ts";
+import type { Pattern } from "./path.ts";
+import { confirmBlob, findBlob, openBlob } from "./pull-blob.ts";
+import { type PulledManifest, pullManifest } from "./pull-manifest.ts";
+import { pushManifest, type TagCondition } from "./push-manifest.ts";
+import type { Registry } from "./registry.ts";
+import { bodyOf, receiveWhole } from "./request-body.ts";
+import {
+  appendToUpload,
+  cancelUpload,
+  finishUpload,
+  startUpload,
+  type UploadRequest,
+  uploadOffset,
+  uploadRange,
+} from "./upload-blob.ts";
+
+/** A route of `/v2/`. A GET serves HEAD as well. */
+export interface Route {
+  readonly method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
+  readonly pattern: Pattern;
+  readonly action: Action;
+  /** As distribution names it in its metrics, whose dashboards ask for it. */
+  readonly handler: string;
+  readonly answer: (registry: Registry, call: Call) => Answer | Promise<Answer>;
+}
+
+/** Every route of the data plane, with the right it takes. */
+export const routes: readonly Route[] = [
+  route("GET", "/v2/", "registry:ping", "base", () => json("{}")),
+  route("GET", "/v2/_catalog", "registry:list", "catalog", getCatalog),
+  route("GET", "/v2/<name>/tags/list", "repository:pull", "tags", getTags),
+  route("GET", "/v2/<name>/referrers/<digest>", "repository:pull", "referrers", getReferrers),
+  route("GET", "/v2/<name>/manifests/<reference>", "repository:pull", "manifest", getManifest),
+  route("PUT", "/v2/<name>/manifests/<reference>", "repository:push", "manifest", putManifest),
+  route("DELETE", "/v2/<name>/manifests/<reference>", "repository:delete", "manifest", delManifest),
+  route("GET", "/v2/<name>/blobs/<digest>", "repository:pull", "blob", getBlob),
+  route("DELETE", "/v2/<name>/blobs/<digest>", "repository:delete", "blob", delBlob),
+  route("POST", "/v2/<name>/blobs/uploads/", "repository:push", "blob_upload", postUpload),
+  route("GET", "/v2/<name>/blobs/uploads/<id>", "repository:push", "blob_upload_chunk", getUpload),
+  route("PATCH", "/v2/<name>/blobs/uploads/<id>", "repository:push", "blob_upload_chunk", patch),
+  route("PUT", "/v2/<name>/blobs/uploads/<id>", "repository:push", "blob_upload_chunk", putUpload),
+  route("DELETE", "/v2/<name>/blobs/uploads/<id>", "repository:push", "blob_upload_chunk", cancel),
+];
+
+function route(
+  method: Route["method"],
+  pattern: Pattern,
+  action: Action,
+  handler: string,
+  answer: Route["answer"],
+): Route {
+  return { method, pattern, action, handler, answer };
+}
+
+/** Chunks smaller than this cost more in requests than in bytes; they are taken all the same. */
+const chunkBytesAdvised = 64 * 1024;
+
+// What a browser must not do with bytes that anybody may have pushed.
+const inert = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; sandbox",
+};
+
+async function getCatalog(registry: Registry, call: Call): Promise<Answer> {
+  const query = new URLSearchParams(call.query);
+  const limit = pageSize(query, repositoriesPageMax) ?? repositoriesPageMax;
+  const { names, next } = await listRepositories(registry, query.get("last") ?? "", limit);
+  const body = JSON.stringify({ repositories: names });
+  return json(body, next === null ? {} : nextLink("/v2/_catalog", { n: `${limit}`, last: next }));
+}
+
+async function getTags(registry: Registry, call: Call): Promise<Answer> {
+  const name = nameOf(call);
+  const repositoryId = repositoryIdOf(registry, name);
+  await registry.db.settled();
+  const query = new URLSearchParams(call.query);
+  const last = query.get("last") ?? "";
+  const limit = pageSize(query, tagsPageMax);
+  const path = `/v2/${name}/tags/list`;
+  if (limit !== null) {
+    const { names, next } = listTags(registry, repositoryId, last, limit);
+    const link = next === null ? {} : nextLink(path, { n: `${limit}`, last: next });
+    return json(`{"name":"${name}","tags":[${names}]}`, link);
+  }
+  const { pages, next } = listAllTags(registry, repositoryId, last);
+  return {
+    status: 200,
+    headers: {
+      "content-type": "application/json",
+      ...(next === null ? {} : nextLink(path, { last: next })),
+    },
+    body: call.method === "HEAD" ? null : streamTags(name, pages),
+  };
+}
+
+/** Text where one page is all, else a stream that reads a page when the client took the one before. */
+function streamTags(
+  name: RepositoryName,
+  pages: Iterable<TagPage>,
+): string | ReadableStream<Uint8Array> {
+  if (Array.isArray(pages)) {
+    return `{"name":"${name}","tags":[${pages.map((page: TagPage) => page.names).join(",")}]}`;
+  }
+  const iterator = pages[Symbol.iterator]();
+  let separator = `{"name":"${name}","tags":[`;
+  return new ReadableStream<Uint8Array>({
+    type: "bytes",
+    pull(controller) {
+      const { done, value } = iterator.next();
+      if (done) {
+        controller.enqueue(Buffer.from("]}"));
+        controller.close();
+        return;
+      }
+      controller.enqueue(Buffer.from(separator + value.names));
+      separator = ",";
+    },
+  });
+}
+
+async function getReferrers(registry: Registry, call: Call): Promise<Answer> {
+  const name = nameOf(call);
+  const subject = parseDigest(call.last);
+  const query = new URLSearchParams(call.query);
+  const artifactType = query.get("artifactType");
+  const repositoryId = repositoryIdOf(registry, name);
+  await registry.db.settled();
+  const last = query.get("last") ?? "";
+  const asked = { subject, artifactType, last };
+  const { body, next } = await listReferrers(registry, name, repositoryId, asked);
+  const filter = artifactType === null ? {} : { artifactType };
+  const path = `/v2/${name}/referrers/${subject}`;
+  return {
+    status: 200,
+    headers: {
+      "content-type": ociImageIndex,
+      ...(artifactType === null ? {} : { "oci-filters-applied": "artifactType" }),
+      ...(next === null ? {} : nextLink(path, { ...filter, last: next })),
+    },
+    body,
+  };
+}
+
+function getManifest(registry: Registry, call: Call): Answer | Promise<Answer> {
+  const pulled = pullManifest(registry, nameOf(call), readReference(call));
+  if (pulled instanceof Promise) return pulled.then((manifest) => manifestAnswer(call, manifest));
+  return manifestAnswer(call, pulled);
+}
+
+function manifestAnswer(call: Call, { digest, mediaType, bytes }: PulledManifest): Answer {
+  const { headers } = call.request;
+  const accept = headers.get("accept");
+  if (accept !== null && !acceptsMediaType(accept, mediaType)) {
+    throw new RegistryError("UNSUPPORTED", {
+      status: 406,
+      message: `the manifest ${digest} is of type ${mediaType}, which Accept leaves out`,
+      detail: { digest, mediaType },
+    });
+  }
+  const etag = `"${digest}"`;
+  if (matches(headers.get("if-none-match"), etag)) {
+    return empty(304, { etag, "docker-content-digest": digest });
+  }
+  return {
+    status: 200,
+    headers: {
+      "content-type": mediaType,
+      "content-length": `${bytes.byteLength}`,
+      "docker-content-digest": digest,
+      etag,
+      ...inert,
+    },
+    body: call.method === "HEAD" ? null : { kind: "bytes", bytes },
+  };
+}
+
+async function putManifest(registry: Registry, call: Call): Promise<Answer> {
+  const name = nameOf(call);
+  const reference = parseReference(call.last);
+  const tags = call.query === "" ? [] : new URLSearchParams(call.query).getAll("tag");
+  const { headers } = call.request;
+  const pushed = await pushManifest(registry, {
+    repository: name,
+    reference,
+    tags: [...new Set(tags.map(parseTag))],
+    contentType: headers.get("content-type"),
+    bytes: await receiveWhole(bodyOf(call.request), manifestBytesMax),
+    condition: tagCondition(headers),
+    principal: call.principal,
+  });
+  return empty(201, {
+    location: `/v2/${name}/manifests/${formatReference(reference)}`,
+    "docker-content-digest": pushed.digest,
+    etag: `"${pushed.digest}"`,
+    ...(pushed.subject === null ? {} : { "oci-subject": pushed.subject }),
+    ...(pushed.tags.length === 0 ? {} : { "oci-tag": pushed.tags.join(", ") }),
+  });
+}
+
+async function delManifest(registry: Registry, call: Call): Promise<Answer> {
+  await deleteManifest(registry, nameOf(call), parseReference(call.last), call.principal);
+  return empty(202);
+}
+
+async function getBlob(registry: Registry, call: Call): Promise<Answer> {
+  const name = nameOf(call);
+  const digest = parseDigest(call.last);
+  const { headers } = call.request;
+  const head = call.method === "HEAD";
+  const blob = head ? await confirmBlob(registry, name, digest) : findBlob(registry, name, digest);
+  const etag = `"${digest}"`;
+  const common = {
+    "docker-content-digest": digest,
+    etag,
+    "accept-ranges": "bytes",
+    "cache-control": "max-age=31536000, immutable",
+    "content-type": "application/octet-stream",
+    "content-disposition": "attachment",
+    ...inert,
+  };
+  if (matches(headers.get("if-none-match"), etag)) return empty(304, { etag });
+  const ifRange = headers.get("if-range");
+  const asked = ifRange === null || ifRange === etag ? headers.get("range") : null;
+  const range = asked === null ? ({ kind: "whole" } as const) : parseRange(asked, blob.size);
+  switch (range.kind) {
+    case "whole": {
+      const whole = { ...common, "content-length": `${blob.size}` };
+      if (head) return empty(200, whole);
+      return { status: 200, headers: whole, body: await openBlob(registry, name, digest, blob, null) };
+    }
+    case "part": {
+      const part = {
+        ...common,
+        "content-length": `${range.last - range.first + 1}`,
+        "content-range": `bytes ${range.first}-${range.last}/${blob.size}`,
+      };
+      if (head) return empty(206, part);
+      return { status: 206, headers: part, body: await openBlob(registry, name, digest, blob, range) };
+    }
+    case "unsatisfiable":
+      throw new RegistryError("SIZE_INVALID", {
+        status: 416,
+        message: `the blob has ${blob.size} bytes, which leaves nothing of the range ${asked}`,
+        detail: { digest, size: blob.size, range: asked },
+        headers: { "content-range": `bytes */${blob.size}` },
+      });
+  }
+}
+
+async function delBlob(registry: Registry, call: Call): Promise<Answer> {
+  await deleteBlob(registry, nameOf(call), parseDigest(call.last), call.principal);
+  return empty(202);
+}
+
+async function postUpload(registry: Registry, call: Call): Promise<Answer> {
+  const name = nameOf(call);
+  const query = new URLSearchParams(call.query);
+  const mount = query.get("mount");
+  if (mount !== null) {
+    const digest = parseDigest(mount);
+    const from = query.get("from");
+    const mounted = await mountBlob(registry, {
+      repository: name,
+      digest,
+      from: from === null || from === "" ? null : parseRepositoryName(from),
+      principal: call.principal,
+      mayPull: (repository) => call.may("repository:pull", repository),
+    });
+    if (mounted) return blobCreated(name, digest);
+  }
+  const wanted = query.get("digest");
+  const digest = wanted === null ? null : parseDigest(wanted);
+  const asked = query.get("digest-algorithm");
+  const algorithm = parseDigestAlgorithm(digest?.split(":")[0] ?? asked ?? "sha256");
+  const { client, principal } = call;
+  const id = await startUpload(registry, { repository: name, algorithm, client, principal });
+  if (digest !== null) {
+    await finishUpload(registry, { ...uploadRequest(call), id }, digest);
+    return blobCreated(name, digest);
+  }
+  return empty(202, {
+    ...sessionHeaders(name, id, 0),
+    "oci-chunk-min-length": `${chunkBytesAdvised}`,
+  });
+}
+
+async function getUpload(registry: Registry, call: Call): Promise<Answer> {
+  const name = nameOf(call);
+  const offset = await uploadOffset(registry, name, call.last);
+  return empty(204, sessionHeaders(name, call.last, offset));
+}
+
+async function patch(registry: Registry, call: Call): Promise<Answer> {
+  const offset = await withLocation(call, () => appendToUpload(registry, uploadRequest(call)));
+  return empty(202, sessionHeaders(nameOf(call), call.last, offset));
+}
+
+async function putUpload(registry: Registry, call: Call): Promise<Answer> {
+  const name = nameOf(call);
+  const wanted = new URLSearchParams(call.query).get("digest");
+  if (wanted === null) {
+    throw new RegistryError("DIGEST_INVALID", {
+      message: "the parameter digest is missing: it names the digest of the whole blob",
+      detail: { upload: call.last },
+    });
+  }
+  const digest = parseDigest(wanted);
+  await withLocation(call, () => finishUpload(registry, uploadRequest(call), digest));
+  return blobCreated(name, digest);
+}
+
+async function cancel(registry: Registry, call: Call): Promise<Answer> {
+  await cancelUpload(registry, nameOf(call), call.last);
+  return empty(204);
+}
+
+function uploadRequest(call: Call): UploadRequest {
+  const header = call.request.headers.get("content-range");
+  const range = header === null ? null : parseContentRange(header);
+  if (header !== null && range === null) {
+    throw new RegistryError("BLOB_UPLOAD_INVALID", {
+      message: `Content-Range "${header.slice(0, 64)}" must be <first byte>-<last byte>`,
+      detail: { range: header.slice(0, 256) },
+    });
+  }
+  const { last: id, principal } = call;
+  return { repository: nameOf(call), id, body: bodyOf(call.request), range, principal };
+}
+
+/** A chunk out of order is answered with where the session is (distribution-spec §Pushing a blob in chunks). */
+async function withLocation<T>(call: Call, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof RegistryError && error.status === 416) {
+      error.headers["location"] = `/v2/${nameOf(call)}/blobs/uploads/${call.last}`;
+    }
+    throw error;
+  }
+}
+
+function sessionHeaders(name: RepositoryName, id: string, offset: number): Record<string, string> {
+  return {
+    location: `/v2/${name}/blobs/uploads/${id}`,
+    range: uploadRange(offset),
+    "docker-upload-uuid": id,
+  };
+}
+
+function blobCreated(name: RepositoryName, digest: Digest): Answer {
+  return empty(201, {
+    location: `/v2/${name}/blobs/${digest}`,
+    "docker-content-digest": digest,
+  });
+}
+
+function nameOf(call: Call): RepositoryName {
+  assert(call.name !== null, "a route without a name asked for one");
+  return call.name;
+}
+
+/** A reference to read. What cannot be a tag is one that does not exist. */
+function readReference(call: Call): Reference {
+  try {
+    return parseReference(call.last);
+  } catch (error) {
+    if (!(error instanceof RegistryError) || call.last.includes(":")) throw error;
+    throw new RegistryError("MANIFEST_UNKNOWN", { message: error.message, detail: error.detail });
+  }
+}
+
+/** `n`, at most `max`; null when it was not given. */
+function pageSize(query: URLSearchParams, max: number): number | null {
+  const text = query.get("n");
+  if (text === null) return null;
+  if (!/^\d+$/.test(text)) {
+    throw new RegistryError("UNSUPPORTED", {
+      status: 400,
+      message: `n must be a whole number from 0, not "${text.slice(0, 64)}"`,
+      detail: { n: text.slice(0, 256) },
+    });
+  }
+  return Math.min(Number(text), max);
+}
+
+function nextLink(path: string, params: Record<string, string>): Record<string, string> {
+  return { link: formatNextLink(path, params) };
+}
+
+function tagCondition(headers: Headers): TagCondition {
+  if (headers.get("if-none-match") === "*") return { kind: "absent" };
+  const match = headers.get("if-match");
+  if (match === null) return { kind: "none" };
+  return { kind: "matches", digests: match.split(",").map((etag) => etag.trim().replaceAll('"', "")) };
+}
+
+/** `If-None-Match` (RFC 9110 §13.1.2): compared weakly. */
+function matches(header: string | null, etag: string): boolean {
+  if (header === null) return false;
+  if (header === "*") return true;
+  return header.split(",").some((entry) => entry.trim().replace(/^W\//, "") === etag);
+}

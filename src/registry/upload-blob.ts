@@ -1,0 +1,320 @@
+import type { BlobKey, StagedId } from "../blobs/blob-store.ts";
+import { actorOf, type Principal } from "../auth/principal.ts";
+import type { Tx } from "../db/database.ts";
+import type { UploadRow } from "../db/tables.ts";
+import { uuidv7 } from "../lib/random.ts";
+import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import { type RepositoryName, refuseReservedName } from "../oci/repository-name.ts";
+import { findLiveBlob, insertBlob, linkBlob } from "./blob-link-store.ts";
+import { type LiveUpload, newHasher } from "./live-uploads.ts";
+import type { Registry } from "./registry.ts";
+import { ensureRepository } from "./repository-store.ts";
+import { type RequestBody, receive } from "./request-body.ts";
+import {
+  countUploads,
+  deleteUpload,
+  findUpload,
+  insertUpload,
+  setUploadOffset,
+} from "./upload-store.ts";
+
+/** Sessions that one address may have open. They end with their blob, a cancel, or a day of silence. */
+export const uploadsPerClientMax = 1_000;
+
+export interface UploadStart {
+  readonly repository: RepositoryName;
+  readonly algorithm: DigestAlgorithm;
+  readonly client: string;
+  readonly principal: Principal;
+}
+
+/** Where an upload session is, and what a request brings to it. */
+export interface UploadRequest {
+  readonly repository: RepositoryName;
+  readonly id: string;
+  readonly body: RequestBody;
+  /** `Content-Range`: the bytes that the client believes it sends; null when it does not say. */
+  readonly range: { readonly first: number; readonly last: number } | null;
+  readonly principal: Principal;
+}
+
+/** Opens an upload session and returns its id. */
+export async function startUpload(registry: Registry, start: UploadStart): Promise<string> {
+  refuseReservedName(start.repository);
+  registry.admitWrite();
+  const { client } = start;
+  if ((await countUploads(registry.db.reads, client, uploadsPerClientMax)) >= uploadsPerClientMax) {
+    throw new RegistryError("TOOMANYREQUESTS", {
+      message: `${client} has ${uploadsPerClientMax} uploads open: finish or cancel some first`,
+      detail: { client, max: uploadsPerClientMax },
+      headers: { "retry-after": "60" },
+    });
+  }
+  const id = uuidv7();
+  const now = registry.clock.now();
+  const row: UploadRow = {
+    id,
+    repository: start.repository,
+    algorithm: start.algorithm,
+    offset_bytes: 0,
+    client,
+    principal: actorOf(start.principal),
+    created_at: now,
+    touched_at: now,
+  };
+  await registry.db.transactionUnsynced((tx) => insertUpload(tx, row));
+  return id;
+}
+
+/** Bytes received so far. */
+export async function uploadOffset(
+  registry: Registry,
+  repository: RepositoryName,
+  id: string,
+): Promise<number> {
+  const row = await getUpload(registry, repository, id);
+  return (registry.liveUploads.peek(id) ?? (await resume(registry, row))).offsetBytes;
+}
+
+/** Appends the body to the session and returns the new offset. */
+export async function appendToUpload(registry: Registry, request: UploadRequest): Promise<number> {
+  registry.admitWrite();
+  return await withUpload(registry, request, async (row, upload) => {
+    await append(registry, request, upload);
+    const now = registry.clock.now();
+    await registry.db.transactionUnsynced((tx) =>
+      setUploadOffset(tx, row.id, upload.offsetBytes, now),
+    );
+    return { keep: upload, result: upload.offsetBytes };
+  });
+}
+
+/** Appends the body, if there is one, checks the digest and makes the bytes a blob of the repository. */
+export async function finishUpload(
+  registry: Registry,
+  request: UploadRequest,
+  digest: Digest,
+): Promise<void> {
+  registry.admitWrite();
+  await withUpload(registry, request, async (row, upload) => {
+    await append(registry, request, upload);
+    const actual = await hashOf(registry, row, upload, algorithmOf(digest));
+    if (actual !== digest) {
+      await dropUpload(registry, row.id);
+      throw new RegistryError("DIGEST_INVALID", {
+        message: `the ${upload.offsetBytes} bytes received have the digest ${actual}, not ${digest}`,
+        detail: { expected: digest, actual, bytes: upload.offsetBytes },
+      });
+    }
+    await commitBlob(registry, row, request.principal, digest, upload.offsetBytes);
+    return { keep: null, result: undefined };
+  });
+}
+
+/** Ends the session and drops its bytes. */
+export async function cancelUpload(
+  registry: Registry,
+  repository: RepositoryName,
+  id: string,
+): Promise<void> {
+  await getUpload(registry, repository, id);
+  registry.liveUploads.acquire(id);
+  try {
+    await dropUpload(registry, id);
+  } finally {
+    registry.liveUploads.release(id, null);
+  }
+}
+
+/** Rows before bytes: a crash in between leaves a file that the next start removes. */
+export async function dropUpload(registry: Registry, id: string): Promise<void> {
+  await registry.db.transaction((tx) => deleteUpload(tx, id));
+  await registry.blobs.discard(id as StagedId);
+}
+
+async function getUpload(
+  registry: Registry,
+  repository: RepositoryName,
+  id: string,
+): Promise<UploadRow> {
+  const row = await findUpload(registry.db.reads, repository, id);
+  if (row !== null) return row;
+  throw new RegistryError("BLOB_UPLOAD_UNKNOWN", {
+    message: `the repository ${repository} has no upload ${id}: it ended, expired, or never began`,
+    detail: { repository, upload: id },
+  });
+}
+
+/** Takes the session for this request alone; what `work` says to keep is there for the next one. */
+async function withUpload<T>(
+  registry: Registry,
+  { repository, id }: UploadRequest,
+  work: (row: UploadRow, upload: LiveUpload) => Promise<{ keep: LiveUpload | null; result: T }>,
+): Promise<T> {
+  const row = await getUpload(registry, repository, id);
+  const { known } = registry.liveUploads.acquire(id);
+  let upload: LiveUpload | null = null;
+  try {
+    upload = known ?? (await resume(registry, row));
+    const { keep, result } = await work(row, upload);
+    upload = keep;
+    return result;
+  } finally {
+    registry.liveUploads.release(id, upload);
+  }
+}
+
+/** After a restart: the row may speak of bytes that are gone, and the file may have more than the row. */
+async function resume(registry: Registry, row: UploadRow): Promise<LiveUpload> {
+  const staged = (await registry.blobs.stagedBytes(row.id as StagedId)) ?? 0;
+  const offsetBytes = Math.min(row.offset_bytes, staged);
+  return { offsetBytes, hasher: offsetBytes === 0 ? newHasher(row.algorithm) : null };
+}
+
+async function append(
+  registry: Registry,
+  { id, body, range }: UploadRequest,
+  upload: LiveUpload,
+): Promise<void> {
+  const start = upload.offsetBytes;
+  checkRange(id, range, body.lengthBytes, start);
+  if (body.lengthBytes === 0) return;
+  const writer = await registry.blobs.stage(id as StagedId, start);
+  if (writer === null) throw bytesLost(id, start);
+  try {
+    await receive(body, async (chunk) => {
+      upload.hasher?.update(chunk);
+      await writer.write(chunk);
+      registry.traffic.receivedBytes += chunk.byteLength;
+    });
+    const received = writer.offsetBytes - start;
+    if (range !== null && received !== range.last - range.first + 1) {
+      await writer.truncate(start);
+      upload.hasher = null;
+      throw wrongLength(range, received);
+    }
+  } finally {
+    upload.offsetBytes = writer.offsetBytes;
+    await writer.close();
+  }
+}
+
+function checkRange(
+  id: string,
+  range: UploadRequest["range"],
+  lengthBytes: number | null,
+  offsetBytes: number,
+): void {
+  if (range === null) return;
+  if (range.first !== offsetBytes) {
+    throw new RegistryError("BLOB_UPLOAD_INVALID", {
+      status: 416,
+      message: `the chunk begins at byte ${range.first}, the upload is at byte ${offsetBytes}`,
+      detail: { upload: id, first: range.first, offset: offsetBytes },
+      headers: { range: uploadRange(offsetBytes) },
+    });
+  }
+  const stated = range.last - range.first + 1;
+  if (lengthBytes !== null && lengthBytes !== stated) throw wrongLength(range, lengthBytes);
+}
+
+function wrongLength(range: { first: number; last: number }, received: number): RegistryError {
+  return new RegistryError("SIZE_INVALID", {
+    message: `the body has ${received} bytes, Content-Range ${range.first}-${range.last} states ${
+      range.last - range.first + 1
+    }`,
+    detail: { range: `${range.first}-${range.last}`, received },
+  });
+}
+
+function bytesLost(id: string, offsetBytes: number): RegistryError {
+  return new RegistryError("BLOB_UPLOAD_INVALID", {
+    message: `the first ${offsetBytes} bytes of the upload ${id} are gone: start it again`,
+    detail: { upload: id, offset: offsetBytes },
+  });
+}
+
+/** The `Range` of a session at this offset. An empty one is 0-0 too, as in every registry. */
+export function uploadRange(offsetBytes: number): string {
+  return `0-${Math.max(0, offsetBytes - 1)}`;
+}
+
+async function hashOf(
+  registry: Registry,
+  row: UploadRow,
+  upload: LiveUpload,
+  algorithm: DigestAlgorithm,
+): Promise<Digest> {
+  if (upload.hasher !== null && row.algorithm === algorithm) {
+    return digestOf(algorithm, upload.hasher.copy().digest("hex"));
+  }
+  const hasher = newHasher(algorithm);
+  if (upload.offsetBytes > 0) {
+    const reader = registry.blobs.readStaged(row.id as StagedId).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      hasher.update(value);
+    }
+  }
+  return digestOf(algorithm, hasher.digest("hex"));
+}
+
+/** Bytes durable, then rows; the answer waits for both. */
+async function commitBlob(
+  registry: Registry,
+  row: UploadRow,
+  principal: Principal,
+  digest: Digest,
+  size: number,
+): Promise<void> {
+  const { db, blobs } = registry;
+  const id = row.id as StagedId;
+  const link = async (tx: Tx) => {
+    const now = registry.clock.now();
+    const repositoryId = await ensureRepository(tx, row.repository, actorOf(principal), now);
+    await linkBlob(tx, repositoryId, digest, now);
+    await deleteUpload(tx, row.id);
+  };
+
+  const stored = await findLiveBlob(db.reads, digest);
+  const intact = stored !== null && (await blobs.size(stored.key)) === stored.size;
+  if (intact) {
+    const linked = await db.transaction(async (tx) => {
+      if ((await findLiveBlob(tx, digest))?.key !== stored.key) return false;
+      await link(tx);
+      return true;
+    });
+    if (linked) {
+      await blobs.discard(id);
+      return;
+    }
+  }
+
+  if (size === 0) await (await blobs.stage(id, 0))?.close();
+  const key = await blobs.publish(id, digest);
+  // Where the bytes that the database speaks of are gone, these take their place.
+  const replace = stored !== null && !intact ? stored.key : null;
+  const kept = await registerBlob(registry, key, async (tx) => {
+    const blob = { digest, size, key, replace, now: registry.clock.now() };
+    const current = await insertBlob(tx, blob);
+    await link(tx);
+    return current;
+  });
+  if (kept !== key) await blobs.remove(key);
+}
+
+async function registerBlob(
+  registry: Registry,
+  key: BlobKey,
+  body: (tx: Tx) => Promise<BlobKey>,
+): Promise<BlobKey> {
+  try {
+    return await registry.db.transaction(body);
+  } catch (error) {
+    // After a failed sync the commit may be on the disk all the same: then the bytes must stay.
+    if (registry.db.stats.failure === null) await registry.blobs.remove(key);
+    throw error;
+  }
+}

@@ -1,0 +1,154 @@
+import { chmodSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type App, openApp } from "./app.ts";
+import type { Config } from "./platform/config.ts";
+import { errorResponse } from "./platform/http/error-response.ts";
+import type { Log } from "./platform/log.ts";
+
+/** A connection on which nothing moves for this long is closed. */
+const idleSeconds = 120;
+/** After SIGTERM: how long requests under way may still take. */
+export const drainMsMax = 25_000;
+const tlsCheckMs = 5_000;
+
+/** The address and port are taken, or not this machine's. */
+export class ListenError extends Error {
+  override name = "ListenError";
+}
+
+export interface Running {
+  /** Where the registry is, as seen from this machine. */
+  readonly url: string;
+  /** Refuses new connections, lets requests end within `drainMsMax`, and closes the data folder. */
+  stop(): Promise<void>;
+}
+
+type BunServer = ReturnType<typeof Bun.serve>;
+
+/** Opens the data folder and the sockets. */
+export async function serve(config: Config, log: Log): Promise<Running> {
+  const app = await openApp(config, log);
+  try {
+    const control = serveControl(app, config);
+    let server = listen(app, config, log, config.listen.port);
+    const port = server.port ?? config.listen.port;
+    const reload = config.tls === null ? null : watchCertificate(config.tls, log, () => {
+      // A running listener keeps its certificate: a second one takes over the port.
+      const next = listen(app, config, log, port);
+      void server.stop();
+      server = next;
+    });
+    return {
+      url: urlOf(config, port),
+      async stop() {
+        clearInterval(reload ?? undefined);
+        app.drain();
+        await Promise.race([server.stop(), Bun.sleep(drainMsMax)]);
+        await server.stop(true);
+        await control.stop(true);
+        rmSync(controlPath(config), { force: true });
+        await app.close();
+      },
+    };
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+
+export function controlPath(config: Config): string {
+  return join(config.data, "control.sock");
+}
+
+function listen(app: App, config: Config, log: Log, port: number): BunServer {
+  const { host } = config.listen;
+  const options = {
+    hostname: host,
+    port,
+    idleTimeout: idleSeconds,
+    // A layer has no limit of its own; manifests have theirs.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    development: false,
+    error: (error: Error) => {
+      log.error("A request failed outside of its handler", { error });
+      return errorResponse(error, {});
+    },
+  };
+  const fetch = (request: Request, server: BunServer) => {
+    // Storing a large blob can be silent for long: bodies have a watchdog of their own.
+    if (request.method !== "GET" && request.method !== "HEAD") server.timeout(request, 0);
+    return app.fetch(request, server);
+  };
+  try {
+    if (config.tls === null) return Bun.serve({ ...options, fetch });
+    // Sharing the port hides that somebody else has it: without sharing, it shows.
+    if (port !== 0 && !isListening.has(port)) Bun.serve({ ...options, fetch }).stop(true);
+    const { cert, key } = config.tls;
+    const tls = { cert: Bun.file(cert), key: Bun.file(key) };
+    const server = Bun.serve({ ...options, fetch, tls, reusePort: true });
+    isListening.add(server.port ?? port);
+    return server;
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string };
+    if (code === "EADDRINUSE") {
+      throw new ListenError(
+        `${host}:${port} is in use by another program: stop it, or choose another address with --listen`,
+      );
+    }
+    throw new ListenError(`cannot listen on ${host}:${port}: ${message}`);
+  }
+}
+
+/** Ports that this process itself serves with TLS. */
+const isListening = new Set<number>();
+
+/** Calls `onChange` when the files changed; their names may be links that are swapped. */
+function watchCertificate(
+  tls: { cert: string; key: string },
+  log: Log,
+  onChange: () => void,
+): Timer {
+  const stamp = () =>
+    [tls.cert, tls.key].map((path) => {
+      const { mtimeMs, ino, size } = statSync(path);
+      return `${mtimeMs} ${ino} ${size}`;
+    }).join();
+  let last = stamp();
+  const timer = setInterval(() => {
+    try {
+      const now = stamp();
+      if (now === last) return;
+      last = now;
+      onChange();
+      log.info("Loaded the changed TLS certificate", { path: tls.cert });
+    } catch (error) {
+      log.error("The changed TLS certificate cannot be used: the earlier one stays", { error });
+    }
+  }, tlsCheckMs);
+  timer.unref();
+  return timer;
+}
+
+/** Commands of whoever may read the data folder. */
+function serveControl(app: App, config: Config): BunServer {
+  const unix = controlPath(config);
+  rmSync(unix, { force: true });
+  const server = Bun.serve({
+    unix,
+    maxRequestBodySize: 1024 * 1024,
+    development: false,
+    fetch(request: Request, self: BunServer) {
+      self.timeout(request, 0);
+      return app.api(request);
+    },
+  });
+  chmodSync(unix, 0o600);
+  return server as BunServer;
+}
+
+function urlOf(config: Config, port: number): string {
+  const { host } = config.listen;
+  const scheme = config.tls === null ? "http" : "https";
+  const name = host === "127.0.0.1" ? "localhost" : host.includes(":") ? `[${host}]` : host;
+  return config.url ?? `${scheme}://${name}:${port}`;
+}
