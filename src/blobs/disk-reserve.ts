@@ -1,0 +1,150 @@
+import { randomFillSync } from "node:crypto";
+import fs from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../lib/clock.ts";
+import { storageFull, systemCode } from "./disk-calls.ts";
+
+/** What is set aside while there is room, and given up so that deletes can commit when there is none. */
+export const ballastBytes = 16 * 1024 * 1024;
+/** Free bytes that uploads leave to the database: its log and its own growth. */
+const reserveBytes = 4 * 1024 * 1024;
+const reserveInodes = 16;
+/** Room beyond ballast and reserve before the ballast is made again: deletes come first. */
+const refillMarginBytes = 16 * 1024 * 1024;
+const refillEveryMs = 10_000;
+/** How old the count of free bytes may be. */
+const freeMaxAgeMs = 200;
+const writeBytes = 1024 * 1024;
+
+export interface DiskReserve {
+  /**
+   * Throws `STORAGE_FULL` when so little is free that only deletes may go on. Costs nothing more
+   * than a comparison, but for five times a second.
+   */
+  admitWrite(): void;
+  /** Gives the ballast up, so that what frees space can commit. May be repeated. */
+  release(): void;
+  /** Makes the ballast where it is missing and there is room. Runs by itself every ten seconds. */
+  refill(): Promise<void>;
+  /** Resolves when nothing is being written. The ballast stays. */
+  close(): Promise<void>;
+}
+
+/** Of a file system. `files` and `ffree` are 0 where it has no limit on inodes. */
+export interface FreeSpace {
+  readonly bsize: number;
+  readonly bavail: number;
+  readonly files: number;
+  readonly ffree: number;
+}
+
+export interface DiskReserveOptions {
+  /** On the file system to watch, and where the file `ballast` lies. Must exist. */
+  readonly folder: string;
+  readonly clock: Clock;
+  /** Default: the system's. */
+  readonly statfs?: (folder: string) => FreeSpace;
+}
+
+/** Keeps enough of the disk back that a full one can be emptied. Makes the ballast in the background. */
+export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
+  const { folder, clock } = options;
+  const statfs = options.statfs ?? fs.statfsSync;
+  const path = join(folder, "ballast");
+  const partial = `${path}.new`;
+  let held = isAllocated(path);
+  let free = { bytes: Number.POSITIVE_INFINITY, inodes: Number.POSITIVE_INFINITY };
+  let measuredAt = Number.NEGATIVE_INFINITY;
+  let filling: Promise<void> | null = null;
+  let releases = 0;
+
+  function measure(): void {
+    try {
+      const { bsize, bavail, files, ffree } = statfs(folder);
+      free = { bytes: bsize * bavail, inodes: files === 0 ? Number.POSITIVE_INFINITY : ffree };
+    } catch {
+      // Whoever writes will learn what is wrong, in better words than could be found here.
+    }
+    measuredAt = clock.monotonic();
+  }
+
+  /** The room that a released ballast left is not there for uploads. */
+  function bytesToKeep(): number {
+    return reserveBytes + (held ? 0 : ballastBytes);
+  }
+
+  async function fill(): Promise<void> {
+    measure();
+    if (free.bytes < bytesToKeep() + refillMarginBytes) return;
+    const before = releases;
+    try {
+      await writeBallast(partial, () => releases === before);
+      if (releases === before) {
+        fs.renameSync(partial, path);
+        held = true;
+      }
+    } catch {
+      // The disk filled up meanwhile: the room is better used for what is being written.
+    }
+    if (!held) unlinkIfThere(partial);
+    measure();
+  }
+
+  const reserve: DiskReserve = {
+    admitWrite() {
+      if (clock.monotonic() - measuredAt >= freeMaxAgeMs) measure();
+      if (free.bytes < bytesToKeep()) throw storageFull("a push");
+      if (free.inodes < reserveInodes) throw storageFull("another file (its inodes are used up)");
+    },
+    release() {
+      held = false;
+      releases += 1;
+      measuredAt = Number.NEGATIVE_INFINITY;
+      for (const file of [path, partial]) unlinkIfThere(file);
+    },
+    refill() {
+      if (held) return Promise.resolve();
+      filling ??= fill().finally(() => {
+        filling = null;
+      });
+      return filling;
+    },
+    async close() {
+      clearInterval(timer);
+      await filling;
+    },
+  };
+  const timer = setInterval(reserve.refill, refillEveryMs);
+  timer.unref();
+  void reserve.refill();
+  return reserve;
+}
+
+/** Random bytes: file systems that compress, or leave holes for zeros, would set nothing aside. */
+async function writeBallast(path: string, wanted: () => boolean): Promise<void> {
+  const file = await fs.promises.open(path, "w", 0o600);
+  try {
+    const chunk = new Uint8Array(writeBytes);
+    for (let at = 0; at < ballastBytes; at += chunk.byteLength) {
+      if (!wanted()) return;
+      randomFillSync(chunk);
+      await file.write(chunk, 0, chunk.byteLength, at);
+    }
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+function isAllocated(path: string): boolean {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && stat.size >= ballastBytes && stat.blocks * 512 >= ballastBytes;
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    fs.unlinkSync(path);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+}
