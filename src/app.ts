@@ -20,7 +20,7 @@ import {
 } from "./platform/http/request-context.ts";
 import { createAddressMatcher } from "./platform/ip-address.ts";
 import type { Log } from "./platform/log.ts";
-import { createMetrics, type Metrics } from "./platform/metrics.ts";
+import { createMetrics, type Metrics, metricsContentType } from "./platform/metrics.ts";
 import { expireUploads, removeLeftovers } from "./registry/expire-uploads.ts";
 import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
@@ -105,7 +105,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
       await leftovers;
       await blobs.close();
       await db.close();
-      reserve.close();
+      await reserve.close();
       lock.release();
     },
   };
@@ -121,16 +121,32 @@ function boundedByBytes<Key extends {}>(maxSize: number) {
 
 function describe(metrics: Metrics, { db, traffic, liveUploads }: Registry): void {
   const { stats } = db;
-  metrics.gauge("berth_uploads_receiving", "Upload bodies being received.", () => liveUploads.receiving);
+  metrics.gauge(
+    "berth_uploads_receiving",
+    "Upload bodies being received.",
+    () => liveUploads.receiving,
+  );
   metrics.counter("berth_db_commits_total", "Transactions committed.", () => stats.commits);
   metrics.counter("berth_db_syncs_total", "Syncs of the write-ahead log.", () => stats.syncs);
   metrics.counter("berth_db_checkpoints_total", "Checkpoints.", () => stats.checkpoints);
-  metrics.gauge("berth_wal_bytes", "Bytes in the write-ahead log at the last checkpoint.", () => stats.walBytes);
+  metrics.gauge(
+    "berth_wal_bytes",
+    "Bytes in the write-ahead log at the last checkpoint.",
+    () => stats.walBytes,
+  );
   metrics.gauge("berth_writes_refused", "1 after a disk error, until a restart.", () =>
     stats.failure === null ? 0 : 1,
   );
-  metrics.counter("berth_blob_received_bytes_total", "Bytes of blobs received.", () => traffic.receivedBytes);
-  metrics.counter("berth_blob_sent_bytes_total", "Bytes of blobs that pulls asked for.", () => traffic.sentBytes);
+  metrics.counter(
+    "berth_blob_received_bytes_total",
+    "Bytes of blobs received.",
+    () => traffic.receivedBytes,
+  );
+  metrics.counter(
+    "berth_blob_sent_bytes_total",
+    "Bytes of blobs that pulls asked for.",
+    () => traffic.sentBytes,
+  );
 }
 
 interface FetchOptions {
@@ -171,6 +187,7 @@ function createFetch(options: FetchOptions): App["fetch"] {
       return response;
     };
     const response = route(context);
+    metrics.startRequest();
     return response instanceof Promise ? response.then(finish) : finish(response);
   };
 }
@@ -183,11 +200,11 @@ function logRequest(
   seconds: number,
 ): void {
   const { request, path } = context;
-  log.info(`${request.method} ${path} ${status}`, {
+  log.request({
     request_id: context.id,
-    principal: "anonymous",
+    principal: null,
     address: context.client,
-    user_agent: request.headers.get("user-agent"),
+    user_agent: request.headers.get("user-agent") ?? "",
     method: request.method,
     path,
     repository: context.repository,
@@ -215,7 +232,7 @@ async function serveOwn(context: RequestContext, options: FetchOptions): Promise
       return reason === null ? text("ok\n") : text(`not ready: ${reason}\n`, 503);
     }
     case "/metrics":
-      return text(await options.metrics.metricsText(), 200, "text/plain; version=0.0.4");
+      return text(await options.metrics.metricsText(), 200, metricsContentType);
     default:
       return errorResponse(
         new RegistryError("UNSUPPORTED", {

@@ -32,12 +32,15 @@ export async function serve(config: Config, log: Log): Promise<Running> {
     const control = serveControl(app, config);
     let server = listen(app, config, log, config.listen.port);
     const port = server.port ?? config.listen.port;
-    const reload = config.tls === null ? null : watchCertificate(config.tls, log, () => {
-      // A running listener keeps its certificate: a second one takes over the port.
-      const next = listen(app, config, log, port);
-      void server.stop();
-      server = next;
-    });
+    const reload =
+      config.tls === null
+        ? null
+        : watchCertificate(config.tls, log, () => {
+            // A running listener keeps its certificate: a second one takes over the port.
+            const next = listen(app, config, log, port);
+            void server.stop();
+            server = next;
+          });
     return {
       url: urlOf(config, port),
       async stop() {
@@ -109,10 +112,12 @@ function watchCertificate(
   onChange: () => void,
 ): Timer {
   const stamp = () =>
-    [tls.cert, tls.key].map((path) => {
-      const { mtimeMs, ino, size } = statSync(path);
-      return `${mtimeMs} ${ino} ${size}`;
-    }).join();
+    [tls.cert, tls.key]
+      .map((path) => {
+        const { mtimeMs, ino, size } = statSync(path);
+        return `${mtimeMs} ${ino} ${size}`;
+      })
+      .join();
   let last = stamp();
   const timer = setInterval(() => {
     try {

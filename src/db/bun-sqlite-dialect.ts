@@ -1,6 +1,6 @@
 import type { Database as BunDatabase, SQLQueryBindings, Statement } from "bun:sqlite";
 import {
-  CompiledQuery,
+  type CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type Driver,

@@ -30,14 +30,15 @@ export function parseContentRange(header: string): ByteSpan | null {
 
 /**
  * Reads a Range header for content of `sizeBytes` (RFC 9110 §14.2). What need not be honoured is the
- * whole: other units, several ranges, nonsense. `last` is cut to the content's end.
+ * whole: other units, several ranges, nonsense. `last` is cut to the content's end. One that ends
+ * before it begins is refused (RFC 9110 §15.5.17), as the conformance suite asks.
  */
 export function parseRange(header: string | null, sizeBytes: number): RequestedRange {
   const match = header === null ? null : requestPattern.exec(header.trim());
   if (match === null) return { kind: "whole" };
   const [, first = "", last = ""] = match;
   if (first === "") return last === "" ? { kind: "whole" } : suffix(Number(last), sizeBytes);
-  if (last !== "" && compareDecimals(last, first) < 0) return { kind: "whole" };
+  if (last !== "" && compareDecimals(last, first) < 0) return { kind: "unsatisfiable" };
   if (Number(first) >= sizeBytes) return { kind: "unsatisfiable" };
   const end = last === "" ? sizeBytes - 1 : Math.min(Number(last), sizeBytes - 1);
   return { kind: "part", first: Number(first), last: end };

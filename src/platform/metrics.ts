@@ -29,8 +29,8 @@ type Value = number | readonly Sample[];
  * arrays, and text is made only when somebody asks.
  */
 export interface Metrics {
-  startRequest(handler: HandlerName): void;
-  /** Ends what `startRequest` began. `bytes`: of the body that was sent. */
+  startRequest(): void;
+  /** Ends what `startRequest` began; only now is it known what served it. `bytes`: of the body that was sent. */
   observeRequest(
     handler: HandlerName,
     method: string,
@@ -148,18 +148,18 @@ interface MethodCounts {
 }
 
 interface HandlerCounts {
-  inFlight: number;
   readonly byMethod: Map<string, MethodCounts>;
   readonly bytes: Histogram;
 }
 
 function createRequestCounts() {
   const handlers = new Map<HandlerName, HandlerCounts>();
+  let inFlight = 0;
 
   function countsOf(handler: HandlerName): HandlerCounts {
     const found = handlers.get(handler);
     if (found !== undefined) return found;
-    const created = { inFlight: 0, byMethod: new Map(), bytes: createHistogram(bytesBuckets) };
+    const created = { byMethod: new Map(), bytes: createHistogram(bytesBuckets) };
     handlers.set(handler, created);
     return created;
   }
@@ -185,8 +185,8 @@ function createRequestCounts() {
     );
 
   return {
-    start(handler: HandlerName): void {
-      countsOf(handler).inFlight += 1;
+    start(): void {
+      inFlight += 1;
     },
     observe(
       handler: HandlerName,
@@ -197,18 +197,19 @@ function createRequestCounts() {
     ): void {
       const counts = countsOf(handler);
       const ofMethod = methodCountsOf(counts, method);
-      counts.inFlight -= 1;
+      inFlight -= 1;
       if (status < statusEnd) (ofMethod.byStatus[status] as number) += 1;
       observe(ofMethod.seconds, seconds);
       observe(counts.bytes, bytes);
     },
-    families: requestFamilies(handlers, eachMethod),
+    families: requestFamilies(handlers, eachMethod, () => inFlight),
   };
 }
 
 function requestFamilies(
   handlers: ReadonlyMap<HandlerName, HandlerCounts>,
   eachMethod: (show: (labels: string, counts: MethodCounts) => string[]) => string[],
+  readInFlight: () => number,
 ): Family[] {
   const total = "registry_http_requests_total";
   const seconds = "registry_http_request_duration_seconds";
@@ -236,10 +237,7 @@ function requestFamilies(
       name: inFlight,
       help: "Requests being answered.",
       type: "gauge",
-      lines: () =>
-        [...handlers].map(([handler, counts]) =>
-          line(inFlight, `handler="${handler}"`, counts.inFlight),
-        ),
+      lines: () => [line(inFlight, "", readInFlight())],
     },
     {
       name: bytes,

@@ -1,6 +1,6 @@
-import { dropUpload } from "./upload-blob.ts";
-import type { Registry } from "./registry.ts";
 import { findBlobKey } from "./blob-link-store.ts";
+import type { Registry } from "./registry.ts";
+import { dropUpload } from "./upload-blob.ts";
 import { hasUploads, listIdleUploads, uploadExists } from "./upload-store.ts";
 
 /** An upload that nobody touched for this long is given up. */

@@ -1,7 +1,7 @@
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseManifest } from "../oci/manifest.ts";
-import { isIndexMediaType } from "../oci/media-type.ts";
+import { isIndexMediaType, ociImageIndex } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { referrersTag } from "../oci/tag.ts";
 import { listReferrerRows, liveReferrerRows, type ReferrerRow } from "./manifest-store.ts";
@@ -31,9 +31,12 @@ export interface ReferrersPage {
 export async function listReferrers(
   registry: Registry,
   repository: RepositoryName,
-  repositoryId: string,
   query: ReferrersQuery,
 ): Promise<ReferrersPage> {
+  await registry.db.settled();
+  // A repository that does not exist has no referrers: 404 would mean that there is no such API.
+  const repositoryId = registry.reads.repositoryId(repository)?.id;
+  if (repositoryId === undefined) return { body: formatIndex([]), next: null };
   const limit = referrersPageMax + 1;
   const known = await listReferrerRows(registry.db.reads, repositoryId, { ...query, limit });
   const tagged = await listTagged(registry, repository, repositoryId, query);
@@ -49,9 +52,12 @@ export async function listReferrers(
     if (descriptors.length > 0 && bytes > referrersPageBytesMax) break;
     descriptors.push(descriptor);
   }
-  const body = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[${descriptors.join(",")}]}`;
   const next = descriptors.length < digests.length ? digests[descriptors.length - 1] : undefined;
-  return { body, next: next ?? null };
+  return { body: formatIndex(descriptors), next: next ?? null };
+}
+
+function formatIndex(descriptors: readonly string[]): string {
+  return `{"schemaVersion":2,"mediaType":"${ociImageIndex}","manifests":[${descriptors.join(",")}]}`;
 }
 
 /** What the index under the fallback tag lists, as far as it is in the repository. */
@@ -93,7 +99,5 @@ function formatDescriptor(row: ReferrerRow): string {
     ...(row.artifact_type === null ? {} : { artifactType: row.artifact_type }),
   });
   // Already JSON: kept so when the manifest was pushed.
-  return row.annotations === null
-    ? head
-    : `${head.slice(0, -1)},"annotations":${row.annotations}}`;
+  return row.annotations === null ? head : `${head.slice(0, -1)},"annotations":${row.annotations}}`;
 }

@@ -281,7 +281,9 @@ export async function liveReferrerRows(
     .where("repository_id", "=", repositoryId)
     .where("state", "=", "live")
     .where("digest", "in", (query) =>
-      query.selectFrom(db.facts.values(digests).as("asked")).select(sql<Digest>`asked.value`.as("d")),
+      query
+        .selectFrom(db.facts.values(digests).as("asked"))
+        .select(sql<Digest>`asked.value`.as("d")),
     )
     .orderBy("digest")
     .execute();

@@ -55,8 +55,7 @@ export function parsePath(path: string): ParsedPath | null {
     return { pattern: "/v2/<name>/manifests/<reference>", name: name("/manifests"), last };
   }
   if (before.endsWith("/blobs/uploads")) {
-    const pattern =
-      last === "" ? "/v2/<name>/blobs/uploads/" : "/v2/<name>/blobs/uploads/<id>";
+    const pattern = last === "" ? "/v2/<name>/blobs/uploads/" : "/v2/<name>/blobs/uploads/<id>";
     return { pattern, name: name("/blobs/uploads"), last };
   }
   if (before.endsWith("/blobs")) {

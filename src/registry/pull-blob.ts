@@ -55,12 +55,16 @@ export async function openBlob(
 ): Promise<BlobBody> {
   registry.traffic.sentBytes += range === null ? blob.size : range.last - range.first + 1;
   if (blob.size > cachedBlobBytesMax) {
-    return (await registry.blobs.open(blob.key, blob.size, range)) ?? lost(registry, repository, digest, blob);
+    return (
+      (await registry.blobs.open(blob.key, blob.size, range)) ??
+      lost(registry, repository, digest, blob)
+    );
   }
   let bytes = registry.blobCache.get(blob.key);
   if (bytes === undefined) {
     const body =
-      (await registry.blobs.open(blob.key, blob.size, null)) ?? lost(registry, repository, digest, blob);
+      (await registry.blobs.open(blob.key, blob.size, null)) ??
+      lost(registry, repository, digest, blob);
     bytes = await collect(body);
     registry.blobCache.set(blob.key, bytes);
   }
@@ -77,7 +81,7 @@ async function collect(body: BlobBody): Promise<Uint8Array<ArrayBuffer>> {
     case "file":
       return new Uint8Array(await body.file.arrayBuffer());
     case "stream":
-      return await Bun.readableStreamToBytes(body.stream) as Uint8Array<ArrayBuffer>;
+      return (await Bun.readableStreamToBytes(body.stream)) as Uint8Array<ArrayBuffer>;
   }
 }
 

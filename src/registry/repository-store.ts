@@ -3,10 +3,7 @@ import { uuidv7 } from "../lib/random.ts";
 import { projectOf, type RepositoryName } from "../oci/repository-name.ts";
 
 /** The id of a live repository of a live project, or null. */
-export async function findRepositoryId(
-  reads: Reads,
-  name: RepositoryName,
-): Promise<string | null> {
+export async function findRepositoryId(reads: Reads, name: RepositoryName): Promise<string | null> {
   const row = await reads
     .selectFrom("repositories as r")
     .innerJoin("projects as p", "p.id", "r.project_id")

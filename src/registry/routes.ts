@@ -9,6 +9,7 @@ import { formatReference, parseReference, type Reference } from "../oci/referenc
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import { parseTag } from "../oci/tag.ts";
+import type { HandlerName } from "../platform/metrics.ts";
 import { type Answer, empty, json } from "./answer.ts";
 import type { Call } from "./call.ts";
 import { deleteBlob } from "./delete-blob.ts";
@@ -39,7 +40,7 @@ export interface Route {
   readonly pattern: Pattern;
   readonly action: Action;
   /** As distribution names it in its metrics, whose dashboards ask for it. */
-  readonly handler: string;
+  readonly handler: HandlerName;
   readonly answer: (registry: Registry, call: Call) => Answer | Promise<Answer>;
 }
 
@@ -65,7 +66,7 @@ function route(
   method: Route["method"],
   pattern: Pattern,
   action: Action,
-  handler: string,
+  handler: HandlerName,
   answer: Route["answer"],
 ): Route {
   return { method, pattern, action, handler, answer };
@@ -142,11 +143,8 @@ async function getReferrers(registry: Registry, call: Call): Promise<Answer> {
   const subject = parseDigest(call.last);
   const query = new URLSearchParams(call.query);
   const artifactType = query.get("artifactType");
-  const repositoryId = repositoryIdOf(registry, name);
-  await registry.db.settled();
   const last = query.get("last") ?? "";
-  const asked = { subject, artifactType, last };
-  const { body, next } = await listReferrers(registry, name, repositoryId, asked);
+  const { body, next } = await listReferrers(registry, name, { subject, artifactType, last });
   const filter = artifactType === null ? {} : { artifactType };
   const path = `/v2/${name}/referrers/${subject}`;
   return {
@@ -245,7 +243,11 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
     case "whole": {
       const whole = { ...common, "content-length": `${blob.size}` };
       if (head) return empty(200, whole);
-      return { status: 200, headers: whole, body: await openBlob(registry, name, digest, blob, null) };
+      return {
+        status: 200,
+        headers: whole,
+        body: await openBlob(registry, name, digest, blob, null),
+      };
     }
     case "part": {
       const part = {
@@ -254,7 +256,11 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
         "content-range": `bytes ${range.first}-${range.last}/${blob.size}`,
       };
       if (head) return empty(206, part);
-      return { status: 206, headers: part, body: await openBlob(registry, name, digest, blob, range) };
+      return {
+        status: 206,
+        headers: part,
+        body: await openBlob(registry, name, digest, blob, range),
+      };
     }
     case "unsatisfiable":
       throw new RegistryError("SIZE_INVALID", {
@@ -410,7 +416,10 @@ function tagCondition(headers: Headers): TagCondition {
   if (headers.get("if-none-match") === "*") return { kind: "absent" };
   const match = headers.get("if-match");
   if (match === null) return { kind: "none" };
-  return { kind: "matches", digests: match.split(",").map((etag) => etag.trim().replaceAll('"', "")) };
+  return {
+    kind: "matches",
+    digests: match.split(",").map((etag) => etag.trim().replaceAll('"', "")),
+  };
 }
 
 /** `If-None-Match` (RFC 9110 §13.1.2): compared weakly. */

@@ -1,5 +1,5 @@
-import type { BlobKey, StagedId } from "../blobs/blob-store.ts";
 import { actorOf, type Principal } from "../auth/principal.ts";
+import type { BlobKey, StagedId } from "../blobs/blob-store.ts";
 import type { Tx } from "../db/database.ts";
 import type { UploadRow } from "../db/tables.ts";
 import { uuidv7 } from "../lib/random.ts";

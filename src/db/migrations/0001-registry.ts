@@ -79,12 +79,10 @@ export async function up(db: Kysely<Tables>, facts: DialectFacts): Promise<void>
     .addColumn("child", "text", (c) => c.notNull())
     .addColumn("kind", "text", (c) => c.notNull())
     .addPrimaryKeyConstraint("manifest_edges_key", ["repository_id", "parent", "child"])
-    .addForeignKeyConstraint(
-      "manifest_edges_parent",
-      ["repository_id", "parent"],
-      "manifests",
-      ["repository_id", "digest"],
-    )
+    .addForeignKeyConstraint("manifest_edges_parent", ["repository_id", "parent"], "manifests", [
+      "repository_id",
+      "digest",
+    ])
     .modifyEnd(clustered)
     .execute();
   await sql`create index manifest_edges_by_child on manifest_edges (child, repository_id)`.execute(

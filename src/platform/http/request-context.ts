@@ -1,4 +1,5 @@
 import { randomHex } from "../../lib/random.ts";
+import type { HandlerName } from "../metrics.ts";
 
 /** One request from its arrival to its log line. */
 export interface RequestContext {
@@ -13,7 +14,7 @@ export interface RequestContext {
   /** `http` or `https`, as the client sees it. */
   readonly scheme: string;
   /** Set by whoever answers: what the metrics call it, and the repository it is about. */
-  handler: string;
+  handler: HandlerName;
   repository: string | null;
 }
 
