@@ -21,6 +21,7 @@ export function lockDataFolder(folder: string): FolderLock {
   const lock = new Database(join(folder, "berth.lock"), { create: true });
   try {
     lock.run("PRAGMA busy_timeout = 0");
+    lock.run("PRAGMA journal_mode = MEMORY");
     lock.run("BEGIN EXCLUSIVE");
   } catch (error) {
     lock.close();
