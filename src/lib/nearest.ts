@@ -4,7 +4,9 @@ export function nearest(name: string, candidates: Iterable<string>): string | nu
   let best: string | null = null;
   let bestEdits = Math.max(2, Math.ceil(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
-    const edits = candidate.startsWith(`${wanted}.`) ? 0 : editsBetween(wanted, candidate);
+    // Of a section (`log`, `config`) the first member is meant.
+    const isSection = candidate.startsWith(`${wanted}.`) || candidate.startsWith(`${wanted} `);
+    const edits = isSection ? 0 : editsBetween(wanted, candidate);
     if (edits < bestEdits) {
       best = candidate;
       bestEdits = edits;

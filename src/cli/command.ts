@@ -1,0 +1,48 @@
+import type { Config, ConfigFlags } from "../platform/config.ts";
+import type { Log } from "../platform/log.ts";
+
+/** What commands need from the levels above; `main.ts` brings it. */
+export interface CommandDeps {
+  serve(config: Config, log: Log): Promise<{ readonly url: string; stop(): Promise<void> }>;
+  openApp(config: Config, log: Log): Promise<LocalApp>;
+  /** Where the server of a data folder takes commands. */
+  controlPath(config: Config): string;
+}
+
+/** The program without its sockets. */
+export interface LocalApp {
+  api(request: Request): Promise<Response>;
+  close(): Promise<void>;
+}
+
+/** A flag's value is text, or true where it takes none. */
+export type Flags = ConfigFlags & { readonly repair?: true; readonly help?: true };
+
+export type FlagName = keyof Flags;
+
+export interface Command {
+  /** One word, or two: `config print`. */
+  readonly name: string;
+  /** One sentence for the list of commands. */
+  readonly summary: string;
+  readonly flags: readonly FlagName[];
+  /** Words after the name that it takes; none if absent. */
+  readonly words?: string;
+  /** Returns the exit code. */
+  run(flags: Flags, words: readonly string[], deps: CommandDeps): Promise<number>;
+}
+
+/** What each flag is, for the parser and the help text; one without `value` takes none. */
+export const flagTable: Record<FlagName, { readonly value?: string; readonly summary: string }> = {
+  listen: { value: "address:port", summary: "where to serve, such as :5001 or [::1]:5000" },
+  data: { value: "folder", summary: "where the database and the blobs are" },
+  config: { value: "file", summary: "settings; else berth.yaml in the data folder" },
+  log: { value: "format", summary: "auto, json or text" },
+  repair: { summary: "set aside what is broken, remove what is stray" },
+  help: { summary: "what a command does" },
+};
+
+/** The command line makes no sense: exit code 2. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}

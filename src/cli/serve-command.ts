@@ -1,0 +1,87 @@
+import { systemClock } from "../lib/clock.ts";
+import { loadConfig } from "../platform/config.ts";
+import { createLog, type Log } from "../platform/log.ts";
+import { version } from "../platform/version.ts";
+import type { Command, CommandDeps } from "./command.ts";
+import { explainStartError } from "./start-error.ts";
+
+/** A second signal within this time is the same one: npm and a terminal both pass it on. */
+const signalRepeatMs = 1000;
+
+export const serveCommand: Command = {
+  name: "serve",
+  summary: "Serve the registry until SIGTERM or SIGINT.",
+  flags: ["listen", "data", "config", "log"],
+  async run(flags, _words, deps) {
+    const { config, warnings } = loadConfig(flags);
+    const isText =
+      config.log.format === "auto" ? process.stdout.isTTY === true : config.log.format === "text";
+    const log = createLog({ format: isText ? "text" : "json", level: config.log.level });
+    for (const warning of warnings) log.warn(warning);
+    logWhatNobodyCaught(log);
+
+    let running: Awaited<ReturnType<CommandDeps["serve"]>>;
+    try {
+      running = await deps.serve(config, log);
+    } catch (error) {
+      log.flush();
+      const explained = explainStartError(error, config);
+      if (explained === null) throw error;
+      console.error(explained);
+      return 1;
+    }
+    const url = urlFromHere(running.url);
+    log.info(`Berth ${version} serves ${url}`, { version, url, data: config.data });
+    log.flush();
+    if (isText) console.log(welcome(url, config.data));
+
+    const signal = await stopSignal();
+    log.info(`Stopping on ${signal}: requests under way may end`);
+    await running.stop();
+    log.info("Stopped");
+    log.flush();
+    return 0;
+  },
+};
+
+/** Every address of this machine is no address that a client can connect to. */
+function urlFromHere(url: string): string {
+  return url.replace(/^(https?:\/\/)(?:0\.0\.0\.0|\[::\])(?=:|$)/, "$1localhost");
+}
+
+function welcome(url: string, data: string): string {
+  const { host } = new URL(url);
+  return `
+  Registry  ${url}
+  Data      ${data}
+
+  Next, with any image that you have:
+    docker tag alpine ${host}/demo/alpine
+    docker push ${host}/demo/alpine
+    docker pull ${host}/demo/alpine
+`;
+}
+
+/** Resolves with the first signal to stop. One that comes well after it ends the process at once. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let firstMs: number | null = null;
+    const onSignal = (signal: NodeJS.Signals) => {
+      const nowMs = systemClock.monotonic();
+      firstMs ??= nowMs;
+      if (nowMs - firstMs > signalRepeatMs) process.exit(130);
+      resolve(signal);
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
+
+/** A promise that nobody awaited spoils one request; an exception outside of all may have spoiled anything. */
+function logWhatNobodyCaught(log: Log): void {
+  process.on("unhandledRejection", (error) => log.error("A promise failed unheard", { error }));
+  process.on("uncaughtException", (error) => {
+    log.error("Stopped by an exception that nobody caught", { error });
+    process.exit(1);
+  });
+}

@@ -1,0 +1,22 @@
+import { FolderInUseError } from "../db/data-folder.ts";
+import type { Config } from "../platform/config.ts";
+
+const notWritable = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "SQLITE_CANTOPEN"]);
+const full = new Set(["ENOSPC", "EDQUOT", "SQLITE_FULL"]);
+
+/** One sentence, with the way out, for what keeps Berth from starting; null for what nobody expected. */
+export function explainStartError(error: unknown, config: Config): string | null {
+  if (!(error instanceof Error)) return null;
+  if (error instanceof FolderInUseError) {
+    return `The data folder ${config.data} is in use by another Berth: stop that one, or choose another folder with --data.`;
+  }
+  // Of serve.ts, which is above this level; its message says what to do.
+  if (error.name === "ListenError") return error.message;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== "string") return null;
+  if (full.has(code)) {
+    return `The disk of the data folder ${config.data} is full (${code}): free some space, or choose another folder with --data.`;
+  }
+  if (!notWritable.has(code) && !code.startsWith("SQLITE_READONLY")) return null;
+  return `The data folder ${config.data} cannot be written (${code}): give this user the right to write there, or choose another folder with --data.`;
+}
