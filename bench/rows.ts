@@ -1,0 +1,214 @@
+import type { PeerName } from "./peers.ts";
+
+/** What a row promises; ratios are how many times better Berth is than the peer. */
+export type Goal =
+  | { kind: "times"; zot: number; distribution: number }
+  /** Berth's cost over the peer's. */
+  | { kind: "share"; zot: number; distribution: number }
+  /** Berth's own value. */
+  | { kind: "atMost"; value: number };
+
+export interface Row {
+  key: string;
+  title: string;
+  unit: string;
+  better: "more" | "less";
+  /** Decimals in the table. */
+  digits: number;
+  /** Whether `KEY_p50`, `KEY_p99` (ms) and `KEY_cpu` were recorded too; the unit of the last. */
+  latencies?: boolean;
+  cpu?: "us per request" | "s per GB";
+  only?: PeerName;
+  goal?: Goal;
+}
+
+const times = (zot: number, distribution: number): Goal => ({ kind: "times", zot, distribution });
+const share = (zot: number, distribution: number): Goal => ({ kind: "share", zot, distribution });
+const atMost = (value: number): Goal => ({ kind: "atMost", value });
+
+const rate = { unit: "/s", better: "more", digits: 0, latencies: true } as const;
+const throughput = { unit: "GB/s", better: "more", digits: 2 } as const;
+const processor = { unit: "CPU s/GB", better: "less", digits: 3 } as const;
+const milliseconds = { unit: "ms", better: "less", digits: 2 } as const;
+const memory = { unit: "MB", better: "less", digits: 0 } as const;
+const perRequest = { cpu: "us per request" } as const;
+
+/** Every row of the table, in its order. */
+export const rows: Row[] = [
+  {
+    key: "manifest_get",
+    title: "manifest GET by tag, 32 connections",
+    ...rate,
+    ...perRequest,
+    goal: times(2, 6),
+  },
+  {
+    key: "manifest_head",
+    title: "manifest HEAD by tag, 32 connections",
+    ...rate,
+    ...perRequest,
+    goal: times(2, 6),
+  },
+  {
+    key: "manifest_get_logged",
+    title: "manifest GET by tag, request log on",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "tags_manifest_get",
+    title: "manifest GET by tag, any of 10,000 tags",
+    ...rate,
+    ...perRequest,
+    goal: times(300, 6),
+  },
+  {
+    key: "curve_10",
+    title: "the same, 8 connections: p50 at 10 tags",
+    ...milliseconds,
+    digits: 3,
+    only: "berth",
+  },
+  { key: "curve_1000", title: "p50 at 1,000 tags", ...milliseconds, digits: 3, only: "berth" },
+  { key: "curve_10000", title: "p50 at 10,000 tags", ...milliseconds, digits: 3, only: "berth" },
+  { key: "curve_100000", title: "p50 at 100,000 tags", ...milliseconds, digits: 3, only: "berth" },
+  {
+    key: "curve_flat",
+    title: "slowest p50 of the four over the one at 10 tags",
+    unit: "x",
+    better: "less",
+    digits: 2,
+    only: "berth",
+    goal: atMost(1.1),
+  },
+  {
+    key: "blob_get",
+    title: "2 KiB blob GET, 32 connections",
+    ...rate,
+    ...perRequest,
+    goal: times(2, 8),
+  },
+  { key: "pull", title: "256 MiB blob pull, 4 connections", ...throughput, goal: times(1.5, 1.5) },
+  { key: "pull_cpu", title: "256 MiB blob pull", ...processor, goal: share(0.5, 0.5) },
+  {
+    key: "tls_pull",
+    title: "64 MiB blob pull over TLS, 4 connections",
+    ...throughput,
+    goal: times(1.1, 1.1),
+  },
+  { key: "tls_pull_cpu", title: "64 MiB blob pull over TLS", ...processor },
+  { key: "push", title: "256 MiB push, docker flow", ...throughput, goal: times(1.5, 1.5) },
+  { key: "push_cpu", title: "256 MiB push, docker flow", ...processor, goal: share(0.7, 0.7) },
+  {
+    key: "image_push",
+    title: "small images pushed, 16 at once",
+    ...rate,
+    ...perRequest,
+    goal: times(2, 3),
+  },
+  {
+    key: "image_pull",
+    title: "small images pulled, 32 at once",
+    ...rate,
+    latencies: false,
+    goal: times(2, 8),
+  },
+  {
+    key: "tags_push",
+    title: "tag push into 10,000 tags, one after another",
+    ...rate,
+    goal: times(50, 2),
+  },
+  {
+    key: "tags_blob_head",
+    title: "blob HEAD beside 10,000 tags, 1 connection",
+    ...rate,
+    goal: times(50, 2),
+  },
+  {
+    key: "retag",
+    title: "one manifest put under new tags, 16 at once",
+    ...rate,
+    goal: times(5, 3),
+  },
+  { key: "tags_page", title: "page of 100 tags of 10,000", ...milliseconds, goal: times(20, 10) },
+  { key: "tags_all", title: "all of 10,000 tags", ...milliseconds, goal: times(2, 2) },
+  {
+    key: "c100000_page",
+    title: "page of 100 tags of 100,000",
+    ...milliseconds,
+    only: "berth",
+    goal: atMost(1),
+  },
+  {
+    key: "c100000_all",
+    title: "all of 100,000 tags",
+    ...milliseconds,
+    only: "berth",
+    goal: atMost(60),
+  },
+  {
+    key: "rollout_errors",
+    title: "1,000 fresh connections pull an image: errors",
+    unit: "",
+    better: "less",
+    digits: 0,
+    goal: atMost(0),
+  },
+  { key: "rollout_p50", title: "1,000 fresh connections: p50", ...milliseconds, digits: 0 },
+  { key: "rollout_p99", title: "1,000 fresh connections: p99", ...milliseconds, digits: 0 },
+  {
+    key: "rollout_spread",
+    title: "1,000 fresh connections: p99 over p50",
+    unit: "x",
+    better: "less",
+    digits: 2,
+    goal: atMost(5),
+  },
+  { key: "start", title: "start to ready, empty folder", ...milliseconds, digits: 0 },
+  {
+    key: "start_million",
+    title: "start to ready, 1,000,000 tags stored",
+    ...milliseconds,
+    digits: 0,
+    only: "berth",
+    goal: atMost(250),
+  },
+  {
+    key: "start_killed",
+    title: "the same after kill -9",
+    ...milliseconds,
+    digits: 0,
+    only: "berth",
+    goal: atMost(250),
+  },
+  { key: "memory_idle", title: "memory, idle", ...memory, goal: atMost(100) },
+  {
+    key: "memory_peak",
+    title: "memory, peak of 32 pushes of 1 GB to a slow disk beside 200 stalled readers",
+    ...memory,
+    goal: atMost(250),
+  },
+  {
+    key: "memory_peak_rate",
+    title: "what those 32 pushes wrote",
+    unit: "MB/s",
+    better: "more",
+    digits: 0,
+  },
+  {
+    key: "syncs_alone",
+    title: "fsyncs per small image pushed, one client",
+    unit: "",
+    better: "less",
+    digits: 1,
+  },
+  {
+    key: "syncs_together",
+    title: "fsyncs per small image pushed, 16 at once",
+    unit: "",
+    better: "less",
+    digits: 1,
+  },
+];

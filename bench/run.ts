@@ -1,0 +1,109 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Bench, removeFolder } from "./bench.ts";
+import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
+import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
+import { millionTags } from "./cases/million.ts";
+import { rollout } from "./cases/rollout.ts";
+import { imagePushes, retags, syncs } from "./cases/small-pushes.ts";
+import { imagePulls, manifestReads, smallBlobs } from "./cases/small-reads.ts";
+import { manyTagsCase, tagCurve } from "./cases/tags.ts";
+import { findPeers } from "./peers.ts";
+import { gaps, machine, reportOf } from "./report.ts";
+import { rows } from "./rows.ts";
+import { stopAll } from "./server.ts";
+
+const exitMissing = 3;
+const tools = ["wrk", "strace", "openssl"];
+
+/** The cases in their order; `--only` takes these names. */
+const cases: Record<string, (bench: Bench) => Promise<void>> = {
+  start: startAndIdle,
+  manifest: manifestReads,
+  blob: smallBlobs,
+  "image-pull": imagePulls,
+  pull: bulkPull,
+  tls: tlsPull,
+  push: bulkPush,
+  "image-push": imagePushes,
+  retag: retags,
+  tags: manyTagsCase,
+  curve: tagCurve,
+  rollout,
+  million: millionTags,
+  memory: slowDiskPeak,
+  syncs,
+};
+
+process.exit(await main());
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { quick: { type: "boolean", default: false }, only: { type: "string" } },
+  });
+  const chosen = values.only?.split(",") ?? Object.keys(cases);
+  const unknown = chosen.filter((name) => cases[name] === undefined);
+  if (unknown.length > 0) {
+    console.error(
+      `No such case: ${unknown.join(", ")}. There are: ${Object.keys(cases).join(", ")}.`,
+    );
+    return 2;
+  }
+  const { peers, missing } = findPeers();
+  for (const tool of tools) if (Bun.which(tool) === null) missing.push(`${tool} is not on PATH.`);
+  if (missing.length > 0) {
+    console.error(missing.join("\n"));
+    return exitMissing;
+  }
+  const bench: Bench = {
+    peers,
+    quick: values.quick,
+    rounds: values.quick ? 1 : 3,
+    seconds: values.quick ? 2 : 4,
+    folder: mkdtempSync(join(tmpdir(), "berth-bench-")),
+    results: {},
+    commands: {},
+  };
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.once(name, () => leave(bench).finally(() => process.exit(130)));
+  }
+  try {
+    for (const name of chosen) await runCase(bench, name);
+    await publish(bench, values.only === undefined);
+    return 0;
+  } finally {
+    await leave(bench);
+  }
+}
+
+async function runCase(bench: Bench, name: string): Promise<void> {
+  const begun = performance.now();
+  await cases[name]?.(bench);
+  console.error(`${name}: ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+}
+
+/** Prints the report; only a whole, unhurried run is kept in the files beside this one. */
+async function publish(bench: Bench, whole: boolean): Promise<void> {
+  const measuredOn = new Date().toISOString().slice(0, 10);
+  const report = reportOf(bench, measuredOn);
+  console.log(report);
+  if (!whole) return;
+  const lacking = gaps(
+    bench,
+    rows.map((row) => row.key),
+  );
+  if (lacking.length > 0) throw new Error(`not measured: ${lacking.join(", ")}`);
+  if (bench.quick) return;
+  await Bun.write(join(import.meta.dir, "RESULTS.md"), report);
+  const { peers, commands, results, rounds, seconds } = bench;
+  const versions = Object.fromEntries(peers.map((peer) => [peer.name, peer.version]));
+  const raw = { measuredOn, machine: machine(), versions, commands, rounds, seconds, results };
+  await Bun.write(join(import.meta.dir, "results.json"), `${JSON.stringify(raw, null, 1)}\n`);
+}
+
+async function leave(bench: Bench): Promise<void> {
+  await stopAll();
+  await removeFolder(bench.folder);
+}
