@@ -31,9 +31,9 @@ export const serveCommand: Command = {
       return 1;
     }
     const url = urlFromHere(running.url);
-    log.info(`Berth ${version} serves ${url}`, { version, url, data: config.data });
-    log.flush();
     if (isText) console.log(welcome(url, config.data));
+    else log.info(`Berth ${version} serves ${url}`, { version, url, data: config.data });
+    log.flush();
 
     const signal = await stopSignal();
     log.info(`Stopping on ${signal}: requests under way may end`);
@@ -52,6 +52,7 @@ function urlFromHere(url: string): string {
 function welcome(url: string, data: string): string {
   const { host } = new URL(url);
   return `
+  Berth ${version}
   Registry  ${url}
   Data      ${data}
 

@@ -1,7 +1,15 @@
 import { FolderInUseError } from "../db/data-folder.ts";
 import type { Config } from "../platform/config.ts";
 
-const notWritable = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "SQLITE_CANTOPEN"]);
+const notWritable = new Set([
+  "EACCES",
+  "ENOENT",
+  "EPERM",
+  "EROFS",
+  "ENOTDIR",
+  "EEXIST",
+  "SQLITE_CANTOPEN",
+]);
 const full = new Set(["ENOSPC", "EDQUOT", "SQLITE_FULL"]);
 
 /** One sentence, with the way out, for what keeps Berth from starting; null for what nobody expected. */

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { z } from "zod";
 import { loadConfig } from "../platform/config.ts";
 import type { Command } from "./command.ts";
@@ -16,6 +17,10 @@ export const verifyCommand: Command = {
   flags: ["data", "config", "repair"],
   async run(flags, _words, deps) {
     const { config } = loadConfig(flags);
+    if (!existsSync(config.data)) {
+      console.error(`There is no data folder ${config.data}: name it with --data.`);
+      return 1;
+    }
     try {
       const body = { repair: flags.repair === true };
       const report = shownReport.parse(await callApi("/api/v1/verify", body, config, deps));

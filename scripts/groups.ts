@@ -1,0 +1,137 @@
+import { devNull } from "node:os";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** A program that checks something, and the heading over its output. */
+export interface Group {
+  readonly title: string;
+  readonly command: readonly string[];
+  /** Whether it prints what `bun test` prints; any other counts as one test. */
+  readonly isBunTest: boolean;
+}
+
+interface Outcome {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const bun = [process.execPath, "--no-env-file", `--config=${devNull}`];
+
+/** Everything that is quick: format, lint, types, house rules, unit and contract tests. */
+export const quickGroups: readonly Group[] = [
+  {
+    title: "format and lint",
+    command: [...bun, "node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings"],
+    isBunTest: false,
+  },
+  {
+    title: "types",
+    command: [...bun, "node_modules/typescript/bin/tsc", "--noEmit", "-p", "."],
+    isBunTest: false,
+  },
+  bunTest("house rules", "./test/tidy.test.ts"),
+  bunTest("unit and contract tests", "./src"),
+];
+
+export function bunTest(title: string, path: string): Group {
+  return { title, command: [...bun, "test", path], isBunTest: true };
+}
+
+/** Runs the groups one after another, prints what failed and why others did not run, and returns the exit code. */
+export async function runGroups(groups: readonly Group[]): Promise<number> {
+  const sum: Outcome = { passed: 0, failed: 0, skipped: 0 };
+  const notRun: string[] = [];
+  for (const group of groups) {
+    console.log(`\n--- ${group.title}`);
+    const start = performance.now();
+    const { outcome, skips } = await runGroup(group);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    console.log(`--- ${group.title}: ${words(outcome)} in ${seconds} s`);
+    sum.passed += outcome.passed;
+    sum.failed += outcome.failed;
+    sum.skipped += outcome.skipped;
+    notRun.push(...skips);
+  }
+  console.log("");
+  for (const skip of notRun) console.log(`not run: ${skip}`);
+  console.log(words(sum));
+  return sum.failed === 0 ? 0 : 1;
+}
+
+async function runGroup(group: Group): Promise<{ outcome: Outcome; skips: string[] }> {
+  const child = Bun.spawn([...group.command], {
+    cwd: projectFolder,
+    env: childEnvironment(),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const reader = createReader(group.isBunTest);
+  await Promise.all([readLines(child.stdout, reader.read), readLines(child.stderr, reader.read)]);
+  const exitCode = await child.exited;
+  const { outcome } = reader;
+  if (!group.isBunTest) outcome[exitCode === 0 ? "passed" : "failed"] += 1;
+  else if (exitCode !== 0 && outcome.failed === 0) {
+    console.log(`It ended with exit code ${exitCode} before its tests did.`);
+    outcome.failed += 1;
+  }
+  return reader;
+}
+
+/** Settings of whoever runs this must not reach the servers that tests start. */
+function childEnvironment(): Record<string, string | undefined> {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^BERTH_(?!TEST_|TOOLS$)/.test(name) && name !== "FORCE_COLOR",
+  );
+  return { ...Object.fromEntries(kept), NO_COLOR: "1" };
+}
+
+/** Prints lines as they come, but of `bun test` neither passed tests nor the names of files where all passed. */
+function createReader(isBunTest: boolean) {
+  const outcome: Outcome = { passed: 0, failed: 0, skipped: 0 };
+  const skips: string[] = [];
+  let file = "";
+  const read = (line: string) => {
+    if (!isBunTest) return console.log(line);
+    const count = /^ (\d+) (pass|fail|skip|todo|error)s?$/.exec(line);
+    if (count !== null) return add(outcome, count[2] ?? "", Number(count[1]));
+    const skip = /^\((?:skip|todo)\) (.*)$/.exec(line);
+    if (skip !== null) return skips.push(skip[1] ?? "");
+    if (/^\(pass\) |^bun test v|^ \d+ expect\(\) calls|^Ran \d+ tests? |^$/.test(line)) return;
+    if (/^\S+\.test\.ts:$/.test(line)) {
+      file = line;
+      return;
+    }
+    if (file !== "") console.log(file);
+    file = "";
+    console.log(line);
+  };
+  return { outcome, skips, read };
+}
+
+function add(outcome: Outcome, kind: string, count: number): void {
+  if (kind === "pass") outcome.passed += count;
+  else if (kind === "fail") outcome.failed += count;
+  else if (kind === "skip" || kind === "todo") outcome.skipped += count;
+}
+
+async function readLines(
+  stream: ReadableStream<Uint8Array>,
+  take: (line: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) take(line);
+  }
+  if (rest !== "") take(rest);
+}
+
+function words({ passed, failed, skipped }: Outcome): string {
+  return `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`;
+}

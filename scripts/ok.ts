@@ -1,0 +1,3 @@
+import { quickGroups, runGroups } from "./groups.ts";
+
+process.exit(await runGroups(quickGroups));
