@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { BlobKey } from "../blobs/blob-store.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
+import { bound } from "../db/dialect-facts.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
@@ -108,8 +109,8 @@ export async function isBlobVisible(
     .selectFrom("repository_blobs as rb")
     .innerJoin("blobs as b", "b.digest", "rb.digest")
     .select("b.digest")
-    .where("rb.repository_id", "=", repositoryId)
-    .where("rb.digest", "=", digest)
+    .where("rb.repository_id", "=", bound(repositoryId))
+    .where("rb.digest", "=", bound(digest))
     .where("b.state", "=", "live")
     .executeTakeFirst();
   return row !== undefined;
@@ -127,7 +128,7 @@ export async function visibleBlobSizes(
     .innerJoin("repository_blobs as rb", (join) =>
       join
         .onRef("rb.digest", "=", sql<Digest>`asked.value`)
-        .on("rb.repository_id", "=", repositoryId),
+        .on("rb.repository_id", "=", bound(repositoryId)),
     )
     .innerJoin("blobs as b", (join) =>
       join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", "live"),
@@ -149,7 +150,7 @@ export async function repositoriesWithBlob(
     .innerJoin("repositories as r", "r.id", "rb.repository_id")
     .innerJoin("projects as p", "p.id", "r.project_id")
     .select("r.name")
-    .where("rb.digest", "=", digest)
+    .where("rb.digest", "=", bound(digest))
     .where("b.state", "=", "live")
     .where("r.state", "=", "live")
     .where("p.state", "=", "live")

@@ -31,6 +31,9 @@ export interface HotReads {
   readonly tagNames: PreparedRead<{ names: string | null; count: number }>;
 }
 
+// See `bound` in dialect-facts.ts for why the parameters of a join are cast.
+const first = "cast(?1 as text)";
+const second = "cast(?2 as text)";
 const liveRepository = `repositories r join projects p on p.id = r.project_id and p.state = 'live'`;
 
 export function prepareHotReads(db: Database): HotReads {
@@ -38,15 +41,15 @@ export function prepareHotReads(db: Database): HotReads {
     manifestByTag: db.prepare(
       `select r.id as repository_id, t.digest, m.media_type
          from ${liveRepository}
-         join tags t on t.repository_id = r.id and t.name = ?2
+         join tags t on t.repository_id = r.id and t.name = ${second}
          join manifests m on m.repository_id = r.id and m.digest = t.digest
-        where r.name = ?1 and r.state = 'live'`,
+        where r.name = ${first} and r.state = 'live'`,
     ),
     manifestByDigest: db.prepare(
       `select r.id as repository_id, m.digest, m.media_type
          from ${liveRepository}
-         join manifests m on m.repository_id = r.id and m.digest = ?2 and m.state = 'live'
-        where r.name = ?1 and r.state = 'live'`,
+         join manifests m on m.repository_id = r.id and m.digest = ${second} and m.state = 'live'
+        where r.name = ${first} and r.state = 'live'`,
     ),
     manifestBytes: db.prepare(
       "select bytes from manifests where repository_id = ?1 and digest = ?2",
@@ -54,12 +57,12 @@ export function prepareHotReads(db: Database): HotReads {
     visibleBlob: db.prepare(
       `select r.id as repository_id, b.size, b.key, rb.lease_until
          from ${liveRepository}
-         join repository_blobs rb on rb.repository_id = r.id and rb.digest = ?2
+         join repository_blobs rb on rb.repository_id = r.id and rb.digest = ${second}
          join blobs b on b.digest = rb.digest and b.state = 'live'
-        where r.name = ?1 and r.state = 'live'`,
+        where r.name = ${first} and r.state = 'live'`,
     ),
     repositoryId: db.prepare(
-      `select r.id from ${liveRepository} where r.name = ?1 and r.state = 'live'`,
+      `select r.id from ${liveRepository} where r.name = ${first} and r.state = 'live'`,
     ),
     tagNames: db.prepare(
       `select ${db.facts.joinNames}(name, ',') as names, count(*) as count

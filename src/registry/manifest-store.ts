@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Database, Reads, Tx } from "../db/database.ts";
+import { bound } from "../db/dialect-facts.ts";
 import type { Digest } from "../oci/digest.ts";
 import { children, type Manifest, requiredBlobs } from "../oci/manifest.ts";
 
@@ -124,7 +125,7 @@ export async function liveManifestSizes(
     .innerJoin("manifests as m", (join) =>
       join
         .onRef("m.digest", "=", sql<Digest>`asked.value`)
-        .on("m.repository_id", "=", repositoryId)
+        .on("m.repository_id", "=", bound(repositoryId))
         .on("m.state", "=", "live"),
     )
     .select(["m.digest", "m.size"])
@@ -163,8 +164,8 @@ export async function liveParents(
         .on("m.state", "=", "live"),
     )
     .select("e.parent")
-    .where("e.child", "=", child)
-    .where("e.repository_id", "=", repositoryId)
+    .where("e.child", "=", bound(child))
+    .where("e.repository_id", "=", bound(repositoryId))
     .orderBy("e.parent")
     .limit(limit)
     .execute();
@@ -186,8 +187,8 @@ export async function liveChildren(
         .on("m.state", "=", "live"),
     )
     .select("e.child")
-    .where("e.repository_id", "=", repositoryId)
-    .where("e.parent", "=", parent)
+    .where("e.repository_id", "=", bound(repositoryId))
+    .where("e.parent", "=", bound(parent))
     .where("e.kind", "=", "manifest")
     .execute();
   return rows.map((row) => row.child);

@@ -1,4 +1,5 @@
 import type { Database, Reads, Tx } from "../db/database.ts";
+import { bound } from "../db/dialect-facts.ts";
 import { uuidv7 } from "../lib/random.ts";
 import { projectOf, type RepositoryName } from "../oci/repository-name.ts";
 
@@ -8,7 +9,7 @@ export async function findRepositoryId(reads: Reads, name: RepositoryName): Prom
     .selectFrom("repositories as r")
     .innerJoin("projects as p", "p.id", "r.project_id")
     .select("r.id")
-    .where("r.name", "=", name)
+    .where("r.name", "=", bound(name))
     .where("r.state", "=", "live")
     .where("p.state", "=", "live")
     .executeTakeFirst();
