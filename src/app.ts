@@ -26,6 +26,7 @@ import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
 import type { Registry } from "./registry/registry.ts";
 import { createRegistryHandler } from "./registry/router.ts";
+import { verifyEndpoint } from "./verify/verify-endpoint.ts";
 
 /** Memory for manifests and for small blobs that were read or pushed lately. */
 const manifestCacheBytes = 32 * 1024 * 1024;
@@ -95,7 +96,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
       handleRegistry: createRegistryHandler(registry),
       notReady: () => (draining ? "draining" : (db.stats.failure?.message ?? null)),
     }),
-    api: createApiHandler([], log),
+    api: createApiHandler([verifyEndpoint({ db, blobs, clock, log })], log),
     drain() {
       draining = true;
     },

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { BlobBody, BlobKey, BlobStore, StagedId, StoredItem } from "./blob-store.ts";
+import type { BlobBody, BlobKey, BlobStore, ItemName, StagedId, StoredItem } from "./blob-store.ts";
 
 /** A store under test, with what only its implementation can tell. */
 export interface StoreUnderTest {
@@ -256,6 +256,7 @@ function listing(at: () => BlobStore): void {
     expect(items).toHaveLength(5);
     expect(await listStaged(at())).toEqual(items.filter(staged));
     for (const item of items) {
+      expect(at().pathOf(item)).toBe(item.path);
       if (item.kind === "blob") {
         expect(keys.get(item.key)).toBe(item.sizeBytes);
         expect(item.digest).toBe(digest(patterned(item.sizeBytes)));
@@ -301,7 +302,7 @@ function recording(store: BlobStore, expected: Set<string>): BlobStore {
   };
 }
 
-function nameOf(item: StoredItem): string {
+function nameOf(item: ItemName): string {
   switch (item.kind) {
     case "blob":
       return `blob ${item.key}`;

@@ -51,6 +51,12 @@ export type StoredItem =
   | { kind: "staged"; id: StagedId; sizeBytes: number; path: string }
   | { kind: "stray"; sizeBytes: number; path: string };
 
+/** Names something in the store; a `StoredItem` is one of these. */
+export type ItemName =
+  | { kind: "blob"; key: BlobKey }
+  | { kind: "staged"; id: StagedId }
+  | { kind: "stray"; path: string };
+
 /**
  * Content-addressed bytes. Knows nothing of repositories: the database maps a digest to a key.
  *
@@ -90,7 +96,9 @@ export interface BlobStore {
    * Moves a damaged or unknown item out of the way, where an operator can look at it. Returns its
    * new path, or null when it is gone.
    */
-  quarantine(item: StoredItem): Promise<string | null>;
+  quarantine(item: ItemName): Promise<string | null>;
+  /** Where the item lies, or would lie: for people. */
+  pathOf(item: ItemName): string;
   /**
    * Everything in the store, or the staged bytes alone; each once, in no order. What appears or goes
    * while it runs may be missed.

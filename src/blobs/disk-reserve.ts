@@ -12,6 +12,8 @@ const reserveInodes = 16;
 /** Room beyond ballast and reserve before the ballast is made again: deletes come first. */
 const refillMarginBytes = 16 * 1024 * 1024;
 const refillEveryMs = 10_000;
+/** The start has better things to do than to write the ballast. */
+const firstRefillAfterMs = 1000;
 /** How old the count of free bytes may be. */
 const freeMaxAgeMs = 200;
 const writeBytes = 1024 * 1024;
@@ -24,7 +26,7 @@ export interface DiskReserve {
   admitWrite(): void;
   /** Gives the ballast up, so that what frees space can commit. May be repeated. */
   release(): void;
-  /** Makes the ballast where it is missing and there is room. Runs by itself every ten seconds. */
+  /** Makes the ballast where it is missing and there is room. Runs by itself, every ten seconds. */
   refill(): Promise<void>;
   /** Resolves when nothing is being written. The ballast stays. */
   close(): Promise<void>;
@@ -110,13 +112,15 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
       return filling;
     },
     async close() {
+      clearTimeout(first);
       clearInterval(timer);
       await filling;
     },
   };
+  const first = setTimeout(reserve.refill, firstRefillAfterMs);
   const timer = setInterval(reserve.refill, refillEveryMs);
+  first.unref();
   timer.unref();
-  void reserve.refill();
   return reserve;
 }
 

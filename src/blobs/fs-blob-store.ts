@@ -206,15 +206,18 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
     },
 
     async quarantine(item) {
-      const target = layout.quarantinePath(item.path);
+      const path = layout.pathOf(item);
+      const target = layout.quarantinePath(path);
       try {
-        await disk.rename(item.path, target);
+        await disk.rename(path, target);
         return target;
       } catch (error) {
         if (systemCode(error) === "ENOENT") return null;
         throw storageError(error, "moving a file to quarantine");
       }
     },
+
+    pathOf: layout.pathOf,
 
     list: layout.list,
 

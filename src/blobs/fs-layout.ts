@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { assert } from "../lib/assert.ts";
 import { randomHex } from "../lib/random.ts";
 import { algorithmOf, type Digest, hexOf, isDigest } from "../oci/digest.ts";
-import type { BlobKey, StagedId, StoredItem } from "./blob-store.ts";
+import type { BlobKey, ItemName, StagedId, StoredItem } from "./blob-store.ts";
 
 const algorithms = ["sha256", "sha512"] as const;
 const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
@@ -21,6 +21,7 @@ export interface FsLayout {
   /** The folder that holds the blob of `key`. */
   shardPath(key: BlobKey): string;
   stagedPath(id: StagedId): string;
+  pathOf(item: ItemName): string;
   /** A path in quarantine, never used before, for the file now at `path`. */
   quarantinePath(path: string): string;
   list(which: "all" | "staged"): AsyncIterable<StoredItem>;
@@ -36,7 +37,7 @@ export function openFsLayout(folder: string): FsLayout {
   const quarantine = join(folder, "quarantine");
   makeFolders(folder, blobs, [uploads, quarantine]);
 
-  return {
+  const layout: FsLayout = {
     newKey(digest, stagedAs) {
       const hex = hexOf(digest);
       const name = `${hex}.${stagedAs}.${unique()}`;
@@ -50,6 +51,16 @@ export function openFsLayout(folder: string): FsLayout {
     stagedPath(id) {
       assert(stagedPattern.test(id), "an upload id is a plain file name");
       return join(uploads, id);
+    },
+    pathOf(item) {
+      switch (item.kind) {
+        case "blob":
+          return layout.blobPath(item.key);
+        case "staged":
+          return layout.stagedPath(item.id);
+        case "stray":
+          return item.path;
+      }
     },
     quarantinePath: (path) => join(quarantine, `${basename(path).slice(0, 200)}.${unique()}`),
     async *list(which) {
@@ -66,6 +77,7 @@ export function openFsLayout(folder: string): FsLayout {
       }
     },
   };
+  return layout;
 }
 
 function unique(): string {

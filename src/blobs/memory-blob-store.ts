@@ -6,6 +6,7 @@ import type {
   BlobKey,
   BlobStore,
   ByteRange,
+  ItemName,
   StagedId,
   StagedWriter,
   StoredItem,
@@ -78,14 +79,21 @@ export function createMemoryBlobStore(): BlobStore {
       return path;
     },
 
+    pathOf,
+
     async *list(which): AsyncGenerator<StoredItem> {
       for (const [id, bytes] of staged) {
-        yield { kind: "staged", id, sizeBytes: bytes.byteLength, path: `uploads/${id}` };
+        yield {
+          kind: "staged",
+          id,
+          sizeBytes: bytes.byteLength,
+          path: pathOf({ kind: "staged", id }),
+        };
       }
       if (which === "staged") return;
       for (const [key, { digest, stagedAs, bytes }] of blobs) {
-        const sizeBytes = bytes.byteLength;
-        yield { kind: "blob", key, digest, stagedAs, sizeBytes, path: `blobs/${key}` };
+        const path = pathOf({ kind: "blob", key });
+        yield { kind: "blob", key, digest, stagedAs, sizeBytes: bytes.byteLength, path };
       }
     },
 
@@ -136,8 +144,19 @@ function body(bytes: Uint8Array<ArrayBuffer>, range: ByteRange | null): BlobBody
   };
 }
 
+function pathOf(item: ItemName): string {
+  switch (item.kind) {
+    case "blob":
+      return `blobs/${item.key}`;
+    case "staged":
+      return `uploads/${item.id}`;
+    case "stray":
+      return item.path;
+  }
+}
+
 function take(
-  item: StoredItem,
+  item: ItemName,
   staged: Map<StagedId, Uint8Array<ArrayBuffer>>,
   blobs: Map<BlobKey, StoredBlob>,
 ): Uint8Array<ArrayBuffer> | null {

@@ -8,7 +8,13 @@ import { explainStartError } from "./start-error.ts";
 /** What the command shows of a report; `exitCode` 0 means that nothing is wrong. */
 const shownReport = z.looseObject({
   exitCode: z.int().min(0).max(255),
-  findings: z.array(z.looseObject({ kind: z.string(), message: z.string() })),
+  findings: z.array(
+    z.looseObject({
+      damage: z.string(),
+      message: z.string(),
+      repaired: z.string().nullable(),
+    }),
+  ),
 });
 
 export const verifyCommand: Command = {
@@ -24,7 +30,10 @@ export const verifyCommand: Command = {
     try {
       const body = { repair: flags.repair === true };
       const report = shownReport.parse(await callApi("/api/v1/verify", body, config, deps));
-      for (const { kind, message } of report.findings) console.log(`${kind}: ${message}`);
+      for (const { damage, message, repaired } of report.findings) {
+        console.log(`${damage}: ${message}`);
+        if (repaired !== null) console.log(`  repaired: ${repaired}`);
+      }
       console.log(
         report.findings.length === 0 ? "Nothing is wrong." : `${report.findings.length} found.`,
       );

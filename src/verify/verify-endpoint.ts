@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { createMutex } from "../lib/mutex.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import { defineEndpoint, type Endpoint } from "../platform/http/endpoint.ts";
+import { DAMAGES, type Damage } from "./damage.ts";
+import type { VerifyDeps } from "./suspect.ts";
+import { verify } from "./verify.ts";
+
+const damages = Object.keys(DAMAGES) as [Damage, ...Damage[]];
+
+const finding = z.object({
+  kind: z.enum(damages),
+  message: z.string(),
+  digest: z.string().nullable(),
+  path: z.string().nullable(),
+  repository: z.string().nullable(),
+  repaired: z.string().nullable(),
+});
+
+const gap = z.object({
+  repository: z.string().nullable(),
+  manifest: z.string(),
+  missing: z.string(),
+});
+
+export const verifyReport = z.object({
+  checked: z.object({
+    files: z.number(),
+    blobs: z.number(),
+    blobBytes: z.number(),
+    manifests: z.number(),
+    tags: z.number(),
+    links: z.number(),
+    uploads: z.number(),
+  }),
+  findings: z.array(finding).readonly(),
+  complete: z.boolean(),
+  gaps: z.object({ count: z.number(), named: z.array(gap).readonly() }),
+  exitCode: z.number(),
+});
+
+/** `berth verify`. One run at a time. */
+export function verifyEndpoint(deps: VerifyDeps): Endpoint {
+  const running = createMutex();
+  return defineEndpoint({
+    method: "POST",
+    path: "/api/v1/verify",
+    summary:
+      "Checks every stored byte and every reference; repairs what is damaged where asked to.",
+    action: "system:verify",
+    input: z.strictObject({ repair: z.boolean().default(false) }),
+    output: verifyReport,
+    async handler({ repair }) {
+      if (running.waiting > 0) {
+        throw new RegistryError("DENIED", {
+          status: 409,
+          message: "a verification is running already",
+        });
+      }
+      return running.run(() => verify(deps, { repair }));
+    },
+  });
+}
