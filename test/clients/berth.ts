@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { daemon, folder, freePort, once } from "./support.ts";
+
+export interface RunningRegistry {
+  /** `127.0.0.1:port`, as clients name it. */
+  readonly host: string;
+  /** The name and port under which nginx serves it with TLS. */
+  readonly publicName: string;
+  readonly tlsPort: number;
+}
+
+const projectFolder = join(import.meta.dir, "..", "..");
+
+/**
+ * The registry that all clients talk to: Berth on a free port with a folder of its own, or the one that
+ * listens on BERTH_TEST_REGISTRY (host:port).
+ */
+export const registry = once(async (): Promise<RunningRegistry> => {
+  const tlsPort = freePort();
+  const publicName = `registry.test:${tlsPort}`;
+  const running = process.env["BERTH_TEST_REGISTRY"];
+  if (running !== undefined) return { host: running, publicName, tlsPort };
+  const host = `127.0.0.1:${freePort()}`;
+  const answers = async () => (await fetch(`http://${host}/v2/`)).status === 200;
+  await daemon("berth", [process.execPath, "src/main.ts", "serve"], answers, {
+    cwd: projectFolder,
+    env: {
+      BERTH_LISTEN: host,
+      BERTH_DATA: await folder("berth-data"),
+      BERTH_OPEN: "1",
+      BERTH_URL: `https://${publicName}`,
+      BERTH_TRUSTED_PROXIES: "127.0.0.1",
+    },
+  });
+  return { host, publicName, tlsPort };
+});

@@ -1,0 +1,17 @@
+import { afterAll, expect, test } from "bun:test";
+import { matrix, notRun, notRunMax } from "./matrix.ts";
+import { endAll } from "./support.ts";
+import "./docker.ts";
+
+afterAll(async () => {
+  console.log(`\n${await matrix()}\n`);
+  await endAll();
+}, 60_000);
+
+// The cells above fail by themselves; this is about the ones that nobody could run.
+test.skipIf(process.env["CI"] !== "true")("nearly every cell was run", () => {
+  const missing = notRun().map(
+    ({ client, operation, outcome }) => `${client} ${operation} ${outcome}`,
+  );
+  expect(missing.length, missing.join("\n")).toBeLessThanOrEqual(notRunMax);
+});

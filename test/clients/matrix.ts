@@ -1,0 +1,80 @@
+import { type Cell, cells, run, tool } from "./support.ts";
+
+/** What every client is asked for, where it has a command for it. */
+const columns = [
+  "push",
+  "pull",
+  "multi-arch",
+  "copy",
+  "mount",
+  "list",
+  "delete",
+  "referrers",
+] as const;
+
+/** Cells that a complete run may leave out. */
+export const notRunMax = 3;
+
+export function notRun(): readonly Cell[] {
+  return cells.filter(({ outcome }) => outcome.startsWith("not run"));
+}
+
+/** Client by operation; what has no column of its own follows, then why cells were not run. */
+export async function matrix(): Promise<string> {
+  const clients = [...new Set(cells.map(({ client }) => client))];
+  const rows = clients.map((client) => [
+    client,
+    ...columns.map((column) => short(client, column)),
+    others(client),
+  ]);
+  const table = [["client", ...columns, "also"], ...rows];
+  const widths = table[0]?.map((_, index) =>
+    Math.max(...table.map((row) => row[index]?.length ?? 0)),
+  );
+  const lines = table.map((row) =>
+    row
+      .map((text, index) => text.padEnd(widths?.[index] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+  const reasons = notRun().map((entry) => `${entry.client}, ${entry.operation}: ${entry.outcome}`);
+  return [...lines, ...reasons, `versions: ${await versions()}`].join("\n");
+}
+
+function short(client: string, operation: string): string {
+  const found = cells.find((entry) => entry.client === client && entry.operation === operation);
+  return found === undefined ? "-" : word(found);
+}
+
+function others(client: string): string {
+  return cells
+    .filter((entry) => entry.client === client && !columns.some((c) => c === entry.operation))
+    .map((entry) => `${entry.operation}: ${word(entry)}`)
+    .join(", ");
+}
+
+function word({ outcome, seconds }: Cell): string {
+  if (outcome.startsWith("not run")) return "not run";
+  return outcome === "ok" ? `ok ${seconds.toFixed(1)}s` : outcome;
+}
+
+async function versions(): Promise<string> {
+  const asked: readonly (readonly string[])[] = [
+    ["docker", "--version"],
+    ["dockerd", "--version"],
+    ["containerd", "--version"],
+    ["podman", "--version"],
+    ["skopeo", "--version"],
+    ["buildah", "--version"],
+    ["nginx", "-v"],
+  ];
+  const found = await Promise.all(
+    asked
+      .filter(([name = ""]) => tool(name) !== null)
+      .map(async (argv) => {
+        const { stdout, stderr } = await run(argv);
+        return (stdout || stderr).trim();
+      }),
+  );
+  return found.join("; ");
+}
