@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { LRUCache } from "lru-cache";
 import { anonymous } from "../auth/principal.ts";
-import type { BlobStore } from "../blobs/blob-store.ts";
+import type { BlobKey, BlobStore } from "../blobs/blob-store.ts";
 import { createFsBlobStore } from "../blobs/fs-blob-store.ts";
 import type { Database } from "../db/database.ts";
 import { migrate } from "../db/migrations/migrate.ts";
@@ -57,7 +57,7 @@ describe("verify", () => {
       clock: systemClock,
       sparse: false,
       manifestCache: new LRUCache<string, Uint8Array<ArrayBuffer>>({ max: 100 }),
-      blobCache: new LRUCache<never, Uint8Array<ArrayBuffer>>({ max: 100 }),
+      blobCache: new LRUCache<BlobKey, Uint8Array<ArrayBuffer>>({ max: 100 }),
       liveUploads: createLiveUploads(),
       admitWrite: () => {},
       traffic: { receivedBytes: 0, sentBytes: 0 },
@@ -143,11 +143,14 @@ describe("verify", () => {
         return;
       }
       case "missing-file":
-        return fs.rmSync(pathOf(small));
+        fs.rmSync(pathOf(small));
+        return;
       case "stray-file":
-        return fs.writeFileSync(join(folder, "blobs/sha256/ab/notes.txt"), "stray");
+        fs.writeFileSync(join(folder, "blobs/sha256/ab/notes.txt"), "stray");
+        return;
       case "truncated-upload":
-        return fs.truncateSync(join(folder, "uploads", uploadId), 1000);
+        fs.truncateSync(join(folder, "uploads", uploadId), 1000);
+        return;
       case "row-without-blob":
         query(
           "insert into repository_blobs select repository_id, ?, 0 from repository_blobs limit 1",
@@ -158,10 +161,12 @@ describe("verify", () => {
         query("update tags set digest = ? where name = 'v1'", digest(small));
         return;
       case "wrong-size":
-        return fs.appendFileSync(pathOf(large), "x");
+        fs.appendFileSync(pathOf(large), "x");
+        return;
       case "two-generations": {
         const path = pathOf(large);
-        return fs.copyFileSync(path, path.replace(/.{12}$/, "0123456789ab"));
+        fs.copyFileSync(path, path.replace(/.{12}$/, "0123456789ab"));
+        return;
       }
     }
   }
