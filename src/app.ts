@@ -51,7 +51,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   const onFailure = (error: Error) =>
     log.error("The disk reported an error: writes are refused until a restart", { error });
   const reserve = createDiskReserve({ folder: config.data, clock });
-  const db = await openSqlite({
+  const db = openSqlite({
     file: join(config.data, "berth.db"),
     onFailure,
     onFull: () => reserve.release(),

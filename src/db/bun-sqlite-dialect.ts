@@ -25,7 +25,7 @@ export function bunSqliteDialect(connection: BunDatabase, guard: () => void): Di
 }
 
 class BunSqliteDriver implements Driver {
-  readonly #connection: DatabaseConnection;
+  readonly #connection: BunSqliteConnection;
 
   constructor(connection: BunDatabase, guard: () => void) {
     this.#connection = new BunSqliteConnection(connection, guard);
@@ -42,7 +42,9 @@ class BunSqliteDriver implements Driver {
   async commitTransaction() {}
   async rollbackTransaction() {}
   async releaseConnection() {}
-  async destroy() {}
+  async destroy() {
+    this.#connection.finalize();
+  }
 }
 
 class BunSqliteConnection implements DatabaseConnection {
@@ -58,6 +60,11 @@ class BunSqliteConnection implements DatabaseConnection {
   async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
     this.#guard();
     const parameters = compiled.parameters as SQLQueryBindings[];
+    // Schema changes run once: nothing of them is kept.
+    if (/^\s*(create|drop|alter)/i.test(compiled.sql)) {
+      this.#connection.run(compiled.sql, parameters);
+      return { rows: [] };
+    }
     const statement = this.#prepare(compiled.sql);
     if (statement.columnNames.length > 0) {
       return { rows: statement.all(...parameters) as R[] };
@@ -72,12 +79,16 @@ class BunSqliteConnection implements DatabaseConnection {
     assert(false, "SQLite queries are read whole: page them");
   }
 
+  /** A connection with a statement left would stay open in secret. */
+  finalize(): void {
+    for (const statement of this.#statements.values()) statement.finalize();
+    this.#statements.clear();
+  }
+
   #prepare(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
       statement = this.#connection.prepare(sql);
-      // Schema changes are run once; keeping them would only hold memory.
-      if (/^\s*(create|drop|alter)/i.test(sql)) return statement;
       assert(this.#statements.size < statementsMax, "SQL text is being built from values");
       this.#statements.set(sql, statement);
     }

@@ -24,18 +24,12 @@ export interface CheckpointerOptions {
   readonly onFailure: (error: Error) => void;
 }
 
-/** Copies the write-ahead log into the database file, in a worker, while commits go on. */
-export async function startCheckpointer(options: CheckpointerOptions): Promise<Checkpointer> {
-  const worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url));
-  worker.unref();
-  let reply: ((reply: CheckpointReply) => void) | null = null;
-  worker.onmessage = (event: MessageEvent<CheckpointReply>) => reply?.(event.data);
-  const ask = (request: CheckpointRequest) =>
-    new Promise<CheckpointReply>((resolve) => {
-      reply = resolve;
-      worker.postMessage(request);
-    });
-
+/**
+ * Copies the write-ahead log into the database file while commits go on, in a worker that starts
+ * with the first checkpoint: a server that only reads needs none.
+ */
+export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
+  let worker: CheckpointWorker | null = null;
   let pending = 0;
   let checkpoints = 0;
   let walBytes = 0;
@@ -45,7 +39,8 @@ export async function startCheckpointer(options: CheckpointerOptions): Promise<C
 
   async function pass(): Promise<void> {
     options.inPlace();
-    const done = await ask({ kind: "checkpoint" });
+    worker ??= await startWorker(options.file);
+    const done = await worker.ask({ kind: "checkpoint" });
     if (done.kind === "failed") {
       // A full disk passes: the log stays, and is copied once there is room.
       if (done.code === "SQLITE_FULL" || done.code === "SQLITE_BUSY") return;
@@ -86,7 +81,6 @@ export async function startCheckpointer(options: CheckpointerOptions): Promise<C
     }
   }
 
-  await ask({ kind: "open", file: options.file });
   return {
     committed() {
       pending += 1;
@@ -102,7 +96,30 @@ export async function startCheckpointer(options: CheckpointerOptions): Promise<C
       if (timer !== null) clearTimeout(timer);
       await running;
       stopped = true;
-      await ask({ kind: "close" });
+      await worker?.ask({ kind: "close" });
     },
   };
+}
+
+interface CheckpointWorker {
+  /** One question at a time. */
+  ask(request: CheckpointRequest): Promise<CheckpointReply>;
+}
+
+async function startWorker(file: string): Promise<CheckpointWorker> {
+  const worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url));
+  worker.unref();
+  let reply: ((reply: CheckpointReply) => void) | null = null;
+  worker.onmessage = (event: MessageEvent<CheckpointReply>) => reply?.(event.data);
+  worker.onerror = (event) => {
+    reply?.({ kind: "failed", message: event.message, code: "" });
+  };
+  const ask = (request: CheckpointRequest) =>
+    new Promise<CheckpointReply>((resolve) => {
+      reply = resolve;
+      worker.postMessage(request);
+    });
+  const opened = await ask({ kind: "open", file });
+  if (opened.kind === "failed") throw new Error(`checkpoint worker: ${opened.message}`);
+  return { ask };
 }

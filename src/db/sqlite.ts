@@ -1,15 +1,15 @@
-import { Database as BunDatabase } from "bun:sqlite";
+import { Database as BunDatabase, type Statement } from "bun:sqlite";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Kysely } from "kysely";
 import { assert } from "../lib/assert.ts";
 import { createMutex } from "../lib/mutex.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { bunSqliteDialect } from "./bun-sqlite-dialect.ts";
-import { startCheckpointer } from "./checkpoint.ts";
+import { createCheckpointer } from "./checkpoint.ts";
 import type { Database, PreparedRead, Reads, Tx } from "./database.ts";
 import { sqliteFacts } from "./dialect-facts.ts";
 import type { Tables } from "./tables.ts";
-import { openWalSync, type WalSync } from "./wal-sync.ts";
+import { openWalSync } from "./wal-sync.ts";
 
 export interface SqliteOptions {
   /** Path of the database file. */
@@ -24,7 +24,7 @@ export interface SqliteOptions {
  * SQLite in WAL mode: one write connection under a mutex, one read connection, and durability by
  * one shared `fdatasync` of the log after the commit (docs/decisions/0002-sqlite-durability.md).
  */
-export async function openSqlite(options: SqliteOptions): Promise<Database> {
+export function openSqlite(options: SqliteOptions): Database {
   const { file } = options;
   // Where fdatasync does not promise what Linux promises, SQLite itself syncs at every commit.
   const sharedSync = process.platform === "linux";
@@ -46,8 +46,9 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
   const walSync = sharedSync ? openWalSync(`${file}-wal`, fail) : null;
   const mutex = createMutex();
   const inPlace = () => walSync?.assertInPlace();
-  const checkpointer = await startCheckpointer({ file, mutex, inPlace, onFailure: fail });
+  const checkpointer = createCheckpointer({ file, mutex, inPlace, onFailure: fail });
 
+  const prepared: Statement[] = [];
   let inTransaction = false;
   const nesting = new AsyncLocalStorage<true>();
   const tx = new Kysely<Tables>({
@@ -100,17 +101,17 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
     reads,
     prepare<Row>(text: string): PreparedRead<Row> {
       const statement = reader.prepare(text);
+      prepared.push(statement);
       return (...params) => statement.get(...params) as Row | null;
     },
     async transaction(body) {
       const result = await commit(body, true);
-      await settleOrFail(walSync);
+      await walSync?.settled()?.catch(refuseUnsettled);
       return result;
     },
     transactionUnsynced: (body) => commit(body, false),
     settled() {
-      const waiting = walSync?.settled() ?? null;
-      return waiting === null ? null : settleOrFail(walSync);
+      return walSync?.settled()?.catch(refuseUnsettled) ?? null;
     },
     stats: {
       get commits() {
@@ -133,6 +134,9 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
       await mutex.run(async () => {});
       await checkpointer.close();
       await walSync?.close();
+      for (const statement of prepared) statement.finalize();
+      await reads.destroy();
+      await tx.destroy();
       reader.close();
       writer.close();
     },
@@ -151,18 +155,17 @@ function connect(file: string, sharedSync: boolean): BunDatabase {
   connection.run("PRAGMA cell_size_check = ON");
   const expected = { synchronous: sharedSync ? 1 : 2, wal_autocheckpoint: 0, foreign_keys: 1 };
   for (const [pragma, value] of Object.entries(expected)) {
-    const row = connection.query(`PRAGMA ${pragma}`).get() as Record<string, number>;
+    const statement = connection.prepare(`PRAGMA ${pragma}`);
+    const row = statement.get() as Record<string, number>;
+    statement.finalize();
     assert(Object.values(row)[0] === value, `PRAGMA ${pragma} is ${Object.values(row)[0]}`);
   }
   return connection;
 }
 
-async function settleOrFail(walSync: WalSync | null): Promise<void> {
-  try {
-    await walSync?.settled();
-  } catch (error) {
-    throw readOnly(error as Error);
-  }
+/** Whether the commits reached the disk cannot be known: neither yes nor no would be true. */
+function refuseUnsettled(error: Error): never {
+  throw readOnly(error);
 }
 
 function isFull(error: unknown): boolean {

@@ -1,0 +1,150 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../lib/clock.ts";
+import type { ProjectName } from "../oci/repository-name.ts";
+import { FolderInUseError, lockDataFolder } from "./data-folder.ts";
+import { databaseContract } from "./database.contract.ts";
+import type { Tx } from "./database.ts";
+import { migrate } from "./migrations/migrate.ts";
+import { openSqlite } from "./sqlite.ts";
+
+async function open(onFailure: (error: Error) => void = () => {}) {
+  const folder = mkdtempSync(join(tmpdir(), "berth-db-"));
+  const file = join(folder, "berth.db");
+  const db = openSqlite({ file, onFailure });
+  await migrate(db, systemClock);
+  return { folder, file, db };
+}
+
+function openFiles(folder: string): string[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return target.startsWith(folder) ? [target] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+databaseContract("SQLite", async () => {
+  const { folder, db } = await open();
+  return {
+    db,
+    async close() {
+      await db.close();
+      expect(openFiles(folder)).toEqual([]);
+      rmSync(folder, { recursive: true });
+    },
+  };
+});
+
+function insert(tx: Tx, id: string): Promise<unknown> {
+  return tx
+    .insertInto("projects")
+    .values({
+      id,
+      name: id as ProjectName,
+      generation: 1,
+      state: "live",
+      created_at: 0,
+      created_by: null,
+    })
+    .execute();
+}
+
+test("transactions that commit together share a sync", async () => {
+  const { folder, db } = await open();
+  const before = db.stats.syncs;
+  await Promise.all(
+    Array.from({ length: 500 }, (_, k) => db.transaction((tx) => insert(tx, `p${k}`))),
+  );
+  expect(db.stats.syncs - before).toBeLessThan(400);
+  expect(db.stats.syncs).toBeGreaterThan(before);
+  await db.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("between a commit and its sync, a reader has something to wait for", async () => {
+  const { folder, db } = await open();
+  const committing = db.transaction((tx) => insert(tx, "a"));
+  const find = db.prepare<{ id: string }>("select id from projects where id = 'a'");
+  while (find() === null) await Promise.resolve();
+  const settled = db.settled();
+  expect(settled).not.toBeNull();
+  await settled;
+  expect(db.settled()).toBeNull();
+  await committing;
+  await db.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("a log that was moved away refuses every write from then on", async () => {
+  const failures: Error[] = [];
+  const { folder, file, db } = await open((error) => failures.push(error));
+  renameSync(`${file}-wal`, `${file}-elsewhere`);
+  const lost = db.transaction((tx) => insert(tx, "a"));
+  await lost.catch(() => {});
+  expect(lost).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  const later = db.transaction((tx) => insert(tx, "b"));
+  await later.catch(() => {});
+  expect(later).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  expect(failures).toHaveLength(1);
+  expect(db.stats.failure?.message).toContain("was replaced or deleted");
+  renameSync(`${file}-elsewhere`, `${file}-wal`);
+  await db.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("the log starts over under steady commits instead of growing", async () => {
+  const { folder, file, db } = await open();
+  const filler = "x".repeat(20_000);
+  for (let k = 0; k < 3_000; k++) {
+    await db.transaction(async (tx) => {
+      await insert(tx, `p${k}`);
+      await tx
+        .updateTable("projects")
+        .set({ created_by: filler })
+        .where("id", "=", `p${k}`)
+        .execute();
+    });
+  }
+  // 3,000 commits of more than 20 KB: without a restart the log would have some 75 MB.
+  expect(statSync(`${file}-wal`).size).toBeLessThan(60 * 1024 * 1024);
+  expect(db.stats.checkpoints).toBeGreaterThan(0);
+  await db.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("what was committed is there after a close and a new start, and migrations run once", async () => {
+  const { folder, file, db } = await open();
+  await db.transaction((tx) => insert(tx, "a"));
+  await db.close();
+  const again = openSqlite({ file, onFailure: () => {} });
+  await migrate(again, systemClock);
+  const rows = await again.reads.selectFrom("projects").select("id").execute();
+  expect(rows).toEqual([{ id: "a" }]);
+  await again.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("a database of a newer release is refused by name", async () => {
+  const { folder, db } = await open();
+  await db.transaction((tx) =>
+    tx.insertInto("migrations").values({ name: "9999-future", applied_at: 0 }).execute(),
+  );
+  expect(migrate(db, systemClock)).rejects.toThrow("9999-future");
+  await db.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("a data folder has one holder, and is free again when it lets go", () => {
+  const folder = mkdtempSync(join(tmpdir(), "berth-lock-"));
+  const lock = lockDataFolder(folder);
+  expect(() => lockDataFolder(folder)).toThrow(FolderInUseError);
+  lock.release();
+  lockDataFolder(folder).release();
+  rmSync(folder, { recursive: true });
+});
