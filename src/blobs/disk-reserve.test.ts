@@ -42,9 +42,9 @@ describe("the disk reserve", () => {
     now += 200;
   }
 
-  function refusal(): RegistryError | null {
+  function refusal(bytes = 0): RegistryError | null {
     try {
-      reserve.admitWrite();
+      reserve.admitWrite(bytes);
       return null;
     } catch (error) {
       expect(error).toBeInstanceOf(RegistryError);
@@ -77,15 +77,26 @@ describe("the disk reserve", () => {
 
   test("writes are refused with 507 while less than 4 MiB or 16 inodes are free", async () => {
     await reserve.refill();
-    leave(4 * mebibyte, 16);
+    leave(4 * mebibyte, 17);
     expect(refusal()).toBeNull();
     leave(4 * mebibyte - 1);
     expect(refusal()).toMatchObject({ code: "STORAGE_FULL", status: 507 });
     expect(refusal()?.headers["Retry-After"]).toBe("60");
-    leave(1000 * mebibyte, 15);
+    leave(1000 * mebibyte, 16);
     expect(refusal()?.message).toContain("inodes");
     leave(1000 * mebibyte, 1000);
     expect(refusal()).toBeNull();
+  });
+
+  test("what was admitted counts at once, and a refusal only after another look", async () => {
+    await reserve.refill();
+    leave(10 * mebibyte);
+    reserve.admitWrite(3 * mebibyte);
+    reserve.admitWrite(3 * mebibyte);
+    free.bytes = 4 * mebibyte;
+    expect(refusal(mebibyte)?.status).toBe(507);
+    free.bytes = 10 * mebibyte;
+    expect(refusal(mebibyte)).toBeNull();
   });
 
   test("a file system without a limit on inodes has enough of them", async () => {

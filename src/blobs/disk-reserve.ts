@@ -14,16 +14,17 @@ const refillMarginBytes = 16 * 1024 * 1024;
 const refillEveryMs = 10_000;
 /** The start has better things to do than to write the ballast. */
 const firstRefillAfterMs = 1000;
-/** How old the count of free bytes may be. */
+/** How old the count of free bytes may be; what is admitted in between is deducted from it. */
 const freeMaxAgeMs = 200;
 const writeBytes = 1024 * 1024;
 
 export interface DiskReserve {
   /**
-   * Throws `STORAGE_FULL` when so little is free that only deletes may go on. Costs nothing more
-   * than a comparison, but for five times a second.
+   * Throws `STORAGE_FULL` when after another file of `bytes` so little would be free that only
+   * deletes may go on. Costs a comparison; asks the system five times a second, and before it
+   * refuses.
    */
-  admitWrite(): void;
+  admitWrite(bytes?: number): void;
   /** Gives the ballast up, so that what frees space can commit. May be repeated. */
   release(): void;
   /** Makes the ballast where it is missing and there is room. Runs by itself, every ten seconds. */
@@ -93,10 +94,15 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
   }
 
   const reserve: DiskReserve = {
-    admitWrite() {
-      if (clock.monotonic() - measuredAt >= freeMaxAgeMs) measure();
-      if (free.bytes < bytesToKeep()) throw storageFull("a push");
-      if (free.inodes < reserveInodes) throw storageFull("another file (its inodes are used up)");
+    admitWrite(bytes = 0) {
+      const lacksBytes = () => free.bytes - bytes < bytesToKeep();
+      const lacksInodes = () => free.inodes <= reserveInodes;
+      const isOld = clock.monotonic() - measuredAt >= freeMaxAgeMs;
+      if (isOld || lacksBytes() || lacksInodes()) measure();
+      if (lacksBytes()) throw storageFull("a push");
+      if (lacksInodes()) throw storageFull("another file (its inodes are used up)");
+      free.bytes -= bytes;
+      free.inodes -= 1;
     },
     release() {
       held = false;

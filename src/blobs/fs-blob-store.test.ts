@@ -168,6 +168,30 @@ describe("a folder of blobs", () => {
     expect(await store.stagedBytes(id("a"))).toBe(first.byteLength);
   });
 
+  test("an upload ends with 507 where the disk has no room for more of it", async () => {
+    let room = 2_000_000;
+    const admitWrite = (bytes: number) => {
+      room -= bytes;
+      if (room < 0) throw new RegistryError("STORAGE_FULL");
+    };
+    const guarded = createFsBlobStore({
+      folder,
+      clock: systemClock,
+      onSyncFailure: neverFails,
+      admitWrite,
+    });
+    const writer = await guarded.stage(id("a"), 0);
+    const error = await caught(async () => {
+      for (let i = 0; i < 10; i++) await writer?.write(patterned(600_000));
+      await writer?.close();
+    });
+    await writer?.close();
+    expect(error.status).toBe(507);
+    expect(writer?.offsetBytes).toBe(1_800_000);
+    expect(await guarded.stagedBytes(id("a"))).toBe(1_800_000);
+    await guarded.close();
+  });
+
   test("chunks that could not be written make close throw, once", async () => {
     const writer = await store.stage(id("a"), 0);
     await writer?.write(text("x"));
@@ -282,14 +306,20 @@ async function failing(
     queueMicrotask(() => done(error));
   }) as never);
   try {
-    await body();
-  } catch (caught) {
-    expect(caught).toBeInstanceOf(RegistryError);
-    return caught as RegistryError;
+    return await caught(body);
   } finally {
     spy.mockRestore();
   }
-  throw new Error(`nothing failed although every ${call} did`);
+}
+
+async function caught(body: () => Promise<unknown>): Promise<RegistryError> {
+  try {
+    await body();
+  } catch (error) {
+    expect(error).toBeInstanceOf(RegistryError);
+    return error as RegistryError;
+  }
+  throw new Error("nothing failed");
 }
 
 async function until(holds: () => boolean): Promise<void> {

@@ -33,6 +33,8 @@ export interface FsBlobStoreOptions {
   readonly clock: Clock;
   /** Told once, of the first sync that failed for another reason than a full disk. Writes are refused from then on. */
   readonly onSyncFailure: (error: Error) => void;
+  /** Asked before bytes are written; throws when the disk has no room for them. */
+  readonly admitWrite?: (bytes: number) => void;
 }
 
 /**
@@ -43,6 +45,7 @@ export interface FsBlobStoreOptions {
 export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
   const layout = openFsLayout(options.folder);
   const disk = createDiskCalls(options.clock);
+  const admitWrite = options.admitWrite ?? (() => {});
   const largeSync = createMutex();
   const writers = new Map<StagedId, StagedWriter>();
   const shardSyncs = new Map<string, SharedSync>();
@@ -148,6 +151,7 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
         {
           disk,
           largeSync,
+          admitWrite,
           syncData: (open) => syncStaged(id, open),
           onClosed: () => writers.delete(id),
         },

@@ -25,6 +25,8 @@ export interface StagedWriterDeps {
   readonly disk: DiskCalls;
   /** Syncs of many bytes, one at a time in the store: they would fill the pool and hold up small ones. */
   readonly largeSync: Mutex;
+  /** Throws when the disk has no room for so many bytes. */
+  admitWrite(bytes: number): void;
   /** `fdatasync`, with the store's rules for its errors. */
   syncData(fd: number): Promise<void>;
   onClosed(): void;
@@ -68,6 +70,7 @@ export function createStagedWriter(deps: StagedWriterDeps, staged: StagedFile): 
   }
 
   async function writeBatch(batch: readonly Uint8Array[]): Promise<void> {
+    deps.admitWrite(totalBytes(batch));
     fd ??= await disk.open(staged.path, createFlags);
     if (unsynced >= unsyncedBytesMax) await syncing;
     let rest = batch;

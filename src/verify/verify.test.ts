@@ -1,5 +1,5 @@
 import { Database as RawDatabase } from "bun:sqlite";
-import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,6 +25,9 @@ import { bodyOf } from "../registry/request-body.ts";
 import { appendToUpload, finishUpload, startUpload } from "../registry/upload-blob.ts";
 import { DAMAGES, type Damage, exitCodeOf, severalDamagesExitCode } from "./damage.ts";
 import { type VerifyReport, verify } from "./verify.ts";
+
+// Each test walks 512 folders several times.
+setDefaultTimeout(30_000);
 
 const repository = "team/app" as RepositoryName;
 const large = new Uint8Array(300_000).map((_, i) => (i * 7) & 0xff);
