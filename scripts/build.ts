@@ -43,6 +43,8 @@ function build(target: string | null, outfile: string): void {
       "--no-compile-autoload-bunfig",
       "--no-compile-autoload-tsconfig",
       "--no-compile-autoload-package-json",
+      // Beside main.ts, where its bundled code looks for "./checkpoint-worker.ts".
+      "--entry-naming=[name].[ext]",
       ...(target === null ? [] : [`--target=bun-${target}`]),
       `--outfile=${outfile}`,
       "./src/main.ts",

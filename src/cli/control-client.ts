@@ -44,10 +44,10 @@ async function askServer(request: Request, unix: string): Promise<Response | nul
 }
 
 async function askHere(request: Request, config: Config, deps: CommandDeps): Promise<Response> {
-  // Standard output is for what the command finds.
+  // Standard output is for what the command finds, which warnings would only repeat.
   const log = createLog({
     format: "text",
-    level: "warn",
+    level: "error",
     write: (lines) => {
       process.stderr.write(lines);
     },

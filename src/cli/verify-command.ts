@@ -1,25 +1,14 @@
 import { existsSync } from "node:fs";
-import { z } from "zod";
+import type { z } from "zod";
 import { loadConfig } from "../platform/config.ts";
+import { verifyReport } from "../verify/verify-endpoint.ts";
 import type { Command } from "./command.ts";
 import { CallError, callApi } from "./control-client.ts";
 import { explainStartError } from "./start-error.ts";
 
-/** What the command shows of a report; `exitCode` 0 means that nothing is wrong. */
-const shownReport = z.looseObject({
-  exitCode: z.int().min(0).max(255),
-  findings: z.array(
-    z.looseObject({
-      damage: z.string(),
-      message: z.string(),
-      repaired: z.string().nullable(),
-    }),
-  ),
-});
-
 export const verifyCommand: Command = {
   name: "verify",
-  summary: "Check every blob, reference and file; --repair sets aside what is broken.",
+  summary: "Check every blob, reference and file; exit code 0 means that nothing is wrong.",
   flags: ["data", "config", "repair"],
   async run(flags, _words, deps) {
     const { config } = loadConfig(flags);
@@ -29,14 +18,8 @@ export const verifyCommand: Command = {
     }
     try {
       const body = { repair: flags.repair === true };
-      const report = shownReport.parse(await callApi("/api/v1/verify", body, config, deps));
-      for (const { damage, message, repaired } of report.findings) {
-        console.log(`${damage}: ${message}`);
-        if (repaired !== null) console.log(`  repaired: ${repaired}`);
-      }
-      console.log(
-        report.findings.length === 0 ? "Nothing is wrong." : `${report.findings.length} found.`,
-      );
+      const report = verifyReport.parse(await callApi("/api/v1/verify", body, config, deps));
+      console.log(reportText(report));
       return report.exitCode;
     } catch (error) {
       const explained =
@@ -47,3 +30,20 @@ export const verifyCommand: Command = {
     }
   },
 };
+
+function reportText({ checked, findings, complete, gaps }: z.output<typeof verifyReport>): string {
+  const lines = findings.map(({ kind, message, repaired }) =>
+    repaired === null ? `${kind}: ${message}` : `${kind}: ${message}; repaired: ${repaired}`,
+  );
+  for (const { repository, manifest, missing } of gaps.named) {
+    lines.push(`not pushed: ${missing}, of ${manifest} in ${repository ?? "no repository"}`);
+  }
+  if (gaps.count > gaps.named.length) lines.push(`not pushed: ${gaps.count} in all`);
+  if (!complete) lines.push("There is more: repair these with --repair, then run again.");
+  const { blobs, blobBytes, manifests, tags, files } = checked;
+  lines.push(
+    `Checked ${blobs} blobs (${blobBytes} bytes), ${manifests} manifests, ${tags} tags, ${files} files: ` +
+      (findings.length === 0 ? "nothing is wrong." : `${findings.length} wrong.`),
+  );
+  return lines.join("\n");
+}
