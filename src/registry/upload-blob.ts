@@ -275,7 +275,6 @@ async function commitBlob(
     const now = registry.clock.now();
     const repositoryId = await ensureRepository(tx, row.repository, actorOf(principal), now);
     await linkBlob(tx, repositoryId, digest, now);
-    await deleteUpload(tx, row.id);
   };
 
   const stored = await findLiveBlob(db.reads, digest);
@@ -284,6 +283,7 @@ async function commitBlob(
     const linked = await db.transaction(async (tx) => {
       if ((await findLiveBlob(tx, digest))?.key !== stored.key) return false;
       await link(tx);
+      await deleteUpload(tx, row.id);
       return true;
     });
     if (linked) {
@@ -300,9 +300,14 @@ async function commitBlob(
     const blob = { digest, size, key, replace, now: registry.clock.now() };
     const current = await insertBlob(tx, blob);
     await link(tx);
+    if (current === key) await deleteUpload(tx, row.id);
     return current;
   });
-  if (kept !== key) await blobs.remove(key);
+  if (kept === key) return;
+  // Somebody else stored the same blob meanwhile. The session ends after its spare file: it is by
+  // the session that a start finds what a killed process left.
+  await blobs.remove(key);
+  await db.transactionUnsynced((tx) => deleteUpload(tx, row.id));
 }
 
 async function registerBlob(

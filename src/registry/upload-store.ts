@@ -74,7 +74,18 @@ export async function uploadExists(reads: Reads, id: string): Promise<boolean> {
   return row !== undefined;
 }
 
-export async function hasUploads(reads: Reads): Promise<boolean> {
-  const row = await reads.selectFrom("uploads").select("id").limit(1).executeTakeFirst();
-  return row !== undefined;
+/** The ids of all sessions. */
+export async function listUploads(reads: Reads): Promise<string[]> {
+  const rows = await reads.selectFrom("uploads").select("id").execute();
+  return rows.map((row) => row.id);
+}
+
+/** The offset in the row of a session; null when there is none. */
+export async function uploadOffsetOf(reads: Reads, id: string): Promise<number | null> {
+  const row = await reads
+    .selectFrom("uploads")
+    .select("offset_bytes")
+    .where("id", "=", id)
+    .executeTakeFirst();
+  return row?.offset_bytes ?? null;
 }
