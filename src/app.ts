@@ -54,10 +54,15 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   const db = openSqlite({
     file: join(config.data, "berth.db"),
     onFailure,
-    onFull: () => reserve.release(),
+    onFull: reserve.release,
   });
   await migrate(db, clock);
-  const blobs = createFsBlobStore({ folder: config.data, clock, onSyncFailure: onFailure });
+  const blobs = createFsBlobStore({
+    folder: config.data,
+    clock,
+    onSyncFailure: db.refuseWrites,
+    admitWrite: reserve.admitWrite,
+  });
   const registry: Registry = {
     db,
     reads: prepareHotReads(db),
@@ -68,7 +73,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     manifestCache: boundedByBytes<string>(manifestCacheBytes),
     blobCache: boundedByBytes<BlobKey>(blobCacheBytes),
     liveUploads: createLiveUploads(),
-    admitWrite: () => reserve.admitWrite(),
+    admitWrite: reserve.admitWrite,
     traffic: { receivedBytes: 0, sentBytes: 0 },
   };
   const metrics = createMetrics();

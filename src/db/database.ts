@@ -33,6 +33,8 @@ export interface Database {
   transactionUnsynced<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
   /** Null when all commits so far are durable; else resolves when those made before the call are. */
   settled(): Promise<void> | null;
+  /** Refuses every write until the next start: another part of the storage can no longer be trusted. */
+  refuseWrites(cause: Error): void;
   readonly stats: DatabaseStats;
   close(): Promise<void>;
 }

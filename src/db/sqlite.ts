@@ -113,6 +113,7 @@ export function openSqlite(options: SqliteOptions): Database {
     settled() {
       return walSync?.settled()?.catch(refuseUnsettled) ?? null;
     },
+    refuseWrites: fail,
     stats: {
       get commits() {
         return commits;

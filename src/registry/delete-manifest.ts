@@ -66,7 +66,7 @@ async function deleteTag(deletion: Deletion, tag: Tag): Promise<void> {
   if (current === null) throw unknown(deletion, { kind: "tag", tag });
   const unit = { repository_id: repositoryId, digest: current.digest, tag, deleted_by: actor };
   const trashId = await insertTrash(tx, { ...unit, kind: "tag" }, now);
-  await removeTag(tx, { repositoryId, tag, actor, now }, trashId);
+  await removeTag(tx, { repositoryId, tag, actor, now }, { cause: "delete", trashId });
 }
 
 async function deleteUnit(deletion: Deletion, digest: Digest): Promise<void> {
@@ -80,7 +80,7 @@ async function deleteUnit(deletion: Deletion, digest: Digest): Promise<void> {
   const unit = { repository_id: repositoryId, digest, tag: null, deleted_by: actor };
   const trashId = await insertTrash(tx, { ...unit, kind: "manifest" }, now);
   for (const tag of await tagsOf(tx, repositoryId, digest)) {
-    await removeTag(tx, { repositoryId, tag, actor, now }, trashId);
+    await removeTag(tx, { repositoryId, tag, actor, now }, { cause: "delete", trashId });
   }
   const going = await withDependents(tx, repositoryId, digest);
   await trashManifests(registry.db, tx, repositoryId, going, trashId);

@@ -30,6 +30,7 @@ import {
   finishUpload,
   startUpload,
   type UploadRequest,
+  uploadAtOnce,
   uploadOffset,
   uploadRange,
 } from "./upload-blob.ts";
@@ -298,11 +299,12 @@ async function postUpload(registry: Registry, call: Call): Promise<Answer> {
   const asked = query.get("digest-algorithm");
   const algorithm = parseDigestAlgorithm(digest?.split(":")[0] ?? asked ?? "sha256");
   const { client, principal } = call;
-  const id = await startUpload(registry, { repository: name, algorithm, client, principal });
+  const start = { repository: name, algorithm, client, principal };
   if (digest !== null) {
-    await finishUpload(registry, { ...uploadRequest(call), id }, digest);
+    await uploadAtOnce(registry, start, uploadRequest(call), digest);
     return blobCreated(name, digest);
   }
+  const id = await startUpload(registry, start);
   return empty(202, {
     ...sessionHeaders(name, id, 0),
     "oci-chunk-min-length": `${chunkBytesAdvised}`,

@@ -39,7 +39,11 @@ export async function pointTag(tx: Tx, move: TagMove, digest: Digest): Promise<v
   const { repositoryId, tag, actor } = move;
   const current = await findTag(tx, repositoryId, tag);
   if (current?.digest === digest) return;
-  const { version, moved_at } = await appendHistory(tx, move, { digest, cause: "push" });
+  const { version, moved_at } = await appendHistory(tx, move, {
+    digest,
+    cause: "push",
+    trashId: null,
+  });
   const moved = { digest, version, moved_at, moved_by: actor };
   await tx
     .insertInto("tags")
@@ -48,21 +52,25 @@ export async function pointTag(tx: Tx, move: TagMove, digest: Digest): Promise<v
     .execute();
 }
 
-/** Removes the tag and writes its history; the line names the trash unit that can bring it back. */
-export async function removeTag(tx: Tx, move: TagMove, trashId: string): Promise<void> {
+/** Removes the tag and writes its history; the line names the trash unit, if one can bring it back. */
+export async function removeTag(
+  tx: Tx,
+  move: TagMove,
+  line: { cause: "delete" | "repair"; trashId: string | null },
+): Promise<void> {
   await tx
     .deleteFrom("tags")
     .where("repository_id", "=", move.repositoryId)
     .where("name", "=", move.tag)
     .execute();
-  await appendHistory(tx, move, { digest: null, cause: "delete", trashId });
+  await appendHistory(tx, move, { digest: null, ...line });
 }
 
 /** Adds the next line to a tag's history. Its versions rise by one and its time never goes back. */
 async function appendHistory(
   tx: Tx,
   { repositoryId, tag, actor, now }: TagMove,
-  line: { digest: Digest | null; cause: TagHistoryRow["cause"]; trashId?: string },
+  line: { digest: Digest | null; cause: TagHistoryRow["cause"]; trashId: string | null },
 ): Promise<{ version: number; moved_at: number }> {
   const last = await tx
     .selectFrom("tag_history")
@@ -84,7 +92,7 @@ async function appendHistory(
       moved_at,
       moved_by: actor,
       cause: line.cause,
-      trash_id: line.trashId ?? null,
+      trash_id: line.trashId,
     })
     .execute();
   return { version, moved_at };

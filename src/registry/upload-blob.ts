@@ -112,6 +112,23 @@ export async function finishUpload(
   });
 }
 
+/** A session that the client never hears of: when the request fails, nobody could go on with it. */
+export async function uploadAtOnce(
+  registry: Registry,
+  start: UploadStart,
+  request: Omit<UploadRequest, "id">,
+  digest: Digest,
+): Promise<void> {
+  const id = await startUpload(registry, start);
+  try {
+    await finishUpload(registry, { ...request, id }, digest);
+  } catch (error) {
+    // After a fault of its own the node keeps the session: it leads to what must be cleared away.
+    if (error instanceof RegistryError && error.status < 500) await dropUpload(registry, id);
+    throw error;
+  }
+}
+
 /** Ends the session and drops its bytes. */
 export async function cancelUpload(
   registry: Registry,
@@ -160,6 +177,10 @@ async function withUpload<T>(
     const { keep, result } = await work(row, upload);
     upload = keep;
     return result;
+  } catch (error) {
+    // The next request looks at the bytes again: fewer may be there than this process remembers.
+    if (upload !== null && upload.hasher === null) upload = null;
+    throw error;
   } finally {
     registry.liveUploads.release(id, upload);
   }
@@ -182,21 +203,27 @@ async function append(
   if (body.lengthBytes === 0) return;
   const writer = await registry.blobs.stage(id as StagedId, start);
   if (writer === null) throw bytesLost(id, start);
+  let hashed = start;
   try {
     await receive(body, async (chunk) => {
       upload.hasher?.update(chunk);
+      hashed += chunk.byteLength;
       await writer.write(chunk);
       registry.traffic.receivedBytes += chunk.byteLength;
     });
     const received = writer.offsetBytes - start;
     if (range !== null && received !== range.last - range.first + 1) {
       await writer.truncate(start);
-      upload.hasher = null;
       throw wrongLength(range, received);
     }
   } finally {
-    upload.offsetBytes = writer.offsetBytes;
-    await writer.close();
+    try {
+      await writer.close();
+    } finally {
+      // A full disk or a refused chunk leaves less than was hashed.
+      upload.offsetBytes = writer.offsetBytes;
+      if (writer.offsetBytes !== hashed) upload.hasher = null;
+    }
   }
 }
 

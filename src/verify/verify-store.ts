@@ -5,6 +5,7 @@ import type { BlobRow } from "../db/tables.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import { removeTag } from "../registry/tag-store.ts";
 
 // Every page is read along a primary key and is short in rows looked at, not only in rows returned.
 
@@ -203,32 +204,8 @@ function tagTargets(reads: Reads) {
 export async function removeTagToNothing(tx: Tx, tag: TagPlace, now: number): Promise<boolean> {
   const found = await findTagTarget(tx, tag.repository_id, tag.name);
   if (found === null || found.version !== tag.version || found.manifest !== null) return false;
-  await tx
-    .deleteFrom("tags")
-    .where("repository_id", "=", tag.repository_id)
-    .where("name", "=", tag.name)
-    .execute();
-  const last = await tx
-    .selectFrom("tag_history")
-    .select(["version", "moved_at"])
-    .where("repository_id", "=", tag.repository_id)
-    .where("tag", "=", tag.name)
-    .orderBy("version", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  await tx
-    .insertInto("tag_history")
-    .values({
-      repository_id: tag.repository_id,
-      tag: tag.name,
-      version: Math.max(last?.version ?? 0, tag.version) + 1,
-      digest: null,
-      moved_at: Math.max(now, (last?.moved_at ?? 0) + 1),
-      moved_by: null,
-      cause: "repair",
-      trash_id: null,
-    })
-    .execute();
+  const move = { repositoryId: tag.repository_id, tag: tag.name, actor: null, now };
+  await removeTag(tx, move, { cause: "repair", trashId: null });
   return true;
 }
 
