@@ -2,6 +2,12 @@ import { afterAll, expect, test } from "bun:test";
 import { matrix, notRun, notRunMax } from "./matrix.ts";
 import { endAll } from "./support.ts";
 import "./docker.ts";
+import "./containerd.ts";
+import "./podman.ts";
+import "./skopeo.ts";
+import "./buildah.ts";
+import "./crane.ts";
+import "./regctl.ts";
 
 afterAll(async () => {
   console.log(`\n${await matrix()}\n`);

@@ -198,7 +198,21 @@ export async function layoutOf(
   return path;
 }
 
-function tarOf(files: Readonly<Record<string, string | Uint8Array>>): Uint8Array<ArrayBuffer> {
+/** The same layout as one tar file. */
+export async function layoutTar(
+  name: string,
+  tag: string,
+  content: Image | ImageIndex,
+): Promise<string> {
+  const path = await layoutOf(name, tag, content);
+  await run(["tar", "-C", path, "-cf", `${path}.tar`, "."]);
+  return `${path}.tar`;
+}
+
+/** A tar of plain files. */
+export function tarOf(
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
   for (const [name, content] of Object.entries(files)) {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;

@@ -55,6 +55,7 @@ function others(client: string): string {
 
 function word({ outcome, seconds }: Cell): string {
   if (outcome.startsWith("not run")) return "not run";
+  if (outcome === "not selected") return "";
   return outcome === "ok" ? `ok ${seconds.toFixed(1)}s` : outcome;
 }
 
