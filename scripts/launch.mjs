@@ -85,7 +85,10 @@ function run(bun) {
   // Bun reads .env and bunfig.toml of the current folder and installs what it does not find, unless told not to.
   const flags = ["--no-env-file", `--config=${devNull}`, "--no-install", "--no-orphans"];
   if (options.has("--watch")) flags.push("--watch", "--no-clear-screen");
-  const child = spawn(bun, [...flags, join(projectFolder, file), ...rest], { stdio: "inherit" });
+  // Read before a program of several files begins, so it cannot say so itself: see src/platform/thread-pool.ts.
+  const env = { UV_THREADPOOL_SIZE: "8", ...process.env };
+  const args = [...flags, join(projectFolder, file), ...rest];
+  const child = spawn(bun, args, { stdio: "inherit", env });
   child.on("error", (error) => stop(`${bun} could not be started: ${error.message}`));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"]) {
     process.on(signal, () => {
