@@ -33,13 +33,13 @@ export async function listReferrers(
   repository: RepositoryName,
   query: ReferrersQuery,
 ): Promise<ReferrersPage> {
-  await registry.db.settled();
   // A repository that does not exist has no referrers: 404 would mean that there is no such API.
   const repositoryId = registry.reads.repositoryId(repository)?.id;
   if (repositoryId === undefined) return { body: formatIndex([]), next: null };
   const limit = referrersPageMax + 1;
   const known = await listReferrerRows(registry.db.reads, repositoryId, { ...query, limit });
   const tagged = await listTagged(registry, repository, repositoryId, query);
+  await registry.db.settled();
   const byDigest = new Map<Digest, string>();
   for (const row of [...known, ...tagged]) byDigest.set(row.digest, formatDescriptor(row));
   const digests = [...byDigest.keys()].sort();

@@ -10,9 +10,9 @@ export async function listRepositories(
   last: string,
   limit: number,
 ): Promise<{ names: RepositoryName[]; next: RepositoryName | null }> {
-  await registry.db.settled();
   if (limit === 0) return { names: [], next: null };
   const names = await listRepositoryNames(registry.db, last, limit + 1);
+  await registry.db.settled();
   if (names.length <= limit) return { names, next: null };
   const page = names.slice(0, limit);
   return { names: page, next: page[limit - 1] ?? null };

@@ -17,8 +17,10 @@ export function findBlob(
   repository: RepositoryName,
   digest: Digest,
 ): VisibleBlob {
-  const blob = registry.reads.visibleBlob(repository, digest);
-  if (blob !== null) return blob;
+  return registry.reads.visibleBlob(repository, digest) ?? refuse(registry, repository, digest);
+}
+
+function refuse(registry: Registry, repository: RepositoryName, digest: Digest): never {
   if (registry.reads.repositoryId(repository) === null) throw unknownRepository(repository);
   throw unknownBlob(repository, digest);
 }
@@ -32,9 +34,10 @@ export async function confirmBlob(
   repository: RepositoryName,
   digest: Digest,
 ): Promise<VisibleBlob> {
-  const blob = findBlob(registry, repository, digest);
+  const found = registry.reads.visibleBlob(repository, digest);
   const settled = registry.db.settled();
   if (settled !== null) await settled;
+  const blob = found ?? refuse(registry, repository, digest);
   const now = registry.clock.now();
   if (blob.lease_until - now < leaseMs / 2) {
     const holders = await liveParents(registry.db.reads, blob.repository_id, digest, 1);

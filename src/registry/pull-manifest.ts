@@ -13,20 +13,34 @@ export interface PulledManifest {
 }
 
 /**
- * The manifest as it was pushed. Null instead of a promise is never returned; where nothing has to
- * be waited for the answer comes at once, which matters at tens of thousands of pulls a second.
+ * The manifest as it was pushed, and by tag or for a push (`reliedOn`) only once it is certain: what
+ * a power cut would still undo is neither shown nor denied before it is durable. By digest a reader
+ * needs no such wait, nor a disk that still syncs. Where nothing has to be waited for the answer
+ * comes at once, which matters at tens of thousands of pulls a second.
  */
 export function pullManifest(
   registry: Registry,
   repository: RepositoryName,
   reference: Reference,
+  reliedOn: boolean,
 ): PulledManifest | Promise<PulledManifest> {
-  const { reads, db } = registry;
+  const found = findManifest(registry, repository, reference);
+  const settled = reliedOn || reference.kind === "tag" ? registry.db.settled() : null;
+  if (settled === null) return found ?? refuse(registry, repository, reference);
+  return settled.then(() => found ?? refuse(registry, repository, reference));
+}
+
+function findManifest(
+  registry: Registry,
+  repository: RepositoryName,
+  reference: Reference,
+): PulledManifest | null {
+  const { reads } = registry;
   const found =
     reference.kind === "tag"
       ? reads.manifestByTag(repository, reference.tag)
       : reads.manifestByDigest(repository, reference.digest);
-  if (found === null) throw unknownManifest(registry, repository, reference);
+  if (found === null) return null;
   let bytes = registry.manifestCache.get(found.digest);
   if (bytes === undefined) {
     const row = reads.manifestBytes(found.repository_id, found.digest);
@@ -34,20 +48,13 @@ export function pullManifest(
     bytes = row.bytes;
     registry.manifestCache.set(found.digest, bytes);
   }
-  const manifest = { digest: found.digest, mediaType: found.media_type, bytes };
-  // The row may come from a commit that a power cut would still undo.
-  const settled = db.settled();
-  return settled === null ? manifest : settled.then(() => manifest);
+  return { digest: found.digest, mediaType: found.media_type, bytes };
 }
 
-function unknownManifest(
-  registry: Registry,
-  repository: RepositoryName,
-  reference: Reference,
-): RegistryError {
-  if (registry.reads.repositoryId(repository) === null) return unknownRepository(repository);
+function refuse(registry: Registry, repository: RepositoryName, reference: Reference): never {
+  if (registry.reads.repositoryId(repository) === null) throw unknownRepository(repository);
   const name = formatReference(reference);
-  return new RegistryError("MANIFEST_UNKNOWN", {
+  throw new RegistryError("MANIFEST_UNKNOWN", {
     message: `the repository ${repository} has no manifest ${name}`,
     detail: { repository, reference: name },
   });

@@ -93,29 +93,31 @@ async function getCatalog(registry: Registry, call: Call): Promise<Answer> {
 async function getTags(registry: Registry, call: Call): Promise<Answer> {
   const name = nameOf(call);
   const repositoryId = repositoryIdOf(registry, name);
-  await registry.db.settled();
   const query = new URLSearchParams(call.query);
   const last = query.get("last") ?? "";
   const limit = pageSize(query, tagsPageMax);
   const path = `/v2/${name}/tags/list`;
   if (limit !== null) {
     const { names, next } = listTags(registry, repositoryId, last, limit);
+    await registry.db.settled();
     const link = next === null ? {} : nextLink(path, { n: `${limit}`, last: next });
     return json(`{"name":"${name}","tags":[${names}]}`, link);
   }
   const { pages, next } = listAllTags(registry, repositoryId, last);
+  await registry.db.settled();
   return {
     status: 200,
     headers: {
       "content-type": "application/json",
       ...(next === null ? {} : nextLink(path, { last: next })),
     },
-    body: call.method === "HEAD" ? null : streamTags(name, pages),
+    body: call.method === "HEAD" ? null : streamTags(registry, name, pages),
   };
 }
 
 /** Text where one page is all, else a stream that reads a page when the client took the one before. */
 function streamTags(
+  registry: Registry,
   name: RepositoryName,
   pages: Iterable<TagPage>,
 ): string | ReadableStream<Uint8Array> {
@@ -126,8 +128,9 @@ function streamTags(
   let separator = `{"name":"${name}","tags":[`;
   return new ReadableStream<Uint8Array>({
     type: "bytes",
-    pull(controller) {
+    async pull(controller) {
       const { done, value } = iterator.next();
+      await registry.db.settled();
       if (done) {
         controller.enqueue(Buffer.from("]}"));
         controller.close();
@@ -160,7 +163,7 @@ async function getReferrers(registry: Registry, call: Call): Promise<Answer> {
 }
 
 function getManifest(registry: Registry, call: Call): Answer | Promise<Answer> {
-  const pulled = pullManifest(registry, nameOf(call), readReference(call));
+  const pulled = pullManifest(registry, nameOf(call), readReference(call), call.method === "HEAD");
   if (pulled instanceof Promise) return pulled.then((manifest) => manifestAnswer(call, manifest));
   return manifestAnswer(call, pulled);
 }

@@ -1,0 +1,53 @@
+import { describe } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { accessSync } from "node:fs";
+
+/** What a machine must have for a fault to be made on it. */
+export type Requirement = "linux" | "strace" | "loop devices";
+
+/** Why the requirement is not met here; null when it is. */
+function missing(requirement: Requirement): string | null {
+  switch (requirement) {
+    case "linux":
+      return process.platform === "linux" ? null : `this is ${process.platform}, not linux`;
+    case "strace":
+      return spawnSync("strace", ["-V"]).status === 0 ? null : "strace is not installed";
+    case "loop devices":
+      if (process.getuid?.() !== 0) return "loop devices need root";
+      if (spawnSync("mkfs.ext4", ["-V"]).status !== 0) return "mkfs.ext4 is not installed";
+      try {
+        accessSync("/dev/loop-control");
+        return null;
+      } catch {
+        return "there is no /dev/loop-control";
+      }
+  }
+}
+
+/**
+ * `describe` for tests that need more than Bun: elsewhere they are skipped, with the reason in their
+ * name. In continuous integration (`CI=true`) a missing tool is an error.
+ */
+export function describeFaults(
+  name: string,
+  requirements: readonly Requirement[],
+  body: () => void,
+): void {
+  const reasons = requirements.map(missing).filter((reason) => reason !== null);
+  if (reasons.length === 0) {
+    describe(name, body);
+    return;
+  }
+  if (inCi) throw new Error(`${name} cannot run: ${reasons.join(", ")}`);
+  describe.skip(`${name} (skipped: ${reasons.join(", ")})`, body);
+}
+
+export const inCi = process.env["CI"] === "true";
+
+/** A whole number from the environment, where it is set. */
+export function numberFrom(variable: string, byDefault: number): number {
+  const text = process.env[variable];
+  if (text === undefined || text === "") return byDefault;
+  if (!/^\d+$/.test(text)) throw new Error(`${variable} must be a whole number, not ${text}`);
+  return Number(text);
+}
