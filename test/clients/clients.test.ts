@@ -8,6 +8,12 @@ import "./skopeo.ts";
 import "./buildah.ts";
 import "./crane.ts";
 import "./regctl.ts";
+import "./oras.ts";
+import "./helm.ts";
+import "./cosign.ts";
+import "./notation.ts";
+import "./buildx.ts";
+import "./many.ts";
 
 afterAll(async () => {
   console.log(`\n${await matrix()}\n`);

@@ -163,7 +163,12 @@ export async function daemon(
     stdout: Bun.file(logFile),
     stderr: Bun.file(`${logFile}.err`),
   });
+  const log = async () => `${await textOf(logFile)}${await textOf(`${logFile}.err`)}`.slice(-3000);
   atEnd(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      const how = child.signalCode ?? `exit code ${child.exitCode}`;
+      console.error(`${name} ended before the test run did: ${how}\n${await log()}`);
+    }
     child.kill("SIGTERM");
     const ended = await Promise.race([
       child.exited,
@@ -177,8 +182,8 @@ export async function daemon(
   const deadline = performance.now() + (options.readySeconds ?? 30) * 1000;
   while (!(await ready().catch(() => false))) {
     if (child.exitCode !== null || performance.now() > deadline) {
-      const log = `${await textOf(logFile)}${await textOf(`${logFile}.err`)}`.slice(-3000);
-      throw new Error(`${argv.join(" ")} did not become ready (exit ${child.exitCode})\n${log}`);
+      const how = `${argv.join(" ")} did not become ready (exit code ${child.exitCode})`;
+      throw new Error(`${how}\n${await log()}`);
     }
     await Bun.sleep(25);
   }

@@ -1,0 +1,61 @@
+import { describe, expect } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { registry } from "./berth.ts";
+import { digestOf, door } from "./door.ts";
+import { cell, folder, once, run } from "./support.ts";
+
+const needs = ["helm"];
+const plain = "--plain-http";
+
+async function helm(...argv: string[]): Promise<string> {
+  const { stdout, stderr } = await run(["helm", ...argv], { cwd: await folder("helm") });
+  return stdout + stderr;
+}
+
+/** Paths of the packed chart in three versions, by version. */
+const charts = once(async (): Promise<ReadonlyMap<string, string>> => {
+  const home = await folder("helm");
+  await helm("create", "harbour");
+  const packed = new Map<string, string>();
+  for (const version of ["0.1.0", "0.2.0", "0.2.1+build.7"]) {
+    await helm("package", "--version", version, "harbour");
+    packed.set(version, join(home, `harbour-${version}.tgz`));
+  }
+  return packed;
+});
+
+const pushed = once(async (): Promise<string> => {
+  const { host } = await registry();
+  for (const [version, path] of await charts()) {
+    const output = await helm("push", plain, path, `oci://${host}/helm`);
+    // A tag cannot hold a plus sign: helm writes an underscore.
+    const stored = await door(host).readBack("helm/harbour", version.replace("+", "_"));
+    expect(output).toContain(`Digest: ${stored.digest}`);
+    expect(stored.manifest.layers?.[0]?.digest).toBe(digestOf(await readFile(path)));
+  }
+  return `oci://${host}/helm/harbour`;
+});
+
+describe("helm", () => {
+  cell("helm", "push", { needs }, async () => {
+    await pushed();
+  });
+
+  cell("helm", "pull", { needs }, async () => {
+    const target = await folder("helm/pulled");
+    for (const [version, path] of await charts()) {
+      await helm("pull", plain, await pushed(), "--version", version, "--destination", target);
+      const pulled = await readFile(join(target, `harbour-${version}.tgz`));
+      expect(digestOf(pulled)).toBe(digestOf(await readFile(path)));
+    }
+    const shown = await helm("template", plain, "release", await pushed(), "--version", "0.1.0");
+    expect(shown).toContain("kind: Deployment");
+  });
+
+  cell("helm", "list", { needs }, async () => {
+    // helm reads the list of tags to find the newest version in a range.
+    const shown = await helm("show", "chart", plain, await pushed(), "--version", "^0.2.0");
+    expect(shown).toContain("version: 0.2.1+build.7");
+  });
+});
