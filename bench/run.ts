@@ -37,6 +37,8 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   syncs,
 };
 
+let left: Promise<void> | null = null;
+
 process.exit(await main());
 
 async function main(): Promise<number> {
@@ -103,7 +105,8 @@ async function publish(bench: Bench, whole: boolean): Promise<void> {
   await Bun.write(join(import.meta.dir, "results.json"), `${JSON.stringify(raw, null, 1)}\n`);
 }
 
-async function leave(bench: Bench): Promise<void> {
-  await stopAll();
-  await removeFolder(bench.folder);
+/** Once, whether the run ends, fails or is interrupted: a second removal would trip over the first. */
+function leave(bench: Bench): Promise<void> {
+  left ??= stopAll().then(() => removeFolder(bench.folder));
+  return left;
 }
