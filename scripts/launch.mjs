@@ -83,7 +83,7 @@ function findBun() {
 
 function run(bun) {
   // Bun reads .env and bunfig.toml of the current folder and installs what it does not find, unless told not to.
-  const flags = ["--no-env-file", `--config=${devNull}`, "--no-install", "--no-orphans"];
+  const flags = ["--no-env-file", `--config=${devNull}`, "--no-install"];
   if (options.has("--watch")) flags.push("--watch", "--no-clear-screen");
   // Read before a program of several files begins, so it cannot say so itself: see src/platform/thread-pool.ts.
   const env = { UV_THREADPOOL_SIZE: "8", ...process.env };
