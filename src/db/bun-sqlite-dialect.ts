@@ -50,7 +50,7 @@ class BunSqliteDriver implements Driver {
 class BunSqliteConnection implements DatabaseConnection {
   readonly #connection: BunDatabase;
   readonly #guard: () => void;
-  readonly #statements = new Map<string, Statement>();
+  readonly #statements = new Map<string, Prepared>();
 
   constructor(connection: BunDatabase, guard: () => void) {
     this.#connection = connection;
@@ -65,10 +65,8 @@ class BunSqliteConnection implements DatabaseConnection {
       this.#connection.run(compiled.sql, parameters);
       return { rows: [] };
     }
-    const statement = this.#prepare(compiled.sql);
-    if (statement.columnNames.length > 0) {
-      return { rows: statement.all(...parameters) as R[] };
-    }
+    const { statement, hasRows } = this.#prepare(compiled.sql);
+    if (hasRows) return { rows: statement.all(...parameters) as R[] };
     const { changes, lastInsertRowid } = statement.run(...parameters);
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
   }
@@ -81,17 +79,23 @@ class BunSqliteConnection implements DatabaseConnection {
 
   /** A connection with a statement left would stay open in secret. */
   finalize(): void {
-    for (const statement of this.#statements.values()) statement.finalize();
+    for (const { statement } of this.#statements.values()) statement.finalize();
     this.#statements.clear();
   }
 
-  #prepare(sql: string): Statement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#connection.prepare(sql);
+  #prepare(sql: string): Prepared {
+    let prepared = this.#statements.get(sql);
+    if (prepared === undefined) {
       assert(this.#statements.size < statementsMax, "SQL text is being built from values");
-      this.#statements.set(sql, statement);
+      const statement = this.#connection.prepare(sql);
+      prepared = { statement, hasRows: statement.columnNames.length > 0 };
+      this.#statements.set(sql, prepared);
     }
-    return statement;
+    return prepared;
   }
+}
+
+interface Prepared {
+  readonly statement: Statement;
+  readonly hasRows: boolean;
 }

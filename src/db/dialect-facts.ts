@@ -10,8 +10,8 @@ export interface DialectFacts {
   readonly integer: RawBuilder<unknown>;
   /** The aggregate that joins texts with a separator. */
   readonly joinNames: string;
-  /** A table with one column `value`: the texts of a JSON array. One statement for any number. */
-  values(texts: readonly string[]): RawBuilder<{ value: string }>;
+  /** A table with one column `value`: the texts of an array, given as JSON. One statement for any number. */
+  values(json: string): RawBuilder<{ value: string }>;
 }
 
 export const sqliteFacts: DialectFacts = {
@@ -19,7 +19,7 @@ export const sqliteFacts: DialectFacts = {
   bytes: sql`blob`,
   integer: sql`integer`,
   joinNames: "group_concat",
-  values: (texts) => sql`json_each(${JSON.stringify(texts)})`,
+  values: (json) => sql`json_each(${bound(json)})`,
 };
 
 /**

@@ -58,12 +58,16 @@ export function openSqlite(options: SqliteOptions): Database {
   }) as Tx;
   const reads: Reads = new Kysely<Tables>({ dialect: bunSqliteDialect(reader, () => {}) });
 
+  const begin = writer.prepare("BEGIN IMMEDIATE");
+  const end = writer.prepare("COMMIT");
+  prepared.push(begin, end);
+
   async function attempt<T>(body: (tx: Tx) => Promise<T>, synced: boolean): Promise<T> {
-    writer.run("BEGIN IMMEDIATE");
+    begin.run();
     inTransaction = true;
     try {
       const result = await nesting.run(true, () => body(tx));
-      writer.run("COMMIT");
+      end.run();
       // At once: a read between the commit and this line would take the rows for durable.
       if (synced) walSync?.committed();
       commits += 1;

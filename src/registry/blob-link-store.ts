@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { BlobKey } from "../blobs/blob-store.ts";
+import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -15,14 +16,17 @@ export interface StoredBlob {
 }
 
 export async function findLiveBlob(reads: Reads, digest: Digest): Promise<StoredBlob | null> {
-  const row = await reads
+  const [row] = await selectLive(reads, digest);
+  return row ?? null;
+}
+
+const selectLive = compiled((db, digest: Digest) =>
+  db
     .selectFrom("blobs")
     .select(["key", "size"])
     .where("digest", "=", digest)
-    .where("state", "=", "live")
-    .executeTakeFirst();
-  return row ?? null;
-}
+    .where("state", "=", "live"),
+);
 
 /** The key under which the blob's bytes lie, whatever its state. */
 export async function findBlobKey(reads: Reads, digest: Digest): Promise<BlobKey | null> {
@@ -44,21 +48,22 @@ export async function insertBlob(
 ): Promise<BlobKey> {
   const found = await findLiveBlob(tx, blob.digest);
   if (found !== null && found.key !== blob.replace) return found.key;
-  await tx
-    .insertInto("blobs")
-    .values({
-      digest: blob.digest,
-      size: blob.size,
-      key: blob.key,
-      state: "live",
-      created_at: blob.now,
-    })
-    .onConflict((conflict) =>
-      conflict.column("digest").doUpdateSet({ key: blob.key, size: blob.size, state: "live" }),
-    )
-    .execute();
+  await upsertBlob(tx, blob.digest, blob.size, blob.key, blob.now);
   return blob.key;
 }
+
+const upsertBlob = compiled((db, digest: Digest, size: number, key: BlobKey, created_at: number) =>
+  db
+    .insertInto("blobs")
+    .values({ digest, size, key, state: "live", created_at })
+    .onConflict((conflict) =>
+      conflict.column("digest").doUpdateSet((row) => ({
+        key: row.ref("excluded.key"),
+        size: row.ref("excluded.size"),
+        state: row.ref("excluded.state"),
+      })),
+    ),
+);
 
 /** Makes a live blob visible in the repository and gives it a fresh lease. */
 export async function linkBlob(
@@ -67,15 +72,19 @@ export async function linkBlob(
   digest: Digest,
   now: number,
 ): Promise<void> {
-  const lease_until = now + leaseMs;
-  await tx
-    .insertInto("repository_blobs")
-    .values({ repository_id: repositoryId, digest, lease_until })
-    .onConflict((conflict) =>
-      conflict.columns(["repository_id", "digest"]).doUpdateSet({ lease_until }),
-    )
-    .execute();
+  await upsertLink(tx, repositoryId, digest, now + leaseMs);
 }
+
+const upsertLink = compiled((db, repository_id: string, digest: Digest, lease_until: number) =>
+  db
+    .insertInto("repository_blobs")
+    .values({ repository_id, digest, lease_until })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["repository_id", "digest"])
+        .doUpdateSet((row) => ({ lease_until: row.ref("excluded.lease_until") })),
+    ),
+);
 
 export async function renewLease(
   tx: Tx,
@@ -123,20 +132,25 @@ export async function visibleBlobSizes(
   repositoryId: string,
   digests: readonly Digest[],
 ): Promise<Map<Digest, number>> {
-  const rows = await tx
-    .selectFrom(db.facts.values(digests).as("asked"))
-    .innerJoin("repository_blobs as rb", (join) =>
-      join
-        .onRef("rb.digest", "=", sql<Digest>`asked.value`)
-        .on("rb.repository_id", "=", bound(repositoryId)),
-    )
-    .innerJoin("blobs as b", (join) =>
-      join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", "live"),
-    )
-    .select(["b.digest", "b.size"])
-    .execute();
+  const rows = await selectVisible(db)(tx, repositoryId, JSON.stringify(digests));
   return new Map(rows.map((row) => [row.digest, row.size]));
 }
+
+const selectVisible = perDatabase(({ facts }) =>
+  compiled((reads, repositoryId: string, digests: string) =>
+    reads
+      .selectFrom(facts.values(digests).as("asked"))
+      .innerJoin("repository_blobs as rb", (join) =>
+        join
+          .onRef("rb.digest", "=", sql<Digest>`asked.value`)
+          .on("rb.repository_id", "=", bound(repositoryId)),
+      )
+      .innerJoin("blobs as b", (join) =>
+        join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", "live"),
+      )
+      .select(["b.digest", "b.size"]),
+  ),
+);
 
 /** Live repositories in which the blob is visible, for a mount that names none; at most `limit`. */
 export async function repositoriesWithBlob(

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -16,41 +17,68 @@ export interface NewManifest {
 /** Stores a manifest and its edges. One that is in the trash becomes live again; a live one stays. */
 export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Promise<void> {
   const { repositoryId, digest, manifest } = row;
-  const found = await tx
-    .selectFrom("manifests")
-    .select(["state", "trash_id", "media_type"])
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .executeTakeFirst();
+  const [found] = await selectManifest(tx, repositoryId, digest);
   if (found !== undefined) {
     await reviveManifest(tx, row, found);
     return;
   }
-  await tx
-    .insertInto("manifests")
-    .values({
-      repository_id: repositoryId,
-      digest,
-      media_type: manifest.mediaType,
-      artifact_type: manifest.artifactType,
-      subject: manifest.subject?.digest ?? null,
-      annotations:
-        manifest.subject === null || manifest.annotations === null
-          ? null
-          : JSON.stringify(manifest.annotations),
-      size: row.bytes.byteLength,
-      bytes: row.bytes,
-      state: "live",
-      trash_id: null,
-      pushed_at: row.now,
-      pushed_by: row.actor,
-    })
-    .execute();
+  const { mediaType, artifactType, subject, annotations } = manifest;
+  await insertRow(
+    tx,
+    repositoryId,
+    digest,
+    mediaType,
+    artifactType,
+    subject?.digest ?? null,
+    subject === null || annotations === null ? null : JSON.stringify(annotations),
+    row.bytes.byteLength,
+    row.bytes,
+    row.now,
+    row.actor,
+  );
   const blobs = requiredBlobs(manifest).map((descriptor) => descriptor.digest);
   const manifests = children(manifest).map((descriptor) => descriptor.digest);
   await insertEdges(db, tx, row, "blob", blobs);
   await insertEdges(db, tx, row, "manifest", manifests);
 }
+
+const selectManifest = compiled((db, repositoryId: string, digest: Digest) =>
+  db
+    .selectFrom("manifests")
+    .select(["state", "trash_id", "media_type"])
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest),
+);
+
+const insertRow = compiled(
+  (
+    db,
+    repository_id: string,
+    digest: Digest,
+    media_type: string,
+    artifact_type: string | null,
+    subject: Digest | null,
+    annotations: string | null,
+    size: number,
+    bytes: Uint8Array<ArrayBuffer>,
+    pushed_at: number,
+    pushed_by: string | null,
+  ) =>
+    db.insertInto("manifests").values({
+      repository_id,
+      digest,
+      media_type,
+      artifact_type,
+      subject,
+      annotations,
+      size,
+      bytes,
+      state: "live",
+      trash_id: null,
+      pushed_at,
+      pushed_by,
+    }),
+);
 
 async function reviveManifest(
   tx: Tx,
@@ -94,24 +122,30 @@ async function insertEdges(
   digests: readonly Digest[],
 ): Promise<void> {
   if (digests.length === 0) return;
-  await tx
-    .insertInto("manifest_edges")
-    .columns(["repository_id", "parent", "child", "kind"])
-    .expression(
-      tx
-        .selectFrom(db.facts.values(digests).as("listed"))
-        .select([
-          sql.val(repositoryId).as("repository_id"),
-          sql.val(digest).as("parent"),
-          sql<Digest>`listed.value`.as("child"),
-          sql.val(kind).as("kind"),
-        ])
-        // Without a condition SQLite reads `on conflict` as the join's.
-        .where(sql<boolean>`true`),
-    )
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  await insertEdgeRows(db)(tx, repositoryId, digest, kind, JSON.stringify(digests));
 }
+
+const insertEdgeRows = perDatabase(({ facts }) =>
+  compiled(
+    (db, repositoryId: string, parent: Digest, kind: "blob" | "manifest", children: string) =>
+      db
+        .insertInto("manifest_edges")
+        .columns(["repository_id", "parent", "child", "kind"])
+        .expression(
+          db
+            .selectFrom(facts.values(children).as("listed"))
+            .select([
+              sql.val(repositoryId).as("repository_id"),
+              sql.val(parent).as("parent"),
+              sql<Digest>`listed.value`.as("child"),
+              sql.val(kind).as("kind"),
+            ])
+            // Without a condition SQLite reads `on conflict` as the join's.
+            .where(sql<boolean>`true`),
+        )
+        .onConflict((conflict) => conflict.doNothing()),
+  ),
+);
 
 /** Of the digests asked for: the live manifests of the repository, with their sizes. */
 export async function liveManifestSizes(
@@ -120,18 +154,23 @@ export async function liveManifestSizes(
   repositoryId: string,
   digests: readonly Digest[],
 ): Promise<Map<Digest, number>> {
-  const rows = await tx
-    .selectFrom(db.facts.values(digests).as("asked"))
-    .innerJoin("manifests as m", (join) =>
-      join
-        .onRef("m.digest", "=", sql<Digest>`asked.value`)
-        .on("m.repository_id", "=", bound(repositoryId))
-        .on("m.state", "=", "live"),
-    )
-    .select(["m.digest", "m.size"])
-    .execute();
+  const rows = await selectLiveSizes(db)(tx, repositoryId, JSON.stringify(digests));
   return new Map(rows.map((row) => [row.digest, row.size]));
 }
+
+const selectLiveSizes = perDatabase(({ facts }) =>
+  compiled((reads, repositoryId: string, digests: string) =>
+    reads
+      .selectFrom(facts.values(digests).as("asked"))
+      .innerJoin("manifests as m", (join) =>
+        join
+          .onRef("m.digest", "=", sql<Digest>`asked.value`)
+          .on("m.repository_id", "=", bound(repositoryId))
+          .on("m.state", "=", "live"),
+      )
+      .select(["m.digest", "m.size"]),
+  ),
+);
 
 export async function isManifestLive(
   reads: Reads,
@@ -236,7 +275,9 @@ export async function trashManifests(
     .set({ state: "trashed", trash_id: trashId })
     .where("repository_id", "=", repositoryId)
     .where("digest", "in", (query) =>
-      query.selectFrom(db.facts.values(digests).as("gone")).select(sql<Digest>`gone.value`.as("d")),
+      query
+        .selectFrom(db.facts.values(JSON.stringify(digests)).as("gone"))
+        .select(sql<Digest>`gone.value`.as("d")),
     )
     .execute();
 }
@@ -283,7 +324,7 @@ export async function liveReferrerRows(
     .where("state", "=", "live")
     .where("digest", "in", (query) =>
       query
-        .selectFrom(db.facts.values(digests).as("asked"))
+        .selectFrom(db.facts.values(JSON.stringify(digests)).as("asked"))
         .select(sql<Digest>`asked.value`.as("d")),
     )
     .orderBy("digest")

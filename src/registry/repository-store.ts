@@ -1,3 +1,4 @@
+import { compiled } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
 import { uuidv7 } from "../lib/random.ts";
@@ -5,16 +6,19 @@ import { projectOf, type RepositoryName } from "../oci/repository-name.ts";
 
 /** The id of a live repository of a live project, or null. */
 export async function findRepositoryId(reads: Reads, name: RepositoryName): Promise<string | null> {
-  const row = await reads
+  const [row] = await selectLive(reads, name);
+  return row?.id ?? null;
+}
+
+const selectLive = compiled((db, name: RepositoryName) =>
+  db
     .selectFrom("repositories as r")
     .innerJoin("projects as p", "p.id", "r.project_id")
     .select("r.id")
     .where("r.name", "=", bound(name))
     .where("r.state", "=", "live")
-    .where("p.state", "=", "live")
-    .executeTakeFirst();
-  return row?.id ?? null;
-}
+    .where("p.state", "=", "live"),
+);
 
 /** The id of the repository, which is made, with its project, when it is not there. */
 export async function ensureRepository(

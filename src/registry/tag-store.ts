@@ -1,3 +1,4 @@
+import { compiled } from "../db/compiled.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import type { TagHistoryRow } from "../db/tables.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -15,14 +16,17 @@ export async function findTag(
   repositoryId: string,
   tag: Tag,
 ): Promise<{ digest: Digest; version: number } | null> {
-  const row = await reads
+  const [row] = await selectTag(reads, repositoryId, tag);
+  return row ?? null;
+}
+
+const selectTag = compiled((db, repositoryId: string, tag: Tag) =>
+  db
     .selectFrom("tags")
     .select(["digest", "version"])
     .where("repository_id", "=", repositoryId)
-    .where("name", "=", tag)
-    .executeTakeFirst();
-  return row ?? null;
-}
+    .where("name", "=", tag),
+);
 
 export async function tagsOf(reads: Reads, repositoryId: string, digest: Digest): Promise<Tag[]> {
   const rows = await reads
@@ -44,13 +48,32 @@ export async function pointTag(tx: Tx, move: TagMove, digest: Digest): Promise<v
     cause: "push",
     trashId: null,
   });
-  const moved = { digest, version, moved_at, moved_by: actor };
-  await tx
-    .insertInto("tags")
-    .values({ repository_id: repositoryId, name: tag, sort_key: tagSortKey(tag), ...moved })
-    .onConflict((conflict) => conflict.columns(["repository_id", "name"]).doUpdateSet(moved))
-    .execute();
+  await upsertTag(tx, repositoryId, tag, tagSortKey(tag), digest, version, moved_at, actor);
 }
+
+const upsertTag = compiled(
+  (
+    db,
+    repository_id: string,
+    name: Tag,
+    sort_key: string,
+    digest: Digest,
+    version: number,
+    moved_at: number,
+    moved_by: string | null,
+  ) =>
+    db
+      .insertInto("tags")
+      .values({ repository_id, name, sort_key, digest, version, moved_at, moved_by })
+      .onConflict((conflict) =>
+        conflict.columns(["repository_id", "name"]).doUpdateSet((row) => ({
+          digest: row.ref("excluded.digest"),
+          version: row.ref("excluded.version"),
+          moved_at: row.ref("excluded.moved_at"),
+          moved_by: row.ref("excluded.moved_by"),
+        })),
+      ),
+);
 
 /** Removes the tag and writes its history; the line names the trash unit, if one can bring it back. */
 export async function removeTag(
@@ -72,28 +95,37 @@ async function appendHistory(
   { repositoryId, tag, actor, now }: TagMove,
   line: { digest: Digest | null; cause: TagHistoryRow["cause"]; trashId: string | null },
 ): Promise<{ version: number; moved_at: number }> {
-  const last = await tx
+  const [last] = await selectLastMove(tx, repositoryId, tag);
+  const version = (last?.version ?? 0) + 1;
+  const moved_at = last === undefined ? now : Math.max(now, last.moved_at + 1);
+  const { digest, cause, trashId } = line;
+  await insertMove(tx, repositoryId, tag, version, digest, moved_at, actor, cause, trashId);
+  return { version, moved_at };
+}
+
+const selectLastMove = compiled((db, repositoryId: string, tag: Tag) =>
+  db
     .selectFrom("tag_history")
     .select(["version", "moved_at"])
     .where("repository_id", "=", repositoryId)
     .where("tag", "=", tag)
     .orderBy("version", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  const version = (last?.version ?? 0) + 1;
-  const moved_at = last === undefined ? now : Math.max(now, last.moved_at + 1);
-  await tx
-    .insertInto("tag_history")
-    .values({
-      repository_id: repositoryId,
-      tag,
-      version,
-      digest: line.digest,
-      moved_at,
-      moved_by: actor,
-      cause: line.cause,
-      trash_id: line.trashId,
-    })
-    .execute();
-  return { version, moved_at };
-}
+    .limit(1),
+);
+
+const insertMove = compiled(
+  (
+    db,
+    repository_id: string,
+    tag: Tag,
+    version: number,
+    digest: Digest | null,
+    moved_at: number,
+    moved_by: string | null,
+    cause: TagHistoryRow["cause"],
+    trash_id: string | null,
+  ) =>
+    db
+      .insertInto("tag_history")
+      .values({ repository_id, tag, version, digest, moved_at, moved_by, cause, trash_id }),
+);

@@ -1,10 +1,46 @@
+import { compiled } from "../db/compiled.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import type { UploadRow } from "../db/tables.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
 export async function insertUpload(tx: Tx, row: UploadRow): Promise<void> {
-  await tx.insertInto("uploads").values(row).execute();
+  const { id, repository, algorithm, client, principal } = row;
+  await insertRow(
+    tx,
+    id,
+    repository,
+    algorithm,
+    row.offset_bytes,
+    client,
+    principal,
+    row.created_at,
+    row.touched_at,
+  );
 }
+
+const insertRow = compiled(
+  (
+    db,
+    id: string,
+    repository: RepositoryName,
+    algorithm: UploadRow["algorithm"],
+    offset_bytes: number,
+    client: string,
+    principal: string | null,
+    created_at: number,
+    touched_at: number,
+  ) =>
+    db.insertInto("uploads").values({
+      id,
+      repository,
+      algorithm,
+      offset_bytes,
+      client,
+      principal,
+      created_at,
+      touched_at,
+    }),
+);
 
 /** The session, if it is one of this repository: its id opens nothing elsewhere. */
 export async function findUpload(
@@ -12,14 +48,13 @@ export async function findUpload(
   repository: RepositoryName,
   id: string,
 ): Promise<UploadRow | null> {
-  const row = await reads
-    .selectFrom("uploads")
-    .selectAll()
-    .where("id", "=", id)
-    .where("repository", "=", repository)
-    .executeTakeFirst();
+  const [row] = await selectUpload(reads, id, repository);
   return row ?? null;
 }
+
+const selectUpload = compiled((db, id: string, repository: RepositoryName) =>
+  db.selectFrom("uploads").selectAll().where("id", "=", id).where("repository", "=", repository),
+);
 
 export async function setUploadOffset(
   tx: Tx,
@@ -27,27 +62,27 @@ export async function setUploadOffset(
   offsetBytes: number,
   now: number,
 ): Promise<void> {
-  await tx
-    .updateTable("uploads")
-    .set({ offset_bytes: offsetBytes, touched_at: now })
-    .where("id", "=", id)
-    .execute();
+  await updateOffset(tx, id, offsetBytes, now);
 }
 
+const updateOffset = compiled((db, id: string, offset_bytes: number, touched_at: number) =>
+  db.updateTable("uploads").set({ offset_bytes, touched_at }).where("id", "=", id),
+);
+
 export async function deleteUpload(tx: Tx, id: string): Promise<void> {
-  await tx.deleteFrom("uploads").where("id", "=", id).execute();
+  await deleteRow(tx, id);
 }
+
+const deleteRow = compiled((db, id: string) => db.deleteFrom("uploads").where("id", "=", id));
 
 /** Sessions opened from one address; counting stops at `limit`. */
 export async function countUploads(reads: Reads, client: string, limit: number): Promise<number> {
-  const rows = await reads
-    .selectFrom("uploads")
-    .select("id")
-    .where("client", "=", client)
-    .limit(limit)
-    .execute();
-  return rows.length;
+  return (await selectOfClient(reads, client, limit)).length;
 }
+
+const selectOfClient = compiled((db, client: string, limit: number) =>
+  db.selectFrom("uploads").select("id").where("client", "=", client).limit(limit),
+);
 
 /** Sessions last touched before `before`, oldest first. */
 export async function listIdleUploads(

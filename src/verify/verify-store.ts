@@ -42,7 +42,7 @@ export async function findBlobs(
   digests: readonly Digest[],
 ): Promise<Map<Digest, BlobPlace>> {
   const rows = await db.reads
-    .selectFrom(db.facts.values(digests).as("asked"))
+    .selectFrom(db.facts.values(JSON.stringify(digests)).as("asked"))
     .innerJoin("blobs as b", (join) => join.onRef("b.digest", "=", sql<Digest>`asked.value`))
     .select(["b.digest", "b.size", "b.key", "b.state"])
     .execute();
@@ -64,7 +64,7 @@ export async function quarantineBlob(tx: Tx, digest: Digest, key: BlobKey): Prom
 /** The upload sessions among `ids`. */
 export async function findUploads(db: Database, ids: readonly string[]): Promise<Set<string>> {
   const rows = await db.reads
-    .selectFrom(db.facts.values(ids).as("asked"))
+    .selectFrom(db.facts.values(JSON.stringify(ids)).as("asked"))
     .innerJoin("uploads as u", (join) => join.onRef("u.id", "=", sql<string>`asked.value`))
     .select("u.id")
     .execute();
