@@ -210,6 +210,7 @@ function logRequest(
     principal: null,
     address: context.client,
     user_agent: request.headers.get("user-agent") ?? "",
+    scheme: context.scheme,
     method: request.method,
     path,
     repository: context.repository,

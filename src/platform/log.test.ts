@@ -17,6 +17,7 @@ const request: RequestLine = {
   principal: null,
   address: "127.0.0.1",
   user_agent: "docker/27",
+  scheme: "http",
   method: "GET",
   path: "/v2/a/manifests/1",
   repository: "a",

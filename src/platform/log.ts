@@ -4,7 +4,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /**
  * What a line says beside its message, for queries. One name for one thing everywhere: request_id, principal, address,
- * user_agent, method, path, repository, digest, status, bytes, duration_ms, error. A key is a plain
+ * user_agent, scheme, method, path, repository, digest, status, bytes, duration_ms, error. A key is a plain
  * word of the code, never input. `undefined` is left out; an Error brings its stack.
  */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -31,6 +31,8 @@ export interface RequestLine {
   readonly principal: string | null;
   readonly address: string;
   readonly user_agent: string;
+  /** `http` or `https`, as the client sees it. */
+  readonly scheme: string;
   readonly method: string;
   /** Without the query, which may hold secrets. */
   readonly path: string;
@@ -193,7 +195,7 @@ function createJsonFormat(): LineFormat {
         `${headAt(ms)}info","msg":"${method} ${path} ${status}","request_id":"${request.request_id}"` +
         `,"principal":${principal === null ? "null" : `"${jsonText(principal)}"`}` +
         `,"address":"${request.address}","user_agent":"${jsonText(request.user_agent)}"` +
-        `,"method":"${method}","path":"${path}"` +
+        `,"scheme":"${request.scheme}","method":"${method}","path":"${path}"` +
         `,"repository":${repository === null ? "null" : `"${repository}"`},"status":${status}` +
         `,"bytes":${request.bytes},"duration_ms":${shortNumber(request.duration_ms)}}\n`
       );

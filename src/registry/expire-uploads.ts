@@ -19,13 +19,16 @@ const batch = 100;
 export async function expireUploads(registry: Registry): Promise<number> {
   const before = registry.clock.now() - uploadIdleMsMax;
   let ended = 0;
+  const busy = new Set<string>();
   for (;;) {
-    const ids = await listIdleUploads(registry.db.reads, before, batch);
+    const listed = await listIdleUploads(registry.db.reads, before, batch + busy.size);
+    const ids = listed.filter((id) => !busy.has(id));
     for (const id of ids) {
       try {
         registry.liveUploads.acquire(id);
       } catch {
         // Somebody writes to it at this moment: it is not idle.
+        busy.add(id);
         continue;
       }
       try {

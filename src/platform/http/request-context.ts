@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { randomHex } from "../../lib/random.ts";
 import type { HandlerName } from "../metrics.ts";
 
@@ -66,7 +67,7 @@ function clientAddress(request: Request, server: AddressSource, rules: Forwardin
   const hops = request.headers.get("x-forwarded-for")?.split(",") ?? [];
   while (hops.length > 0 && rules.isTrustedProxy(address)) {
     const hop = hops.pop()?.trim() ?? "";
-    if (hop === "") break;
+    if (isIP(hop) === 0) break;
     address = hop;
   }
   return address;
