@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LRUCache } from "lru-cache";
+import { createMemoryBlobStore } from "../../src/blobs/memory-blob-store.ts";
+import { migrate } from "../../src/db/migrations/migrate.ts";
+import { openSqlite } from "../../src/db/sqlite.ts";
+import { openContext } from "../../src/platform/http/request-context.ts";
+import { createLog } from "../../src/platform/log.ts";
+import { prepareHotReads } from "../../src/registry/hot-reads-store.ts";
+import { createLiveUploads } from "../../src/registry/live-uploads.ts";
+import type { Registry } from "../../src/registry/registry.ts";
+import { createRegistryHandler } from "../../src/registry/router.ts";
+
+/** The registry without sockets, at a time that the test sets. */
+export interface TestRegistry {
+  readonly registry: Registry;
+  /** Moves the wall clock on. */
+  advance(ms: number): void;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  remove(): Promise<void>;
+}
+
+export async function openTestRegistry(): Promise<TestRegistry> {
+  const folder = mkdtempSync(join(tmpdir(), "berth-registry-"));
+  let now = Date.UTC(2026, 0, 1);
+  const clock = { now: () => now, monotonic: () => now };
+  const db = openSqlite({ file: join(folder, "berth.db"), onFailure: () => {} });
+  await migrate(db, clock);
+  const registry: Registry = {
+    db,
+    reads: prepareHotReads(db),
+    blobs: createMemoryBlobStore(),
+    clock,
+    log: createLog({ format: "text", level: "error" }),
+    sparse: false,
+    manifestCache: new LRUCache({ max: 10 }),
+    blobCache: new LRUCache({ max: 10 }),
+    liveUploads: createLiveUploads(),
+    admitWrite: () => {},
+    traffic: { receivedBytes: 0, sentBytes: 0 },
+  };
+  const handle = createRegistryHandler(registry);
+  const server = { requestIP: () => ({ address: "192.0.2.7" }) };
+  const rules = { isTrustedProxy: () => false, scheme: "http" } as const;
+  return {
+    registry,
+    advance(ms) {
+      now += ms;
+    },
+    async fetch(path, init) {
+      return await handle(openContext(new Request(`http://localhost${path}`, init), server, rules));
+    },
+    async remove() {
+      await db.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
