@@ -69,7 +69,7 @@ export function cell(
   const missing = needs.filter((name) => tool(name) === null);
   if (missing.length > 0) {
     entry.outcome = `not run: ${missing.join(", ")} not installed`;
-    test.skip(`${client}: ${operation}`, () => {});
+    test.skip(`${client}: ${operation}: ${entry.outcome}`, () => {});
     return;
   }
   const measured = async () => {
