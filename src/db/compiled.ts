@@ -1,5 +1,4 @@
-import type { Compilable } from "kysely";
-import { CompiledQuery } from "kysely";
+import type { Compilable, CompiledQuery } from "kysely";
 import { assert } from "../lib/assert.ts";
 import type { Database, Reads } from "./database.ts";
 
@@ -11,7 +10,7 @@ import type { Database, Reads } from "./database.ts";
 export function compiled<Args extends readonly unknown[], Row>(
   build: (db: Reads, ...args: Args) => Compilable<Row>,
 ): (db: Reads, ...args: Args) => Promise<Row[]> {
-  const texts = new WeakMap<Reads, Text>();
+  const texts = new WeakMap<Reads, CompiledQuery<Row>>();
   return async (db, ...args) => {
     let text = texts.get(db);
     if (text === undefined) {
@@ -21,14 +20,9 @@ export function compiled<Args extends readonly unknown[], Row>(
     const parameters = text.parameters.map((parameter) =>
       parameter instanceof StandIn ? args[parameter.index] : parameter,
     );
-    const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(text.sql, parameters));
+    const { rows } = await db.executeQuery<Row>({ ...text, parameters });
     return rows;
   };
-}
-
-interface Text {
-  readonly sql: string;
-  readonly parameters: readonly unknown[];
 }
 
 class StandIn {
@@ -43,12 +37,12 @@ function compile<Args extends readonly unknown[], Row>(
   db: Reads,
   build: (db: Reads, ...args: Args) => Compilable<Row>,
   count: number,
-): Text {
+): CompiledQuery<Row> {
   const standIns = Array.from({ length: count }, (_, index) => new StandIn(index));
-  const { sql, parameters } = build(db, ...(standIns as unknown as Args)).compile();
-  const used = new Set(parameters.filter((parameter) => parameter instanceof StandIn));
-  assert(used.size === count, `a compiled query does not pass on all its arguments: ${sql}`);
-  return { sql, parameters };
+  const query = build(db, ...(standIns as unknown as Args)).compile();
+  const used = new Set(query.parameters.filter((parameter) => parameter instanceof StandIn));
+  assert(used.size === count, `a compiled query does not pass on all its arguments: ${query.sql}`);
+  return query;
 }
 
 /** What is made once for each database: for queries that depend on its dialect. */

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { BlobKey } from "../blobs/blob-store.ts";
 import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
-import { bound } from "../db/dialect-facts.ts";
+import { bound, live } from "../db/dialect-facts.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
@@ -25,7 +25,7 @@ const selectLive = compiled((db, digest: Digest) =>
     .selectFrom("blobs")
     .select(["key", "size"])
     .where("digest", "=", digest)
-    .where("state", "=", "live"),
+    .where("state", "=", live),
 );
 
 /** The key under which the blob's bytes lie, whatever its state. */
@@ -120,7 +120,7 @@ export async function isBlobVisible(
     .select("b.digest")
     .where("rb.repository_id", "=", bound(repositoryId))
     .where("rb.digest", "=", bound(digest))
-    .where("b.state", "=", "live")
+    .where("b.state", "=", live)
     .executeTakeFirst();
   return row !== undefined;
 }
@@ -146,7 +146,7 @@ const selectVisible = perDatabase(({ facts }) =>
           .on("rb.repository_id", "=", bound(repositoryId)),
       )
       .innerJoin("blobs as b", (join) =>
-        join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", "live"),
+        join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", live),
       )
       .select(["b.digest", "b.size"]),
   ),
@@ -165,9 +165,9 @@ export async function repositoriesWithBlob(
     .innerJoin("projects as p", "p.id", "r.project_id")
     .select("r.name")
     .where("rb.digest", "=", bound(digest))
-    .where("b.state", "=", "live")
-    .where("r.state", "=", "live")
-    .where("p.state", "=", "live")
+    .where("b.state", "=", live)
+    .where("r.state", "=", live)
+    .where("p.state", "=", live)
     .limit(limit)
     .execute();
   return rows.map((row) => row.name);

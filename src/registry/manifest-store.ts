@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
-import { bound } from "../db/dialect-facts.ts";
+import { bound, live } from "../db/dialect-facts.ts";
 import type { Digest } from "../oci/digest.ts";
 import { children, type Manifest, requiredBlobs } from "../oci/manifest.ts";
 
@@ -166,7 +166,7 @@ const selectLiveSizes = perDatabase(({ facts }) =>
         join
           .onRef("m.digest", "=", sql<Digest>`asked.value`)
           .on("m.repository_id", "=", bound(repositoryId))
-          .on("m.state", "=", "live"),
+          .on("m.state", "=", live),
       )
       .select(["m.digest", "m.size"]),
   ),
@@ -182,7 +182,7 @@ export async function isManifestLive(
     .select("digest")
     .where("repository_id", "=", repositoryId)
     .where("digest", "=", digest)
-    .where("state", "=", "live")
+    .where("state", "=", live)
     .executeTakeFirst();
   return row !== undefined;
 }
@@ -200,7 +200,7 @@ export async function liveParents(
       join
         .onRef("m.repository_id", "=", "e.repository_id")
         .onRef("m.digest", "=", "e.parent")
-        .on("m.state", "=", "live"),
+        .on("m.state", "=", live),
     )
     .select("e.parent")
     .where("e.child", "=", bound(child))
@@ -223,7 +223,7 @@ export async function liveChildren(
       join
         .onRef("m.repository_id", "=", "e.repository_id")
         .onRef("m.digest", "=", "e.child")
-        .on("m.state", "=", "live"),
+        .on("m.state", "=", live),
     )
     .select("e.child")
     .where("e.repository_id", "=", bound(repositoryId))
@@ -244,7 +244,7 @@ export async function liveReferrers(
     .select("digest")
     .where("repository_id", "=", repositoryId)
     .where("subject", "=", subject)
-    .where("state", "=", "live")
+    .where("state", "=", live)
     .execute();
   return rows.map((row) => row.digest);
 }
@@ -304,7 +304,7 @@ export async function listReferrerRows(
     .select(referrerColumns)
     .where("repository_id", "=", repositoryId)
     .where("subject", "=", page.subject)
-    .where("state", "=", "live")
+    .where("state", "=", live)
     .where("digest", ">", page.last as Digest);
   if (page.artifactType !== null) query = query.where("artifact_type", "=", page.artifactType);
   return query.orderBy("digest").limit(page.limit).execute();
@@ -321,7 +321,7 @@ export async function liveReferrerRows(
     .selectFrom("manifests")
     .select(referrerColumns)
     .where("repository_id", "=", repositoryId)
-    .where("state", "=", "live")
+    .where("state", "=", live)
     .where("digest", "in", (query) =>
       query
         .selectFrom(db.facts.values(JSON.stringify(digests)).as("asked"))

@@ -1,6 +1,6 @@
 import { compiled } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
-import { bound } from "../db/dialect-facts.ts";
+import { bound, live } from "../db/dialect-facts.ts";
 import { uuidv7 } from "../lib/random.ts";
 import { projectOf, type RepositoryName } from "../oci/repository-name.ts";
 
@@ -16,8 +16,8 @@ const selectLive = compiled((db, name: RepositoryName) =>
     .innerJoin("projects as p", "p.id", "r.project_id")
     .select("r.id")
     .where("r.name", "=", bound(name))
-    .where("r.state", "=", "live")
-    .where("p.state", "=", "live"),
+    .where("r.state", "=", live)
+    .where("p.state", "=", live),
 );
 
 /** The id of the repository, which is made, with its project, when it is not there. */
@@ -84,15 +84,15 @@ export async function listRepositoryNames(
     .selectFrom("repositories as r")
     .innerJoin("projects as p", "p.id", "r.project_id")
     .select("r.name")
-    .where("r.state", "=", "live")
-    .where("p.state", "=", "live")
+    .where("r.state", "=", live)
+    .where("p.state", "=", live)
     .where("r.name", ">", last as RepositoryName)
     .where(({ exists, selectFrom }) =>
       exists(
         selectFrom("manifests as m")
           .select("m.digest")
           .whereRef("m.repository_id", "=", "r.id")
-          .where("m.state", "=", "live"),
+          .where("m.state", "=", live),
       ),
     )
     .orderBy("r.name")

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { BlobKey } from "../blobs/blob-store.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
+import { live } from "../db/dialect-facts.ts";
 import type { BlobRow } from "../db/tables.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -56,7 +57,7 @@ export async function quarantineBlob(tx: Tx, digest: Digest, key: BlobKey): Prom
     .set({ state: "quarantined" })
     .where("digest", "=", digest)
     .where("key", "=", key)
-    .where("state", "=", "live")
+    .where("state", "=", live)
     .executeTakeFirst();
   return result.numUpdatedRows > 0n;
 }
@@ -187,7 +188,7 @@ function tagTargets(reads: Reads) {
       join
         .onRef("m.repository_id", "=", "t.repository_id")
         .onRef("m.digest", "=", "t.digest")
-        .on("m.state", "=", "live"),
+        .on("m.state", "=", live),
     )
     .leftJoin("repositories as r", "r.id", "t.repository_id")
     .select([
@@ -251,13 +252,13 @@ export async function listEdges(reads: Reads, after: Cursor & { third: string },
       join
         .onRef("m.repository_id", "=", "e.repository_id")
         .onRef("m.digest", "=", "e.child")
-        .on("m.state", "=", "live"),
+        .on("m.state", "=", live),
     )
     .leftJoin("repository_blobs as rb", (join) =>
       join.onRef("rb.repository_id", "=", "e.repository_id").onRef("rb.digest", "=", "e.child"),
     )
     .leftJoin("blobs as b", (join) =>
-      join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", "live"),
+      join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", live),
     )
     .leftJoin("repositories as r", "r.id", "e.repository_id")
     .select([
