@@ -1,0 +1,97 @@
+import { afterAll, expect, test } from "bun:test";
+import { audit } from "./support/audit.ts";
+import { startChild } from "./support/child.ts";
+import { createClient } from "./support/client.ts";
+import { copyLedger, createLedger, type Ledger } from "./support/ledger.ts";
+import { runLoad } from "./support/load.ts";
+import { createLoopImage, type LoopImage, leftDevices } from "./support/loop-image.ts";
+import { createRandom } from "./support/random.ts";
+import { describeFaults, numberFrom } from "./support/requirements.ts";
+import { attach } from "./support/strace.ts";
+
+const losses = numberFrom("BERTH_TEST_POWER_LOSSES", 20);
+const seed = numberFrom("BERTH_TEST_SEED", Math.floor(performance.timeOrigin % 2 ** 31));
+const imageBytes = 512 * 1024 * 1024;
+/** The file system writes by itself only what it is asked to: nothing becomes durable by chance. */
+const mountOptions = "commit=600";
+const loadMsMin = 200;
+const loadMsMax = 900;
+
+describeFaults("power loss", ["linux", "loop devices"], () => {
+  afterAll(() => expect(leftDevices()).toEqual([]));
+
+  test(
+    `${losses} power losses under load lose no acknowledged push (BERTH_TEST_SEED=${seed})`,
+    async () => {
+      const { ledgers, pushes } = await loseRepeatedly(losses, async () => {});
+      console.log(`${losses} power losses, ${pushes} acknowledged pushes, seed ${seed}`);
+      expect(ledgers.flatMap((ledger) => ledger.violations)).toEqual([]);
+      expect(pushes).toBeGreaterThan(losses);
+    },
+    60_000 + losses * 20_000,
+  );
+});
+
+describeFaults("power loss without syncs", ["linux", "loop devices", "strace"], () => {
+  test("pushes are lost where syncs do nothing, so this way of losing power shows them", async () => {
+    const { ledgers } = await loseRepeatedly(2, async (pid) => {
+      await attach(pid, ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:retval=0"]);
+    });
+    expect(ledgers.flatMap((ledger) => ledger.violations).length).toBeGreaterThan(0);
+  }, 60_000);
+});
+
+/** The power goes `times` while one Berth pushes on; each time another one starts on what the disk had. */
+async function loseRepeatedly(
+  times: number,
+  prepare: (pid: number) => Promise<void>,
+): Promise<{ ledgers: Ledger[]; pushes: number }> {
+  const random = createRandom(seed);
+  const image = createLoopImage(imageBytes, [], mountOptions);
+  const ledger = createLedger();
+  const child = await startChild({ data: `${image.folder}/data` }).catch((error: unknown) => {
+    image.remove();
+    throw error;
+  });
+  let over = false;
+  let load: Promise<void> = Promise.resolve();
+  try {
+    await prepare(child.pid);
+    const client = createClient(child.url, ledger);
+    load = runLoad({ client, random, clients: 6, seed: 1, round: 0, isOver: () => over });
+    const ledgers: Ledger[] = [];
+    for (let loss = 0; loss < times; loss++) {
+      await Bun.sleep(loadMsMin + random.below(loadMsMax - loadMsMin));
+      child.signal("SIGSTOP");
+      // Answers that were sent before the stop are still on their way to the clients.
+      await Bun.sleep(20);
+      const known = copyLedger(ledger);
+      ledgers.push(known);
+      await auditCopy(await image.copyAsOfPowerLoss(), known);
+      child.signal("SIGCONT");
+      if (known.violations.length > 0) break;
+    }
+    return { ledgers, pushes: ledger.acknowledgedPushes };
+  } finally {
+    over = true;
+    child.signal("SIGCONT");
+    await child.kill();
+    await load;
+    image.remove();
+  }
+}
+
+async function auditCopy(copy: LoopImage, ledger: Ledger): Promise<void> {
+  try {
+    const child = await startChild({ data: `${copy.folder}/data` });
+    try {
+      await audit(createClient(child.url, ledger), { whole: true, sessions: "may be lost" });
+    } finally {
+      await child.kill();
+    }
+  } catch (error) {
+    ledger.violations.push(`Berth did not start after the power loss: ${error}`);
+  } finally {
+    copy.remove();
+  }
+}

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { audit } from "./support/audit.ts";
+import { type Child, runCommand, startChild, temporaryFolder } from "./support/child.ts";
+import {
+  appendChunk,
+  type Client,
+  createClient,
+  finishSession,
+  imageOf,
+  openSession,
+  putManifest,
+  statusOf,
+  uploadBlob,
+} from "./support/client.ts";
+import { type Content, contentOf, createLedger } from "./support/ledger.ts";
+import { bytesOf } from "./support/random.ts";
+import { describeFaults } from "./support/requirements.ts";
+import { attach, fileOf, type Syscall } from "./support/strace.ts";
+
+const repository = "kills/syscalls";
+/** Calls that change what is on the disk, and the one that sends the answer. */
+const changing = [
+  "openat",
+  "pwrite64",
+  "pwritev",
+  "writev",
+  "fdatasync",
+  "fsync",
+  "rename",
+  "unlink",
+  "ftruncate",
+] as const;
+/** No operation makes more calls of one kind; if one does, the enumeration has not ended. */
+const callsMax = 100;
+
+/** A request to be killed in: `run` sends it, on files that are named before. */
+interface Operation {
+  readonly run: () => Promise<unknown>;
+  readonly files: readonly string[];
+}
+
+describeFaults("a kill at every system call", ["linux", "strace"], () => {
+  const folder = temporaryFolder();
+  const ledger = createLedger();
+  let child: Child | null = null;
+  let number = 0;
+
+  afterAll(async () => {
+    await child?.kill();
+    folder.remove();
+  });
+  beforeAll(async () => {
+    child = await startChild({ data: folder.path });
+  });
+
+  const operations: Record<string, (client: Client) => Promise<Operation>> = {
+    "finishing a chunked upload": async (client) => {
+      const content = nextContent(70_000);
+      const session = await openSession(client, repository, content);
+      if (session === null) throw new Error("no upload");
+      for (let i = 0; i < 2; i++) await appendChunk(client, session, 35_000);
+      const upload = join(folder.path, "uploads", session.location.split("/").at(-1) ?? "");
+      return {
+        run: () => finishSession(client, session),
+        files: [upload, shardOf(content), ...database()],
+      };
+    },
+    "an upload whose bytes come at the end": async (client) => {
+      const content = nextContent(3_000);
+      const session = await openSession(client, repository, content);
+      if (session === null) throw new Error("no upload");
+      const upload = join(folder.path, "uploads", session.location.split("/").at(-1) ?? "");
+      return {
+        run: () => finishSession(client, session, bytesOf(content.seed, content.size)),
+        files: [upload, shardOf(content), ...database()],
+      };
+    },
+    "putting a manifest": async (client) => {
+      const [config, layer] = [nextContent(200), nextContent(500)];
+      for (const content of [config, layer]) {
+        await uploadBlob(client, repository, content, "post");
+      }
+      const image = imageOf(config, [layer]);
+      const tags = [`tag-${number}`, "moved-each-time"];
+      return { run: () => putManifest(client, repository, image, tags), files: database() };
+    },
+  };
+
+  for (const [name, prepare] of Object.entries(operations)) {
+    test(`in ${name}: nothing acknowledged is lost, nothing is half done`, async () => {
+      const hits: string[] = [];
+      const attempt = async (calls: string, when: number, files: "store" | "all") => {
+        const hit = await killIn(prepare, calls, when, files);
+        if (hit !== null) hits.push(hit);
+        expect(ledger.violations).toEqual([]);
+        return hit !== null;
+      };
+      for (const call of changing) {
+        let when = 1;
+        while (await attempt(call, when, "store")) {
+          expect(when++).toBeLessThan(callsMax);
+        }
+      }
+      // Before the answer leaves, and after everything else has been done.
+      await attempt("sendto", 1, "all");
+      console.log(`${name}: killed at ${hits.length} calls: ${summary(hits)}`);
+      for (const wanted of ["pwrite64 berth.db-wal", "fdatasync berth.db-wal", "sendto"]) {
+        expect(hits.some((hit) => hit.startsWith(wanted))).toBe(true);
+      }
+      if (!name.includes("upload")) return;
+      for (const wanted of ["fdatasync upload", "rename upload", "fsync shard"]) {
+        expect(hits.some((hit) => hit.startsWith(wanted))).toBe(true);
+      }
+    }, 240_000);
+  }
+
+  test("what is left passes berth verify, and no upload is left over", async () => {
+    const client = createClient(child?.url ?? "", ledger);
+    await audit(client, { whole: true, sessions: "kept" });
+    for (const id of readdirSync(join(folder.path, "uploads"))) {
+      await client.call("DELETE", `/v2/${repository}/blobs/uploads/${id}`);
+    }
+    expect(ledger.violations).toEqual([]);
+    expect(readdirSync(join(folder.path, "uploads"))).toEqual([]);
+    expect(await child?.stop()).toBe(0);
+    const verified = await runCommand(folder.path, "verify");
+    if (verified.code !== 0) throw new Error(verified.output);
+  }, 60_000);
+
+  /** Kills the process at the `when`th of those calls in the operation; says which it was, or null. */
+  async function killIn(
+    prepare: (client: Client) => Promise<Operation>,
+    calls: string,
+    when: number,
+    which: "store" | "all",
+  ): Promise<string | null> {
+    if (child === null) throw new Error("not started");
+    const client = createClient(child.url, ledger);
+    const { run, files } = await prepare(client);
+    const trace = await attach(child.pid, [
+      ...(which === "store" ? files.flatMap((file) => ["-P", file]) : []),
+      ...["-e", `trace=${calls}`, "-e", `inject=${calls}:signal=KILL:when=${when}`],
+    ]);
+    await run();
+    // An operation that was answered may still be at work: dropping a file, for one.
+    const seen = await Promise.race([child.exited.then(() => "dead"), Bun.sleep(20)]);
+    const traced = await trace.detach();
+    if (seen !== "dead") return null;
+    child = await startChild({ data: folder.path });
+    const next = createClient(child.url, ledger);
+    await audit(next, { whole: false, sessions: "kept" });
+    await noLeftovers(next);
+    return describeHit(traced.at(-1), calls);
+  }
+
+  /** Each staged file belongs to a session that is still there; what does not is removed at a start. */
+  async function noLeftovers(client: Client): Promise<void> {
+    let left: string[] = [];
+    for (let tries = 0; tries < 100; tries++) {
+      left = [];
+      for (const id of readdirSync(join(folder.path, "uploads"))) {
+        const outcome = await client.call("GET", `/v2/${repository}/blobs/uploads/${id}`);
+        if (statusOf(outcome) !== 204) left.push(`uploads/${id} was left over`);
+      }
+      if (left.length === 0) return;
+      await Bun.sleep(10);
+    }
+    ledger.violations.push(...left);
+  }
+
+  function nextContent(size: number): Content {
+    return contentOf(5_000_000 + number++, size);
+  }
+
+  function database(): string[] {
+    return ["berth.db", "berth.db-wal"].map((name) => join(folder.path, name));
+  }
+
+  function shardOf({ digest }: Content): string {
+    return join(folder.path, "blobs/sha256", digest.slice("sha256:".length).slice(0, 2));
+  }
+
+  function describeHit(call: Syscall | undefined, calls: string): string {
+    if (call === undefined) return calls;
+    const file = fileOf(call);
+    if (file.includes("/uploads/")) return `${call.name} upload`;
+    if (dirname(file).endsWith("/sha256")) return `${call.name} shard`;
+    return `${call.name} ${file.split("/").at(-1)}`;
+  }
+});
+
+function summary(hits: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const hit of hits) counts.set(hit, (counts.get(hit) ?? 0) + 1);
+  return [...counts].map(([hit, count]) => `${count} ${hit}`).join(", ");
+}
