@@ -211,12 +211,12 @@ describe("clients that are slow, or never read", () => {
   afterAll(() => stopWatched({ app, watch }));
 
   async function answersMeanwhile(): Promise<void> {
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 10; round++) {
       const request = formatRequest({
         method: "GET",
         target: `/v2/${repository}/blobs/${looseDigest}`,
       });
-      const { answers } = await exchange(app.port, request, { waitMs: 1_000 });
+      const { answers } = await exchange(app.port, request);
       expect(answers[0]?.body).toBe(loose);
     }
   }

@@ -262,6 +262,16 @@ describe("bodies that end before their length", () => {
     (await exchange(app.port, formatRequest({ method, target }))).answers[0];
   const open = async () => (await answer("POST", uploads))?.headers.get("location") ?? "";
 
+  /** Where the upload is, once the server has seen that its writer went away. */
+  async function statusWhenFree(location: string) {
+    let patched = await answer("PATCH", location);
+    for (let waited = 0; waited < 10_000 && patched?.status === 409; waited += 10) {
+      await Bun.sleep(10);
+      patched = await answer("PATCH", location);
+    }
+    return patched;
+  }
+
   /** Sends a part of the body, then goes away, as `leave` has it. */
   async function sendPart(
     method: string,
@@ -309,9 +319,8 @@ describe("bodies that end before their length", () => {
         const location = await open();
         const options = { sent, length, leave };
         await sendPart("PATCH", location, options);
-        await Bun.sleep(20);
-        const status = await answer("GET", location);
-        expect(status?.status).toBe(204);
+        const status = await statusWhenFree(location);
+        expect(status?.status).toBe(202);
         const received = Number(status?.headers.get("range")?.split("-")[1]);
         expect(received).toBeLessThanOrEqual(Math.max(0, sent - 1));
 

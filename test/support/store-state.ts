@@ -79,7 +79,7 @@ export function openDescriptors(): Record<string, number> {
 }
 
 /** Waits until `look` gives `wanted`, or for a few seconds; returns what it gave last. */
-export async function settle<T>(look: () => T, wanted: T, waitMs = 3_000): Promise<T> {
+export async function settle<T>(look: () => T, wanted: T, waitMs = 10_000): Promise<T> {
   let seen = look();
   for (let waited = 0; waited < waitMs && !Bun.deepEquals(seen, wanted); waited += 10) {
     await Bun.sleep(10);
