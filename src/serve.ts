@@ -17,8 +17,9 @@ export class ListenError extends Error {
 }
 
 export interface Running {
-  /** Where the registry is, as seen from this machine. */
+  /** The public address, or where the registry is as seen from this machine. */
   readonly url: string;
+  readonly port: number;
   /** Refuses new connections, lets requests end within `drainMsMax`, and closes the data folder. */
   stop(): Promise<void>;
 }
@@ -43,6 +44,7 @@ export async function serve(config: Config, log: Log): Promise<Running> {
           });
     return {
       url: urlOf(config, port),
+      port,
       async stop() {
         clearInterval(reload ?? undefined);
         app.drain();

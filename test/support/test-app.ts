@@ -44,7 +44,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     },
   });
   const running = await serve(config, log);
-  const port = Number(new URL(running.url).port);
+  const { port } = running;
   const url = `http://127.0.0.1:${port}`;
   return {
     url,

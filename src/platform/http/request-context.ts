@@ -5,7 +5,7 @@ import type { HandlerName } from "../metrics.ts";
 /** One request from its arrival to its log line. */
 export interface RequestContext {
   readonly request: Request;
-  /** The path and the query as they stood in the request line; the query is without its `?`. */
+  /** The path, in which Bun has resolved `..` and `%2e%2e`, and the query without its `?`. */
   readonly path: string;
   readonly query: string;
   /** Names the request in the answer and in the log. */
@@ -39,7 +39,8 @@ export function openContext(
   rules: ForwardingRules,
 ): RequestContext {
   const { url } = request;
-  const pathStart = url.indexOf("/", url.indexOf("//") + 2);
+  // Without a Host header the URL is the path alone.
+  const pathStart = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("//") + 2);
   const queryStart = url.indexOf("?", pathStart);
   count += 1;
   return {
