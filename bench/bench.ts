@@ -46,6 +46,9 @@ export async function withServers(
       servers.push(await launch(bench, name, peer, options));
     }
     await work(servers);
+  } catch (error) {
+    for (const server of servers) console.error(server.state());
+    throw error;
   } finally {
     for (const server of servers) await server.stop();
     for (const peer of peers) await removeFolder(folderOf(bench, name, peer));

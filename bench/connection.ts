@@ -26,6 +26,8 @@ export interface Reply {
 }
 
 interface Exchange {
+  /** The request line. */
+  what: string;
   isHead: boolean;
   keepBody: boolean;
   headText: string;
@@ -48,7 +50,7 @@ export async function connect(port: number): Promise<Connection> {
   const fail = (reason: string) => {
     const failed = exchange;
     exchange = null;
-    failed?.reject(new Error(`connection to port ${port}: ${reason}`));
+    failed?.reject(new Error(`${failed.what} at port ${port}: ${reason}`));
   };
   const flush = (socket: Socket<undefined>) => {
     // The timer runs from here, whatever arrives: it has to be set again for each request.
@@ -89,7 +91,8 @@ export async function connect(port: number): Promise<Connection> {
       const isHead = head.startsWith("HEAD ");
       const keepBody = options.keepBody ?? false;
       const fresh = { headText: "", status: 0, remaining: null, bodyBytes: 0, chunks: [] };
-      exchange = { ...fresh, isHead, keepBody, resolve, reject };
+      const what = head.slice(0, head.indexOf("\r\n"));
+      exchange = { ...fresh, what, isHead, keepBody, resolve, reject };
       more = options.body?.[Symbol.iterator]() ?? null;
       unsent = Buffer.from(head, "latin1");
       flush(socket);

@@ -16,6 +16,8 @@ export interface Server {
   /** From the spawn to the first 200 of GET /v2/. */
   startMs: number;
   command: string;
+  /** What became of it and its last words, for a failed run. */
+  state(): string;
   /** SIGTERM, then SIGKILL for one that does not leave in time. */
   stop(): Promise<void>;
   /** SIGKILL, as a crash would. */
@@ -66,6 +68,7 @@ export async function startServer(
     pid,
     startMs,
     command: shownCommand(launch, folder),
+    state: () => stateOf(peer.title, child, join(folder, "server.log")),
     stop: () => end(child, pid, "SIGTERM"),
     kill: () => end(child, pid, "SIGKILL"),
   };
@@ -75,7 +78,7 @@ export async function startServer(
 export async function stopAll(): Promise<void> {
   const children = [...running];
   for (const child of children) {
-    if (child.exitCode === null) for (const pid of descendants(child.pid)) signal(pid, "SIGKILL");
+    if (!hasEnded(child)) for (const pid of descendants(child.pid)) signal(pid, "SIGKILL");
   }
   await Promise.all(children.map((child) => child.exited));
 }
@@ -99,14 +102,20 @@ async function untilReady(
 ): Promise<void> {
   const deadline = performance.now() + readyWithinMs;
   while (performance.now() < deadline) {
-    if (child.exitCode !== null) {
-      const said = readFileSync(log, "utf8").slice(-2000);
-      throw new Error(`${title} ended with ${child.exitCode} instead of serving:\n${said}`);
-    }
+    if (hasEnded(child)) throw new Error(stateOf(title, child, log));
     if (await answers(origin)) return;
     await Bun.sleep(1);
   }
   throw new Error(`${title} was not ready within ${readyWithinMs} ms`);
+}
+
+function hasEnded(child: Bun.Subprocess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+function stateOf(title: string, child: Bun.Subprocess, log: string): string {
+  const how = hasEnded(child) ? `ended with ${child.exitCode ?? child.signalCode}` : "runs";
+  return `${title} ${how}; its log ends:\n${readFileSync(log, "utf8").slice(-2000)}`;
 }
 
 async function answers(origin: string): Promise<boolean> {
@@ -121,7 +130,7 @@ async function answers(origin: string): Promise<boolean> {
 }
 
 async function end(child: Bun.Subprocess, pid: number, first: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null) return;
+  if (hasEnded(child)) return;
   signal(pid, first);
   const late = setTimeout(() => {
     for (const each of descendants(child.pid)) signal(each, "SIGKILL");
