@@ -123,7 +123,7 @@ function launchDistribution(binary: string, options: LaunchOptions): Launch {
   const { tls } = options;
   const lines = [
     "version: 0.1",
-    "log: {level: fatal, accesslog: {disabled: true}}",
+    "log: {level: error, accesslog: {disabled: true}}",
     "storage:",
     `  filesystem: {rootdirectory: ${JSON.stringify(join(options.folder, "data"))}}`,
     "  cache: {blobdescriptor: inmemory}",
