@@ -22,7 +22,10 @@ const spdx = '{"spdxVersion": "SPDX-2.3"}\n';
 const artifactTypeV2 = "application/vnd.dev.cosign.artifact.sig.v1+json";
 const artifactTypeV3 = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-async function signing(program: string): Promise<Signing> {
+async function signing(
+  program: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Signing> {
   const { host } = await registry();
   const home = await folder(program);
   const options: RunOptions = {
@@ -32,6 +35,7 @@ async function signing(program: string): Promise<Signing> {
       COSIGN_PASSWORD: "secret",
       TUF_MIRROR: "http://127.0.0.1:9",
       TUF_ROOT: join(home, "tuf"),
+      ...more,
     },
   };
   const cosign = async (...argv: string[]) => {
@@ -114,15 +118,14 @@ describe("cosign v2", () => {
   });
 
   cell("cosign v2", "referrers", options, async () => {
-    const s = await signing(program);
-    const { reference, digest } = await subject(s, "cosign2/referred");
     // cosign v2 knows referrers only where it is told that it is experimental.
+    const s = await signing(program, { COSIGN_EXPERIMENTAL: "1" });
+    const { reference, digest } = await subject(s, "cosign2/referred");
     const mode = ["--registry-referrers-mode", "oci-1-1"];
-    const env = { env: { COSIGN_EXPERIMENTAL: "1", COSIGN_PASSWORD: "secret" }, cwd: s.home };
-    await run([program, "sign", ...withKey, noLog, ...mode, reference], env);
+    await s.cosign("sign", ...withKey, noLog, ...mode, reference);
     const found = await s.direct.referrers("cosign2/referred", digest);
     expect(found.map(({ artifactType }) => artifactType)).toEqual([artifactTypeV2]);
-    await run([program, "verify", "--experimental-oci11", ...withPublicKey, reference], env);
+    await s.cosign("verify", "--experimental-oci11", ...withPublicKey, reference);
     expect(await s.direct.tags("cosign2/referred")).toEqual(["1"]);
   });
 });
