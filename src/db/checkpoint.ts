@@ -12,6 +12,8 @@ export interface Checkpointer {
   committed(): void;
   readonly checkpoints: number;
   readonly walBytes: number;
+  /** No checkpoint begins from now on: the log may hold what the disk does not. */
+  stop(): void;
   close(): Promise<void>;
 }
 
@@ -55,7 +57,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     pending = 0;
     await pass();
     // Beside steady commits there is always a newer frame, and the log would grow without end.
-    if (walBytes > walBytesMax) await options.mutex.run(pass);
+    if (walBytes > walBytesMax && !stopped) await options.mutex.run(pass);
   }
 
   function start(): void {
@@ -64,7 +66,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     if (stopped || running !== null) return;
     running = checkpoint()
       .catch((error: Error) => {
-        stopped = true;
+        stop();
         options.onFailure(error);
       })
       .finally(() => {
@@ -81,11 +83,18 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     }
   }
 
+  function stop(): void {
+    stopped = true;
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+  }
+
   return {
     committed() {
       pending += 1;
       schedule();
     },
+    stop,
     get checkpoints() {
       return checkpoints;
     },
@@ -93,9 +102,8 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
       return walBytes;
     },
     async close() {
-      if (timer !== null) clearTimeout(timer);
+      stop();
       await running;
-      stopped = true;
       await worker?.ask({ kind: "close" });
     },
   };

@@ -28,7 +28,7 @@ export function openSqlite(options: SqliteOptions): Database {
   const { file } = options;
   // Where fdatasync does not promise what Linux promises, SQLite itself syncs at every commit.
   const sharedSync = process.platform === "linux";
-  const writer = connect(file, sharedSync);
+  const writer = openWriter(options, sharedSync);
   const reader = connect(file, sharedSync);
   let failure: Error | null = null;
   let commits = 0;
@@ -36,13 +36,10 @@ export function openSqlite(options: SqliteOptions): Database {
   function fail(error: Error): void {
     if (failure !== null) return;
     failure = error;
+    checkpointer.stop();
     options.onFailure(error);
   }
 
-  // The log must exist, and stays while this connection is open: only the last close deletes it.
-  writer.run("BEGIN IMMEDIATE");
-  writer.run("PRAGMA user_version = 1");
-  writer.run("COMMIT");
   const walSync = sharedSync ? openWalSync(`${file}-wal`, fail) : null;
   const mutex = createMutex();
   const inPlace = () => walSync?.assertInPlace();
@@ -142,14 +139,50 @@ export function openSqlite(options: SqliteOptions): Database {
       for (const statement of prepared) statement.finalize();
       await reads.destroy();
       await tx.destroy();
+      // The last close copies the log into the database, after a failure too. It syncs the log first,
+      // through descriptors to which the kernel has not yet told the error: then it copies nothing.
       reader.close();
       writer.close();
     },
   };
 }
 
+/** The write connection. A full disk must not keep a store from serving, and from being emptied. */
+function openWriter({ file, onFull }: SqliteOptions, sharedSync: boolean): BunDatabase {
+  const open = () => {
+    const writer = connect(file, sharedSync);
+    try {
+      // The log must exist, and stays while this connection is open: only the last close deletes it.
+      writer.run("BEGIN IMMEDIATE");
+      writer.run("PRAGMA user_version = 1");
+      writer.run("COMMIT");
+      return writer;
+    } catch (error) {
+      writer.close();
+      throw error;
+    }
+  };
+  try {
+    return open();
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    onFull?.();
+    return open();
+  }
+}
+
 function connect(file: string, sharedSync: boolean): BunDatabase {
   const connection = new BunDatabase(file, { create: true, readwrite: true, strict: true });
+  try {
+    configure(connection, sharedSync);
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function configure(connection: BunDatabase, sharedSync: boolean): void {
   connection.run("PRAGMA busy_timeout = 5000");
   connection.run("PRAGMA journal_mode = WAL");
   connection.run(`PRAGMA synchronous = ${sharedSync ? "NORMAL" : "FULL"}`);
@@ -165,7 +198,6 @@ function connect(file: string, sharedSync: boolean): BunDatabase {
     statement.finalize();
     assert(Object.values(row)[0] === value, `PRAGMA ${pragma} is ${Object.values(row)[0]}`);
   }
-  return connection;
 }
 
 /** Whether the commits reached the disk cannot be known: neither yes nor no would be true. */
@@ -173,15 +205,18 @@ function refuseUnsettled(error: Error): never {
   throw readOnly(error);
 }
 
+/** The index of the log holds nothing that lasts: that it cannot grow is a want of room, no lost write. */
+const fullCodes: ReadonlySet<unknown> = new Set(["SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"]);
+
 function isFull(error: unknown): boolean {
-  return (error as { code?: string }).code === "SQLITE_FULL";
+  return fullCodes.has((error as { code?: unknown }).code);
 }
 
 /** Turns SQLite's own errors into the registry's; an I/O error ends writing until a restart. */
 function classify(error: unknown, fail: (error: Error) => void): unknown {
   const code = (error as { code?: unknown }).code;
   if (typeof code !== "string" || !code.startsWith("SQLITE_")) return error;
-  if (code === "SQLITE_FULL") {
+  if (isFull(error)) {
     return new RegistryError("STORAGE_FULL", {
       message: "the disk that holds the database is full: free space on it, then try again",
       cause: error,
