@@ -134,7 +134,12 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
     } finally {
       fs.closeSync(fd);
     }
-    await disk.rename(path, layout.blobPath(key));
+    try {
+      await disk.rename(path, layout.blobPath(key));
+    } catch (error) {
+      // The journal of the file system is broken: what it says of this folder cannot be relied on.
+      throw systemCode(error) === "EIO" ? syncFailed(error, "an upload") : error;
+    }
   }
 
   return {

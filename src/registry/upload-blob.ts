@@ -124,7 +124,8 @@ export async function uploadAtOnce(
     await finishUpload(registry, { ...request, id }, digest);
   } catch (error) {
     // After a fault of its own the node keeps the session: it leads to what must be cleared away.
-    if (error instanceof RegistryError && error.status < 500) await dropUpload(registry, id);
+    const certain = error instanceof RegistryError && (error.status < 500 || error.status === 507);
+    if (certain) await dropUpload(registry, id);
     throw error;
   }
 }
