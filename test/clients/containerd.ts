@@ -147,7 +147,8 @@ describe("containerd", () => {
   });
 });
 
-describe("containerd through nginx with TLS", () => {
+// nginx ends TLS there.
+describe("containerd, TLS", () => {
   containerdCells("containerd, TLS", "ctr-tls", tlsHost);
 
   cell("containerd, TLS", "mount", { needs }, async () => {

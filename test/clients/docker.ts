@@ -221,7 +221,8 @@ describe("docker", () => {
   });
 });
 
-describe("docker through nginx with TLS", () => {
+// nginx ends TLS there.
+describe("docker, TLS", () => {
   dockerCells("docker, TLS", "docker-tls", async () => (await registry()).publicName);
 
   cell("docker, TLS", "mount", { needs }, async () => {

@@ -1,11 +1,10 @@
 import { describe, expect } from "bun:test";
-import { join } from "node:path";
 import { registry } from "./berth.ts";
 import { type Image, seed, smallImage } from "./content.ts";
 import { door } from "./door.ts";
 import { oras } from "./oras.ts";
 import { containers } from "./storage.ts";
-import { cell, inParallel, once, run, toolsFolder } from "./support.ts";
+import { cell, inParallel, once, run } from "./support.ts";
 
 const tagCount = 10_000;
 const repositoryCount = 1_000;
@@ -74,7 +73,7 @@ describe("10,000 tags", () => {
     expectAllTags((JSON.parse(await containers(list)) as { Tags: string[] }).Tags);
   });
 
-  cell("10,000 tags", "oras", { needs: [join(toolsFolder, "oras", "bin", "python")] }, async () => {
+  cell("10,000 tags", "oras", { needs: ["oras-python"] }, async () => {
     expectAllTags(await oras<string[]>("tags", await manyTags()));
   });
 });

@@ -37,8 +37,20 @@ export async function matrix(): Promise<string> {
       .join("  ")
       .trimEnd(),
   );
-  const reasons = notRun().map((entry) => `${entry.client}, ${entry.operation}: ${entry.outcome}`);
-  return [...lines, ...reasons, `versions: ${await versions()}`].join("\n");
+  return [...lines, ...reasons(), `versions: ${await versions()}`].join("\n");
+}
+
+/** Why cells were not run, those of one client with the same reason in one line. */
+function reasons(): string[] {
+  const grouped = new Map<string, string[]>();
+  for (const { client, operation, outcome } of notRun()) {
+    const key = `${client}\0${outcome}`;
+    grouped.set(key, [...(grouped.get(key) ?? []), operation]);
+  }
+  return [...grouped].map(([key, operations]) => {
+    const [client, outcome] = key.split("\0");
+    return `${client} (${operations.join(", ")}): ${outcome}`;
+  });
 }
 
 function short(client: string, operation: string): string {

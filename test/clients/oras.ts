@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { registry } from "./berth.ts";
 import { seed, smallImage } from "./content.ts";
 import { digestOf, door } from "./door.ts";
-import { cell, folder, run, toolsFolder } from "./support.ts";
+import { cell, folder, run } from "./support.ts";
 
-/** The Python that has the oras package. */
-const python = join(toolsFolder, "oras", "bin", "python");
+/** A Python that has the oras package. */
+const python = "oras-python";
 const needs = [python];
 
 export async function oras<T>(...argv: string[]): Promise<T> {

@@ -129,7 +129,8 @@ describe("podman", () => {
   });
 });
 
-describe("podman through nginx with TLS", () => {
+// nginx ends TLS there.
+describe("podman, TLS", () => {
   const options = { needs: needsProxy };
   cell("podman, TLS", "push", options, async () =>
     pushDebian(await throughTls(), "podman-tls/pushed"),

@@ -57,7 +57,7 @@ export interface CellOptions {
   readonly timeoutSeconds?: number;
 }
 
-/** Declares one operation of one client as a test. */
+/** Declares one operation of one client as a test; the block around it names the client. */
 export function cell(
   client: string,
   operation: string,
@@ -69,7 +69,7 @@ export function cell(
   const missing = needs.filter((name) => tool(name) === null);
   if (missing.length > 0) {
     entry.outcome = `not run: ${missing.join(", ")} not installed`;
-    test.skip(`${client}: ${operation}: ${entry.outcome}`, () => {});
+    skipOnce(client, `${missing.join(", ")} not installed`);
     return;
   }
   const measured = async () => {
@@ -84,7 +84,16 @@ export function cell(
       entry.seconds = (performance.now() - started) / 1000;
     }
   };
-  test(`${client}: ${operation}`, measured, timeoutSeconds * 1000);
+  test(operation, measured, timeoutSeconds * 1000);
+}
+
+const skipped = new Set<string>();
+
+/** One skipped test for all operations of a client that lack the same programs. */
+function skipOnce(client: string, why: string): void {
+  const key = `${client}: ${why}`;
+  if (!skipped.has(key)) test.skip(why, () => {});
+  skipped.add(key);
 }
 
 export interface RunOptions {
