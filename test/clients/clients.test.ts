@@ -1,6 +1,7 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
+import { verifyStored } from "./berth.ts";
 import { matrix, notRun, notRunMax } from "./matrix.ts";
-import { endAll } from "./support.ts";
+import { cell, endAll } from "./support.ts";
 import "./docker.ts";
 import "./containerd.ts";
 import "./podman.ts";
@@ -19,6 +20,12 @@ afterAll(async () => {
   console.log(`\n${await matrix()}\n`);
   await endAll();
 }, 60_000);
+
+describe("berth", () => {
+  cell("berth", "verify of all that was pushed", { needs: [] }, async () => {
+    await verifyStored();
+  });
+});
 
 // The cells above fail by themselves; this is about the ones that could not be run.
 test("nearly every cell was run, where nothing may be missing", () => {

@@ -37,7 +37,8 @@ export async function matrix(): Promise<string> {
       .join("  ")
       .trimEnd(),
   );
-  return [...lines, ...reasons(), `versions: ${await versions()}`].join("\n");
+  const legend = "- : the client has no command for it";
+  return [...lines, legend, ...reasons(), `versions: ${await versions()}`].join("\n");
 }
 
 /** Why cells were not run, those of one client with the same reason in one line. */

@@ -141,6 +141,9 @@ describe("podman, TLS", () => {
   cell("podman, TLS", "multi-arch", options, async () =>
     platforms(await throughTls(), "podman-tls/platforms"),
   );
+  cell("podman, TLS", "copy", options, async () =>
+    copied(await throughTls(), "podman-tls/base", "podman-tls/copy"),
+  );
   cell("podman, TLS", "mount", options, async () => {
     await copied(await throughTls(), "podman-tls/original", "podman-tls/mounted");
     expect(await (await proxy()).mounted("podman-tls/mounted")).toBeGreaterThan(0);
