@@ -188,7 +188,10 @@ function createFetch(options: FetchOptions): App["fetch"] {
       const seconds = (performance.now() - start) / 1000;
       const bytes = Number(response.headers.get("content-length") ?? 0);
       metrics.observeRequest(context.handler, request.method, response.status, seconds, bytes);
-      if (config.log.requests) logRequest(log, context, response.status, bytes, seconds);
+      if (config.log.requests) {
+        const carried = Number(request.headers.get("content-length") ?? 0);
+        logRequest(log, context, response.status, bytes || carried, seconds);
+      }
       return response;
     };
     const response = route(context);

@@ -33,6 +33,8 @@ export async function serve(config: Config, log: Log): Promise<Running> {
     const control = serveControl(app, config);
     let server = listen(app, config, log, config.listen.port);
     const port = server.port ?? config.listen.port;
+    /** Earlier listeners, whose requests may still go on. */
+    const retired: Promise<unknown> = Promise.resolve();
     const reload =
       config.tls === null
         ? null
@@ -48,7 +50,7 @@ export async function serve(config: Config, log: Log): Promise<Running> {
       async stop() {
         clearInterval(reload ?? undefined);
         app.drain();
-        await Promise.race([server.stop(), Bun.sleep(drainMsMax)]);
+        await Promise.race([Promise.all([retired, server.stop()]), Bun.sleep(drainMsMax)]);
         await server.stop(true);
         await control.stop(true);
         rmSync(controlPath(config), { force: true });
@@ -74,6 +76,8 @@ function listen(app: App, config: Config, log: Log, port: number): BunServer {
     // A layer has no limit of its own; manifests have theirs.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     development: false,
+    // Without this, `development: false` shares the port with whoever asks, another Berth included.
+    reusePort: false,
     error: (error: Error) => {
       log.error("A request failed outside of its handler", { error });
       return errorResponse(error, {});

@@ -28,6 +28,8 @@ export interface Command {
   readonly flags: readonly FlagName[];
   /** Words after the name that it takes; none if absent. */
   readonly words?: string;
+  /** Further lines of its help. */
+  readonly details?: string;
   /** Returns the exit code. */
   run(flags: Flags, words: readonly string[], deps: CommandDeps): Promise<number>;
 }
@@ -38,7 +40,7 @@ export const flagTable: Record<FlagName, { readonly value?: string; readonly sum
   data: { value: "folder", summary: "where the database and the blobs are" },
   config: { value: "file", summary: "settings; else berth.yaml in the data folder" },
   log: { value: "format", summary: "auto, json or text" },
-  repair: { summary: "set aside what is broken, remove what is stray" },
+  repair: { summary: "set aside what is broken or stray, and correct what can be" },
   help: { summary: "what a command does" },
 };
 

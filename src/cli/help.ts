@@ -18,7 +18,7 @@ export function helpText(commands: readonly Command[], command: Command | null):
   ].join("\n");
 }
 
-function commandHelp({ name, summary, flags, words }: Command): string {
+function commandHelp({ name, summary, flags, words, details }: Command): string {
   const usage = ["berth", name, words, flags.length > 0 ? "[flags]" : undefined];
   const lines = flags.map((flag) => {
     const { value, summary: what } = flagTable[flag];
@@ -28,6 +28,7 @@ function commandHelp({ name, summary, flags, words }: Command): string {
     usage.filter(Boolean).join(" "),
     summary,
     ...(lines.length > 0 ? ["", rows(lines)] : []),
+    ...(details === undefined ? [] : ["", details]),
   ].join("\n");
 }
 

@@ -1,4 +1,5 @@
 import { FolderInUseError } from "../db/data-folder.ts";
+import { NewerDatabaseError } from "../db/migrations/migrate.ts";
 import type { Config } from "../platform/config.ts";
 
 const notWritable = new Set([
@@ -18,6 +19,7 @@ export function explainStartError(error: unknown, config: Config): string | null
   if (error instanceof FolderInUseError) {
     return `The data folder ${config.data} is in use by another Berth: stop that one, or choose another folder with --data.`;
   }
+  if (error instanceof NewerDatabaseError) return `${error.message}.`;
   // Of serve.ts, which is above this level; its message says what to do.
   if (error.name === "ListenError") return error.message;
   const code = (error as { code?: unknown }).code;

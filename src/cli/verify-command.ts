@@ -1,15 +1,18 @@
 import { existsSync } from "node:fs";
 import type { z } from "zod";
 import { loadConfig } from "../platform/config.ts";
+import { DAMAGES, severalDamagesExitCode } from "../verify/damage.ts";
 import { verifyReport } from "../verify/verify-endpoint.ts";
 import type { Command } from "./command.ts";
 import { CallError, callApi } from "./control-client.ts";
+import { rows } from "./help.ts";
 import { explainStartError } from "./start-error.ts";
 
 export const verifyCommand: Command = {
   name: "verify",
   summary: "Check every blob, reference and file; exit code 0 means that nothing is wrong.",
   flags: ["data", "config", "repair"],
+  details: exitCodes(),
   async run(flags, _words, deps) {
     const { config } = loadConfig(flags);
     if (!existsSync(config.data)) {
@@ -46,4 +49,14 @@ function reportText({ checked, findings, complete, gaps }: z.output<typeof verif
       (findings.length === 0 ? "nothing is wrong." : `${findings.length} wrong.`),
   );
   return lines.join("\n");
+}
+
+function exitCodes(): string {
+  const damages = Object.entries(DAMAGES).map(([damage, { exitCode, meaning }]) => [
+    `${exitCode}`,
+    damage,
+    meaning,
+  ]);
+  const several = [`${severalDamagesExitCode}`, "", "several of these"];
+  return ["Exit codes", rows([...damages, several])].join("\n");
 }

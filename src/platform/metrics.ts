@@ -229,7 +229,7 @@ function requestFamilies(
     },
     {
       name: seconds,
-      help: "Time from the head of a request to the end of its answer.",
+      help: "Time from the head of a request to the head of its answer.",
       type: "histogram",
       lines: () => eachMethod((labels, counts) => histogramLines(seconds, labels, counts.seconds)),
     },

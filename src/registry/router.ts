@@ -96,6 +96,9 @@ function respond(context: RequestContext, answer: Answer): Response {
   const { headers } = answer;
   headers["docker-distribution-api-version"] = apiVersion;
   headers["x-request-id"] = context.id;
+  if (typeof answer.body === "string") {
+    headers["content-length"] = `${Buffer.byteLength(answer.body)}`;
+  }
   return new Response(bodyOf(answer), { status: answer.status, headers });
 }
 

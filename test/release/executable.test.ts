@@ -82,6 +82,9 @@ test("serves, checkpoints in its worker, takes commands, and stops on SIGTERM", 
   const second = await outcome("--listen", ":0", "--data", "data");
   expect(second.code).toBe(1);
   expect(second.err).toMatch(/^The data folder .* is in use by another Berth: .*--data\.$/);
+  const samePort = await outcome("--listen", new URL(url).host, "--data", "elsewhere");
+  expect(samePort.code).toBe(1);
+  expect(samePort.err).toMatch(/^localhost:\d+ is in use by another program: .*--listen/);
   const checked = await outcome("verify", "--data", "data");
   expect(checked.code).toBe(0);
   expect(checked.out).toContain("Checked 1 blobs (5 bytes)");

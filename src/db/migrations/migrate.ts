@@ -5,6 +5,11 @@ import * as registry from "./0001-registry.ts";
 /** In the order in which they run. A migration that was released is never edited. */
 const migrations = [registry];
 
+/** The schema has what this release does not know. */
+export class NewerDatabaseError extends Error {
+  override name = "NewerDatabaseError";
+}
+
 /** Brings the schema up to date. Each migration is one transaction, so a kill in between is harmless. */
 export async function migrate(db: Database, clock: Clock): Promise<void> {
   await db.transaction(async (tx) => {
@@ -20,8 +25,8 @@ export async function migrate(db: Database, clock: Clock): Promise<void> {
   const known = new Set(migrations.map((migration) => migration.name));
   const unknown = rows.map((row) => row.name).filter((name) => !known.has(name));
   if (unknown.length > 0) {
-    throw new Error(
-      `the database was written by a newer Berth: it has ${unknown.join(", ")}; start that release`,
+    throw new NewerDatabaseError(
+      `The database was written by a newer Berth, which applied ${unknown.join(", ")}: start that release`,
     );
   }
   for (const migration of migrations) {

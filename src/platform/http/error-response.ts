@@ -1,5 +1,8 @@
 import { RegistryError } from "../../oci/registry-error.ts";
 
+/** For what may pass by itself, where the thrower knows no better. */
+const retryAfterSeconds = 5;
+
 /**
  * Writes an error as distribution-spec §Error Codes has it. Whatever is no `RegistryError` is an
  * opaque 500: what went wrong inside is for the log.
@@ -11,13 +14,9 @@ export function errorResponse(error: unknown, headers: Readonly<Record<string, s
   const body = JSON.stringify({
     errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }],
   });
-  return new Response(body, {
-    status: known.status,
-    headers: {
-      ...headers,
-      ...known.headers,
-      ...(known.status === 503 || known.status === 507 ? { "retry-after": "5" } : {}),
-      "content-type": "application/json",
-    },
-  });
+  const all = new Headers({ ...headers, ...known.headers, "content-type": "application/json" });
+  if ((known.status === 503 || known.status === 507) && !all.has("retry-after")) {
+    all.set("retry-after", `${retryAfterSeconds}`);
+  }
+  return new Response(body, { status: known.status, headers: all });
 }
