@@ -40,9 +40,9 @@ beforeAll(() => {
   );
   writeFileSync(
     join(project, "main.ts"),
-    `console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), secret: process.env["SECRET"] ?? null }));
-     if (process.argv[2] === "exit") process.exit(Number(process.argv[3]));
-     if (process.argv[2] === "wait") { process.on("SIGTERM", () => process.exit(43)); setInterval(() => {}, 1000); }\n`,
+    `if (process.argv[2] === "wait") { process.on("SIGTERM", () => process.exit(43)); setInterval(() => {}, 1000); }
+     console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), secret: process.env["SECRET"] ?? null }));
+     if (process.argv[2] === "exit") process.exit(Number(process.argv[3]));\n`,
   );
   writeFileSync(
     join(project, "npm.js"),
