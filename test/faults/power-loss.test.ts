@@ -7,7 +7,7 @@ import { runLoad } from "./support/load.ts";
 import { createLoopImage, type LoopImage, leftDevices } from "./support/loop-image.ts";
 import { createRandom } from "./support/random.ts";
 import { describeFaults, numberFrom } from "./support/requirements.ts";
-import { attach } from "./support/strace.ts";
+import { attach, type Trace } from "./support/strace.ts";
 
 const losses = numberFrom("BERTH_TEST_POWER_LOSSES", 20);
 const seed = numberFrom("BERTH_TEST_SEED", Math.floor(performance.timeOrigin % 2 ** 31));
@@ -23,7 +23,7 @@ describeFaults("power loss", ["linux", "loop devices"], () => {
   test(
     `${losses} power losses under load lose no acknowledged push (BERTH_TEST_SEED=${seed})`,
     async () => {
-      const { ledgers, pushes } = await loseRepeatedly(losses, async () => {});
+      const { ledgers, pushes } = await loseRepeatedly(losses, async () => null);
       console.log(`${losses} power losses, ${pushes} acknowledged pushes, seed ${seed}`);
       expect(ledgers.flatMap((ledger) => ledger.violations)).toEqual([]);
       expect(pushes).toBeGreaterThan(losses);
@@ -34,9 +34,8 @@ describeFaults("power loss", ["linux", "loop devices"], () => {
 
 describeFaults("power loss without syncs", ["linux", "loop devices", "strace"], () => {
   test("pushes are lost where syncs do nothing, so this way of losing power shows them", async () => {
-    const { ledgers } = await loseRepeatedly(2, async (pid) => {
-      await attach(pid, ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:retval=0"]);
-    });
+    const without = ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:retval=0"];
+    const { ledgers } = await loseRepeatedly(2, (pid) => attach(pid, without));
     expect(ledgers.flatMap((ledger) => ledger.violations).length).toBeGreaterThan(0);
   }, 60_000);
 });
@@ -44,7 +43,7 @@ describeFaults("power loss without syncs", ["linux", "loop devices", "strace"], 
 /** The power goes `times` while one Berth pushes on; each time another one starts on what the disk had. */
 async function loseRepeatedly(
   times: number,
-  prepare: (pid: number) => Promise<void>,
+  prepare: (pid: number) => Promise<Trace | null>,
 ): Promise<{ ledgers: Ledger[]; pushes: number }> {
   const random = createRandom(seed);
   const image = createLoopImage(imageBytes, [], mountOptions);
@@ -54,9 +53,10 @@ async function loseRepeatedly(
     throw error;
   });
   let over = false;
+  let trace: Trace | null = null;
   let load: Promise<void> = Promise.resolve();
   try {
-    await prepare(child.pid);
+    trace = await prepare(child.pid);
     const client = createClient(child.url, ledger);
     load = runLoad({ client, random, clients: 6, seed: 1, round: 0, isOver: () => over });
     const ledgers: Ledger[] = [];
@@ -76,6 +76,7 @@ async function loseRepeatedly(
     over = true;
     child.signal("SIGCONT");
     await child.kill();
+    await trace?.detach();
     await load;
     image.remove();
   }

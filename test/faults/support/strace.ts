@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const attachMsMax = 15_000;
+const watchMs = 200;
+/** Longer than a killed process takes to be gone. */
+const deadMsMax = 1_000;
 
 /** A system call as strace saw it. Positions are lines of the trace: what is on an earlier line happened earlier. */
 export interface Syscall {
@@ -44,7 +47,15 @@ export async function attach(pid: number, args: readonly string[]): Promise<Trac
   let exited = false;
   void strace.exited.then(() => {
     exited = true;
+    clearInterval(watch);
   });
+  // A thread that began as the process was killed may stay stopped for good, and with it the process
+  // and its connections, while strace waits for others (seen once in some 500 kills, strace 6.1).
+  let deadFor = 0;
+  const watch = setInterval(() => {
+    deadFor = isDead(pid) ? deadFor + watchMs : 0;
+    if (deadFor > deadMsMax) strace.kill("SIGKILL");
+  }, watchMs);
   for (let waited = 0; !/Process \d+ attached/.test(said); waited += 5) {
     if (exited || waited > attachMsMax) {
       strace.kill("SIGKILL");
@@ -68,6 +79,15 @@ export async function attach(pid: number, args: readonly string[]): Promise<Trac
       return calls;
     },
   };
+}
+
+/** Its first thread has ended, others may be left. */
+function isDead(pid: number): boolean {
+  try {
+    return / Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return true;
+  }
 }
 
 const whole = /^(\w+)\((.*)\)\s+= (.*)$/s;
