@@ -4,6 +4,7 @@ import { descendants } from "./server.ts";
 
 /** The kernel's clock ticks in /proc/PID/stat; 100 on every Linux that Bun runs on. */
 const ticksPerSecond = 100;
+const drainScript = join(import.meta.dir, "drain.mjs");
 const wrkScript = join(import.meta.dir, "requests.lua");
 
 /** What a process and its descendants have used so far. */
@@ -88,6 +89,28 @@ function parseLoad(line: string, what: string): Load {
     p50Ms: p50 / 1000,
     p99Ms: p99 / 1000,
   };
+}
+
+export interface Drained {
+  gigabytes: number;
+  perSecond: number;
+  /** Cores the client kept busy: near 1, it is the client that was measured. */
+  clientCores: number;
+}
+
+/** Downloads `path` over and over. */
+export async function drain(port: number, path: string, options: LoadOptions): Promise<Drained> {
+  const { connections, seconds } = options;
+  const argv = ["node", drainScript, String(port), path, String(connections), String(seconds)];
+  const child = Bun.spawn(argv, { stdout: "pipe", stderr: "inherit" });
+  const out = await new Response(child.stdout).text();
+  const line = /^RESULT (\d+) (\d+) (\d+)$/m.exec(out);
+  if (line === null || line[3] !== "0") throw new Error(`downloads of ${path} failed: ${out}`);
+  await child.exited;
+  const elapsed = Number(line[1]) / 1e6;
+  const gigabytes = Number(line[2]) / 1e9;
+  const clientSeconds = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
+  return { gigabytes, perSecond: gigabytes / elapsed, clientCores: clientSeconds / elapsed };
 }
 
 export interface PoolResult {

@@ -51,7 +51,8 @@ const specs: PeerSpec[] = [
     variable: "BENCH_ZOT",
     fallback: () => Bun.which("zot"),
     versionFlag: "--version",
-    durability: "nothing is synced (`storage.commit` is false, its default)",
+    durability:
+      "blobs and manifests are not synced (`storage.commit` is false, its default), its cache is",
     launch: launchZot,
   },
   {

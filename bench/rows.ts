@@ -92,6 +92,13 @@ export const rows: Row[] = [
   { key: "pull", title: "256 MiB blob pull, 4 connections", ...throughput, goal: times(1.5, 1.5) },
   { key: "pull_cpu", title: "256 MiB blob pull", ...processor, goal: share(0.5, 0.5) },
   {
+    key: "pull_client",
+    title: "256 MiB blob pull: cores the client kept busy",
+    unit: "",
+    better: "less",
+    digits: 2,
+  },
+  {
     key: "tls_pull",
     title: "64 MiB blob pull over TLS, 4 connections",
     ...throughput,

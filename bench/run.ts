@@ -16,7 +16,7 @@ import { rows } from "./rows.ts";
 import { stopAll } from "./server.ts";
 
 const exitMissing = 3;
-const tools = ["wrk", "strace", "openssl"];
+const tools = ["wrk", "strace", "openssl", "node"];
 
 /** The cases in their order; `--only` takes these names. */
 const cases: Record<string, (bench: Bench) => Promise<void>> = {

@@ -2,7 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { join } from "node:path";
 import { type Bench, cpuDuring, inTurns, record, settleDisk, withServers } from "../bench.ts";
 import { connect } from "../connection.ts";
-import { getLoad } from "../measure.ts";
+import { type Drained, drain, getLoad } from "../measure.ts";
 import { type Blob, blobOf, chunkedBody, digestOf, pushStreamed } from "../registry-client.ts";
 import type { Server } from "../server.ts";
 
@@ -14,11 +14,9 @@ const repository = "bench/big";
 /** 256 MiB over four connections, from the page cache. */
 export async function bulkPull(bench: Bench): Promise<void> {
   await withServers(bench, "pull", {}, (servers) =>
-    timedPulls(bench, servers, largeBytes, "pull", async (server, blob) => {
-      const at = await connect(server.port);
-      await pushStreamed(at, repository, blob.digest, [chunkedBody(blob.bytes)]);
-      at.close();
-    }),
+    timedPulls(bench, servers, largeBytes, "pull", pushPlain, (server, path, seconds) =>
+      drain(server.port, path, { connections: bulkConnections, seconds }),
+    ),
   );
 }
 
@@ -26,7 +24,7 @@ export async function bulkPull(bench: Bench): Promise<void> {
 export async function tlsPull(bench: Bench): Promise<void> {
   const tls = await makeCertificate(bench.folder);
   await withServers(bench, "tls", { tls }, (servers) =>
-    timedPulls(bench, servers, tlsBytes, "tls_pull", pushOverTls),
+    timedPulls(bench, servers, tlsBytes, "tls_pull", pushOverTls, pullOverTls),
   );
 }
 
@@ -58,12 +56,15 @@ export async function bulkPush(bench: Bench): Promise<void> {
   });
 }
 
+type Pulled = Omit<Drained, "clientCores"> & Partial<Drained>;
+
 async function timedPulls(
   bench: Bench,
   servers: Server[],
   size: number,
   row: string,
   push: (server: Server, blob: Blob) => Promise<void>,
+  pull: (server: Server, path: string, seconds: number) => Promise<Pulled>,
 ): Promise<void> {
   const bytes = new Uint8Array(size);
   fillRandom(bytes);
@@ -71,15 +72,25 @@ async function timedPulls(
   for (const server of servers) await push(server, blob);
   await settleDisk();
   const path = `/v2/${repository}/blobs/${blob.digest}`;
-  const options = { connections: bulkConnections };
-  for (const server of servers) await getLoad(server.origin, [path], { ...options, seconds: 1 });
+  for (const server of servers) await pull(server, path, 1);
   await inTurns(bench, servers, async (server) => {
-    const [load, cpu] = await cpuDuring(server, () =>
-      getLoad(server.origin, [path], { ...options, seconds: bench.seconds }),
-    );
-    record(bench, row, server.peer, load.gigabytesPerSecond);
-    record(bench, `${row}_cpu`, server.peer, cpu / load.gigabytes);
+    const [pulled, cpu] = await cpuDuring(server, () => pull(server, path, bench.seconds));
+    record(bench, row, server.peer, pulled.perSecond);
+    record(bench, `${row}_cpu`, server.peer, cpu / pulled.gigabytes);
+    if (pulled.clientCores === undefined) return;
+    record(bench, `${row}_client`, server.peer, pulled.clientCores);
   });
+}
+
+async function pullOverTls(server: Server, path: string, seconds: number): Promise<Pulled> {
+  const load = await getLoad(server.origin, [path], { connections: bulkConnections, seconds });
+  return { gigabytes: load.gigabytes, perSecond: load.gigabytesPerSecond };
+}
+
+async function pushPlain(server: Server, blob: Blob): Promise<void> {
+  const at = await connect(server.port);
+  await pushStreamed(at, repository, blob.digest, [chunkedBody(blob.bytes)]);
+  at.close();
 }
 
 async function pushOverTls(server: Server, blob: Blob): Promise<void> {
