@@ -104,6 +104,16 @@ test("the key that comes twice is named", () => {
   );
 });
 
+test("the key that comes twice is named beside strings of megabytes, in the time they take", () => {
+  const long = '\\"{:'.repeat(1024 * 1024);
+  const text = `{"long":${JSON.stringify(long)},"a\u00e9":1,"a\\u00e9" \r\n:2}`;
+  const start = performance.now();
+  expect(() => read(text)).toThrow(
+    expect.objectContaining({ detail: { where: "", value: "a\u00e9" } }),
+  );
+  expect(performance.now() - start).toBeLessThan(400);
+});
+
 test("duplicate keys are found wherever they are", () => {
   const members = fc.array(fc.tuple(plainKey, plainJson), { maxLength: 6 });
   fc.assert(

@@ -31,7 +31,7 @@ export function parseStrictJson(bytes: Uint8Array): JsonValue {
   const walk: Walk = { members: 0, escapes: text.includes("\\u") };
   visit(walk, value, true);
   // The parser keeps the last of two members with one key, so fewer come out than went in.
-  if (walk.members !== members) throw duplicateKey(text);
+  if (walk.members !== members) throw duplicateKey(bytes);
   return value;
 }
 
@@ -182,18 +182,42 @@ function tooManyValues(): RegistryError {
   return manifestInvalid("", `must hold at most ${jsonValuesMax} JSON values`);
 }
 
-/** Reads `text`, which is JSON with a key twice in one object, once more to name that key. */
-function duplicateKey(text: string): RegistryError {
+/** Reads `bytes`, which are JSON with a key twice in one object, once more to name that key. */
+function duplicateKey(bytes: Uint8Array): RegistryError {
   const open: Set<string>[] = [];
-  for (const [token, key] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
-    if (token === "{") open.push(new Set());
-    else if (token === "}") open.pop();
-    else if (key !== undefined) {
-      const name: string = JSON.parse(key);
-      const names = open.at(-1);
-      if (names?.has(name)) return manifestInvalid("", "has a key twice in one object", name);
-      names?.add(name);
+  for (let at = 0; at < bytes.length; at += 1) {
+    switch (bytes[at]) {
+      case 0x22: {
+        const end = endOfString(bytes, at);
+        if (isBeforeColon(bytes, end + 1)) {
+          const name: string = JSON.parse(decoder.decode(bytes.subarray(at, end + 1)));
+          const names = open.at(-1);
+          if (names?.has(name)) return manifestInvalid("", "has a key twice in one object", name);
+          names?.add(name);
+        }
+        at = end;
+        break;
+      }
+      case 0x7b:
+        open.push(new Set());
+        break;
+      case 0x7d:
+        open.pop();
+        break;
     }
   }
   return manifestInvalid("", "has a key twice in one object");
+}
+
+/** Whether only white space lies between `at` and a colon. */
+function isBeforeColon(bytes: Uint8Array, at: number): boolean {
+  let next = at;
+  while (
+    bytes[next] === 0x20 ||
+    bytes[next] === 0x09 ||
+    bytes[next] === 0x0a ||
+    bytes[next] === 0x0d
+  )
+    next += 1;
+  return bytes[next] === 0x3a;
 }
