@@ -158,6 +158,21 @@ describe("Host, in open mode on loopback", () => {
     expect(() => guard("registry.example:8081")).toThrow("neither a loopback name");
   });
 
+  test("a host is compared without regard to case or to its scheme's port", () => {
+    for (const [scheme, port, other] of [
+      ["https", 443, 80],
+      ["http", 80, 443],
+    ] as const) {
+      const env = { BERTH_URL: `${scheme}://Registry.Example.com`, BERTH_OPEN: "1" };
+      const guard = createHostGuard(loadConfig({ listen: "127.0.0.1:0" }, env).config);
+      for (const name of ["Registry.Example.com", "registry.example.com", "LOCALHOST"]) {
+        expect(() => guard(name)).not.toThrow();
+        expect(() => guard(`${name}:${port}`)).not.toThrow();
+      }
+      expect(() => guard(`registry.example.com:${other}`)).toThrow("neither a loopback name");
+    }
+  });
+
   test("a probe of HTTP/1.0 needs no Host", async () => {
     for (const path of ["/livez", "/readyz", "/v2/"]) {
       const { answers } = await exchange(app.port, `GET ${path} HTTP/1.0\r\n\r\n`);

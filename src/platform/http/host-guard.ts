@@ -9,12 +9,17 @@ import { isLoopbackHost } from "../ip-address.ts";
  */
 export function createHostGuard(config: Config): (host: string | null) => void {
   if (!isLoopbackHost(config.listen.host)) return () => {};
-  const publicHost = config.url === null ? null : new URL(config.url).host;
+  const url = config.url === null ? null : new URL(config.url);
+  const defaultPort = url?.protocol === "https:" ? ":443" : ":80";
   let lastAllowed: string | null = null;
   return (host) => {
     if (host !== null && host === lastAllowed) return;
     if (host === null || host === "") return;
-    if (host === publicHost || isLoopbackHost(hostnameOf(host))) {
+    const canonical = host.toLowerCase();
+    // A URL's own `host` is in lower case and leaves out its scheme's port.
+    const isPublic =
+      url !== null && (canonical === url.host || canonical === url.host + defaultPort);
+    if (isPublic || isLoopbackHost(hostnameOf(canonical))) {
       lastAllowed = host;
       return;
     }
