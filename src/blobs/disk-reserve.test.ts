@@ -143,6 +143,14 @@ describe("the disk reserve", () => {
     expect(ballast()?.size).toBe(ballastBytes);
   });
 
+  test("a file that cannot be deleted is no error to anybody", async () => {
+    // A folder in the file's place: deleting it fails, for root as well.
+    for (const name of ["ballast", "ballast.new"]) fs.mkdirSync(join(folder, name));
+    expect(() => reserve.release()).not.toThrow();
+    await reserve.refill();
+    expect(ballast()?.isDirectory()).toBe(true);
+  });
+
   test("a disk that cannot be asked refuses nothing", async () => {
     await reserve.close();
     reserve = createDiskReserve({
