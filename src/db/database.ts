@@ -14,7 +14,9 @@ export type PreparedRead<Row> = (...params: readonly (string | number)[]) => Row
 
 /**
  * Promises
- * - When `transaction` resolves, its changes survive a power cut; when it rejects, none are there.
+ * - When `transaction` resolves, its changes survive a power cut; when it rejects, none are there,
+ *   unless it rejects with `UNAVAILABLE` because the sync after the commit failed: then they may be
+ *   visible to reads that do not wait for `settled`, and whether the next start finds them is unknown.
  * - Transactions run one after another, or as if they did; none sees another's uncommitted rows.
  * - A read sees every commit that returned before it began, durable or not: an answer that tells of
  *   such rows waits for `settled` first.
