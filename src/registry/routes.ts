@@ -239,9 +239,13 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
     "content-disposition": "attachment",
     ...inert,
   };
-  if (matches(headers.get("if-none-match"), etag)) return empty(304, { etag });
+  if (matches(headers.get("if-none-match"), etag)) {
+    return empty(304, { etag, "docker-content-digest": digest });
+  }
   const ifRange = headers.get("if-range");
-  const asked = ifRange === null || ifRange === etag ? headers.get("range") : null;
+  // Range is defined for GET alone (RFC 9110 §14.2).
+  const ranged = !head && (ifRange === null || ifRange === etag);
+  const asked = ranged ? headers.get("range") : null;
   const range = asked === null ? ({ kind: "whole" } as const) : parseRange(asked, blob.size);
   switch (range.kind) {
     case "whole": {
@@ -259,7 +263,6 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
         "content-length": `${range.last - range.first + 1}`,
         "content-range": `bytes ${range.first}-${range.last}/${blob.size}`,
       };
-      if (head) return empty(206, part);
       return {
         status: 206,
         headers: part,
@@ -287,15 +290,7 @@ async function postUpload(registry: Registry, call: Call): Promise<Answer> {
   const mount = query.get("mount");
   if (mount !== null) {
     const digest = parseDigest(mount);
-    const from = query.get("from");
-    const mounted = await mountBlob(registry, {
-      repository: name,
-      digest,
-      from: from === null || from === "" ? null : parseRepositoryName(from),
-      principal: call.principal,
-      mayPull: (repository) => call.may("repository:pull", repository),
-    });
-    if (mounted) return blobCreated(name, digest);
+    if (await mounted(registry, call, digest, query.get("from"))) return blobCreated(name, digest);
   }
   const wanted = query.get("digest");
   const digest = wanted === null ? null : parseDigest(wanted);
@@ -312,6 +307,33 @@ async function postUpload(registry: Registry, call: Call): Promise<Answer> {
     ...sessionHeaders(name, id, 0),
     "oci-chunk-min-length": `${chunkBytesAdvised}`,
   });
+}
+
+/** False when the blob is to be uploaded instead (distribution-spec §Mounting a blob from another repository). */
+async function mounted(
+  registry: Registry,
+  call: Call,
+  digest: Digest,
+  source: string | null,
+): Promise<boolean> {
+  const from = source === null || source === "" ? null : asRepositoryName(source);
+  // No repository has such a name, so none holds the blob.
+  if (from === undefined) return false;
+  return await mountBlob(registry, {
+    repository: nameOf(call),
+    digest,
+    from,
+    principal: call.principal,
+    mayPull: (repository) => call.may("repository:pull", repository),
+  });
+}
+
+function asRepositoryName(text: string): RepositoryName | undefined {
+  try {
+    return parseRepositoryName(text);
+  } catch {
+    return undefined;
+  }
 }
 
 async function getUpload(registry: Registry, call: Call): Promise<Answer> {
