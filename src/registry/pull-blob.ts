@@ -1,7 +1,11 @@
 import type { BlobBody, ByteRange } from "../blobs/blob-store.ts";
+import { storageError } from "../blobs/disk-calls.ts";
+import type { Reads } from "../db/database.ts";
+import { assertNever } from "../lib/assert.ts";
 import type { Digest } from "../oci/digest.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { leaseMs, renewLease } from "./blob-link-store.ts";
+import { isBlobVisible, leaseMs, renewLease } from "./blob-link-store.ts";
 import { unknownBlob } from "./delete-blob.ts";
 import type { VisibleBlob } from "./hot-reads-store.ts";
 import { liveParents } from "./manifest-store.ts";
@@ -39,13 +43,33 @@ export async function confirmBlob(
   if (settled !== null) await settled;
   const blob = found ?? refuse(registry, repository, digest);
   const now = registry.clock.now();
-  if (blob.lease_until - now < leaseMs / 2) {
-    const holders = await liveParents(registry.db.reads, blob.repository_id, digest, 1);
-    if (holders.length === 0) {
-      await registry.db.transaction((tx) => renewLease(tx, blob.repository_id, digest, now));
-    }
+  if (blob.lease_until - now >= leaseMs / 2) return blob;
+  if (await isReferred(registry.db.reads, blob, digest)) return blob;
+  try {
+    await registry.db.transaction(async (tx) => {
+      // A manifest may have come meanwhile, and the blob may have gone.
+      if (await isReferred(tx, blob, digest)) return;
+      if (!(await isBlobVisible(tx, blob.repository_id, digest))) {
+        throw unknownBlob(repository, digest);
+      }
+      await renewLease(tx, blob.repository_id, digest, now);
+    });
+  } catch (error) {
+    // What a lease promises for a while yet is true on a disk that takes no writes, too.
+    if (!isWriteRefused(error) || blob.lease_until <= now) throw error;
   }
   return blob;
+}
+
+async function isReferred(reads: Reads, blob: VisibleBlob, digest: Digest): Promise<boolean> {
+  return (await liveParents(reads, blob.repository_id, digest, 1)).length > 0;
+}
+
+function isWriteRefused(error: unknown): boolean {
+  return (
+    error instanceof RegistryError &&
+    (error.code === "STORAGE_FULL" || error.code === "UNAVAILABLE")
+  );
 }
 
 /** Opens the bytes, or a part of them. Bytes that the disk has lost are an unknown blob, and logged. */
@@ -68,7 +92,11 @@ export async function openBlob(
     const body =
       (await registry.blobs.open(blob.key, blob.size, null)) ??
       lost(registry, repository, digest, blob);
-    bytes = await collect(body);
+    try {
+      bytes = await collect(body);
+    } catch (error) {
+      throw storageError(error, "reading a blob");
+    }
     registry.blobCache.set(blob.key, bytes);
   }
   return {
@@ -85,6 +113,8 @@ async function collect(body: BlobBody): Promise<Uint8Array<ArrayBuffer>> {
       return new Uint8Array(await body.file.arrayBuffer());
     case "stream":
       return (await Bun.readableStreamToBytes(body.stream)) as Uint8Array<ArrayBuffer>;
+    default:
+      return assertNever(body);
   }
 }
 
