@@ -3,7 +3,7 @@ import type { BlobBody } from "../blobs/blob-store.ts";
 import { algorithmOf, type Digest, hexOf } from "../oci/digest.ts";
 import type { Damage } from "./damage.ts";
 import { type Checked, letOthersRun, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
-import { type BlobPlace, findBlob, listLiveBlobs, quarantineBlob } from "./verify-store.ts";
+import { type BlobPlace, findBlob, listBlobs, quarantineBlob } from "./verify-store.ts";
 
 /** Blobs looked at before other work gets its turn; small ones are read and hashed without a wait. */
 const blobsAtOnce = 16;
@@ -12,7 +12,7 @@ const blobsAtOnce = 16;
 export async function* checkBlobs(deps: VerifyDeps, checked: Checked): AsyncGenerator<Suspect> {
   let after = "";
   for (;;) {
-    const rows = await listLiveBlobs(deps.db.reads, after, pageSize);
+    const rows = await listBlobs(deps.db.reads, after, pageSize);
     for (const blob of rows) {
       after = blob.digest;
       if (blob.state !== "live") continue;

@@ -17,7 +17,7 @@ export interface BlobPlace {
   readonly state: BlobRow["state"];
 }
 
-export async function listLiveBlobs(reads: Reads, after: string, limit: number) {
+export async function listBlobs(reads: Reads, after: string, limit: number) {
   const rows: BlobPlace[] = await reads
     .selectFrom("blobs")
     .select(["digest", "size", "key", "state"])
