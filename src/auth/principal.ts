@@ -1,3 +1,5 @@
+import { assertNever } from "../lib/assert.ts";
+
 /** Who makes a request. There is no authentication yet, so everybody is anonymous. */
 export type Principal = { readonly kind: "anonymous" };
 
@@ -8,5 +10,7 @@ export function actorOf(principal: Principal): string | null {
   switch (principal.kind) {
     case "anonymous":
       return null;
+    default:
+      return assertNever(principal.kind);
   }
 }
