@@ -4,7 +4,12 @@ import { parseManifest } from "../oci/manifest.ts";
 import { isIndexMediaType, ociImageIndex } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { referrersTag } from "../oci/tag.ts";
-import { listReferrerRows, liveReferrerRows, type ReferrerRow } from "./manifest-store.ts";
+import {
+  listReferrerRows,
+  liveReferrerRows,
+  type ReferrerRow,
+  referrerAnnotations,
+} from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
 
 /** Descriptors in one answer, and the size at which it ends even with fewer. */
@@ -39,21 +44,46 @@ export async function listReferrers(
   const limit = referrersPageMax + 1;
   const known = await listReferrerRows(registry.db.reads, repositoryId, { ...query, limit });
   const tagged = await listTagged(registry, repository, repositoryId, query);
-  await registry.db.settled();
-  const byDigest = new Map<Digest, string>();
-  for (const row of [...known, ...tagged]) byDigest.set(row.digest, formatDescriptor(row));
-  const digests = [...byDigest.keys()].sort();
+  const byDigest = new Map<Digest, Referrer>();
+  for (const row of known) byDigest.set(row.digest, { row, listed: null });
+  for (const referrer of tagged) byDigest.set(referrer.row.digest, referrer);
+  const all = [...byDigest.values()].sort((a, b) => (a.row.digest < b.row.digest ? -1 : 1));
 
-  const descriptors: string[] = [];
-  let bytes = 0;
-  for (const digest of digests.slice(0, referrersPageMax)) {
-    const descriptor = byDigest.get(digest) ?? "";
-    bytes += descriptor.length;
-    if (descriptors.length > 0 && bytes > referrersPageBytesMax) break;
-    descriptors.push(descriptor);
-  }
-  const next = descriptors.length < digests.length ? digests[descriptors.length - 1] : undefined;
+  const page = cutPage(all);
+  const annotated = page.filter(({ row }) => row.annotation_bytes !== null);
+  const annotations = await referrerAnnotations(
+    registry.db,
+    repositoryId,
+    annotated.map(({ row }) => row.digest),
+  );
+  await registry.db.settled();
+  const descriptors = page.map((referrer) =>
+    formatDescriptor(
+      referrer,
+      annotations.get(referrer.row.digest) ?? formatListedAnnotations(referrer),
+    ),
+  );
+  const next = page.length < all.length ? page.at(-1)?.row.digest : undefined;
   return { body: formatIndex(descriptors), next: next ?? null };
+}
+
+/** A manifest to list, with what the index under the fallback tag says of it. */
+interface Referrer {
+  readonly row: ReferrerRow;
+  readonly listed: Descriptor | null;
+}
+
+/** As many as one answer holds, judged before their annotations are in memory. */
+function cutPage(referrers: readonly Referrer[]): Referrer[] {
+  const page: Referrer[] = [];
+  let bytes = 0;
+  for (const referrer of referrers.slice(0, referrersPageMax)) {
+    const own = referrer.row.annotation_bytes ?? formatListedAnnotations(referrer)?.length ?? 0;
+    bytes += formatDescriptor(referrer, null).length + own;
+    if (page.length > 0 && bytes > referrersPageBytesMax) break;
+    page.push(referrer);
+  }
+  return page;
 }
 
 function formatIndex(descriptors: readonly string[]): string {
@@ -66,7 +96,7 @@ async function listTagged(
   repository: RepositoryName,
   repositoryId: string,
   query: ReferrersQuery,
-): Promise<ReferrerRow[]> {
+): Promise<Referrer[]> {
   const found = registry.reads.manifestByTag(repository, referrersTag(query.subject));
   if (found === null || !isIndexMediaType(found.media_type)) return [];
   const row = registry.reads.manifestBytes(repositoryId, found.digest);
@@ -77,27 +107,29 @@ async function listTagged(
   const wanted = [...listed.keys()].filter((digest) => digest > query.last);
   const rows = await liveReferrerRows(registry.db, repositoryId, wanted);
   return rows
-    .map((live) => describeListed(live, listed.get(live.digest)))
-    .filter((live) => query.artifactType === null || live.artifact_type === query.artifactType);
+    .map((live) => ({ row: live, listed: listed.get(live.digest) ?? null }))
+    .filter((live) => query.artifactType === null || artifactTypeOf(live) === query.artifactType);
 }
 
-/** An older client may have pushed the manifest without a subject: what it said in the index counts. */
-function describeListed(row: ReferrerRow, listed: Descriptor | undefined): ReferrerRow {
-  return {
-    ...row,
-    artifact_type: row.artifact_type ?? listed?.artifactType ?? null,
-    annotations:
-      row.annotations ?? (listed?.annotations ? JSON.stringify(listed.annotations) : null),
-  };
+// An older client may have pushed a manifest without a subject: what it said in the index counts.
+
+function artifactTypeOf({ row, listed }: Referrer): string | null {
+  return row.artifact_type ?? listed?.artifactType ?? null;
 }
 
-function formatDescriptor(row: ReferrerRow): string {
+function formatListedAnnotations({ listed }: Referrer): string | null {
+  return listed?.annotations ? JSON.stringify(listed.annotations) : null;
+}
+
+/** `annotations` are JSON already: kept so when the manifest was pushed. */
+function formatDescriptor(referrer: Referrer, annotations: string | null): string {
+  const { row } = referrer;
+  const artifactType = artifactTypeOf(referrer);
   const head = JSON.stringify({
     mediaType: row.media_type,
     digest: row.digest,
     size: row.size,
-    ...(row.artifact_type === null ? {} : { artifactType: row.artifact_type }),
+    ...(artifactType === null ? {} : { artifactType }),
   });
-  // Already JSON: kept so when the manifest was pushed.
-  return row.annotations === null ? head : `${head.slice(0, -1)},"annotations":${row.annotations}}`;
+  return annotations === null ? head : `${head.slice(0, -1)},"annotations":${annotations}}`;
 }

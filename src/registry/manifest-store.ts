@@ -282,16 +282,24 @@ export async function trashManifests(
     .execute();
 }
 
-/** What a referrers list shows of a manifest. */
+/** What a referrers list shows of a manifest, without its annotations: those may be megabytes. */
 export interface ReferrerRow {
   readonly digest: Digest;
   readonly media_type: string;
   readonly artifact_type: string | null;
   readonly size: number;
-  readonly annotations: string | null;
+  /** Length of the annotations as JSON; null when there are none. */
+  readonly annotation_bytes: number | null;
 }
 
-const referrerColumns = ["digest", "media_type", "artifact_type", "size", "annotations"] as const;
+const referrerColumns = [
+  "digest",
+  "media_type",
+  "artifact_type",
+  "size",
+  // Unlike `length`, this is known without reading the text.
+  sql<number | null>`octet_length(annotations)`.as("annotation_bytes"),
+] as const;
 
 /** Live manifests with this subject, by digest, after `last`; `artifactType` null means any. */
 export async function listReferrerRows(
@@ -329,4 +337,25 @@ export async function liveReferrerRows(
     )
     .orderBy("digest")
     .execute();
+}
+
+/** The annotations, as JSON, of those manifests among `digests` that have any. */
+export async function referrerAnnotations(
+  db: Database,
+  repositoryId: string,
+  digests: readonly Digest[],
+): Promise<Map<Digest, string>> {
+  if (digests.length === 0) return new Map();
+  const rows = await db.reads
+    .selectFrom("manifests")
+    .select(["digest", "annotations"])
+    .where("repository_id", "=", repositoryId)
+    .where("annotations", "is not", null)
+    .where("digest", "in", (query) =>
+      query
+        .selectFrom(db.facts.values(JSON.stringify(digests)).as("asked"))
+        .select(sql<Digest>`asked.value`.as("d")),
+    )
+    .execute();
+  return new Map(rows.map((row) => [row.digest, row.annotations ?? ""]));
 }

@@ -171,6 +171,38 @@ test("1,001 referrers come in two pages, each once", async () => {
   expect(even.next).toBeNull();
 }, 20_000);
 
+test("referrers with annotations of a mebibyte come in pages of four, each once and whole", async () => {
+  const mebibyte = 1024 * 1024;
+  const subject = describeContent("annotated", types.image);
+  const expected: Descriptor[] = [];
+  for (let i = 0; i < 40; i++) {
+    const annotations = { seed: `large ${i}`, note: "\u00e9".repeat(mebibyte / 2) };
+    // Every other one is found through its own subject alone, the rest in the tagged index as well.
+    const manifest = makeReferrer(subject, "", { annotations });
+    const artifactType = "application/vnd.example.sbom";
+    const descriptor = describeContent(manifest, types.image, { artifactType, annotations });
+    await client.pushManifest(repository, descriptor.digest, manifest);
+    expected.push(descriptor);
+  }
+  const tagged = expected.filter((_, i) => i % 2 === 0);
+  await client.pushManifest(
+    repository,
+    subject.digest.replace(":", "-"),
+    makeIndex(tagged.map(({ annotations: _, ...descriptor }) => descriptor as Descriptor)),
+  );
+  const seen: Descriptor[] = [];
+  let path: string | null = `/v2/${repository}/referrers/${subject.digest}`;
+  while (path !== null) {
+    const page: ReferrersAnswer = await list(path);
+    expect(page.manifests.length).toBeGreaterThan(0);
+    expect(Buffer.byteLength(JSON.stringify(page.manifests))).toBeLessThan(5 * mebibyte);
+    seen.push(...page.manifests);
+    path = page.next;
+  }
+  expect(seen.map(({ digest }) => digest)).toEqual(byDigest(expected).map(({ digest }) => digest));
+  expect(Bun.deepEquals(seen, byDigest(expected))).toBe(true);
+}, 30_000);
+
 describe("fallback tags of older clients", () => {
   const tagOf = (digest: string) => digest.replace(":", "-");
 
