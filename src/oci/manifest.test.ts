@@ -16,15 +16,15 @@ import {
   dockerManifest,
   dockerManifestList,
   ociArtifactManifest,
-  ociEmptyConfig,
-  ociImageConfig,
   ociImageIndex,
   ociImageManifest,
 } from "./media-type.ts";
 
 const encoder = new TextEncoder();
+const emptyType = "application/vnd.oci.empty.v1+json";
+const configType = "application/vnd.oci.image.config.v1+json";
 const layerType = "application/vnd.oci.image.layer.v1.tar+gzip";
-const config = describe(ociImageConfig, "config");
+const config = describe(configType, "config");
 const layer = describe(layerType, "layer");
 const image = { schemaVersion: 2, mediaType: ociImageManifest, config, layers: [layer] };
 const child = describe(ociImageManifest, "child");
@@ -35,7 +35,7 @@ test("an image is read with its config and layers", () => {
   expect(manifest).toMatchObject({
     kind: "image",
     mediaType: ociImageManifest,
-    artifactType: ociImageConfig,
+    artifactType: configType,
     subject: null,
     annotations: null,
     config: { digest: config.digest, size: 7 },
@@ -58,11 +58,11 @@ test("the Docker types are read like their OCI counterparts", () => {
 });
 
 test("an artifact reports its own type, and an image without one that of its config", () => {
-  const empty = describe(ociEmptyConfig, "{}");
+  const empty = describe(emptyType, "{}");
   const type = "application/vnd.example.sbom";
   expect(read({ ...image, artifactType: type, config: empty }).artifactType).toBe(type);
-  expect(read({ ...image, config: empty }).artifactType).toBe(ociEmptyConfig);
-  expect(read({ ...image, artifactType: "" }).artifactType).toBe(ociImageConfig);
+  expect(read({ ...image, config: empty }).artifactType).toBe(emptyType);
+  expect(read({ ...image, artifactType: "" }).artifactType).toBe(configType);
   expect(read({ ...index, artifactType: type }).artifactType).toBe(type);
 });
 
@@ -239,7 +239,7 @@ test("a manifest of 4 MiB is taken, of one byte more is 413", () => {
 test("an image is read as it was written", () => {
   const hex = fc.stringMatching(/^[0-9a-f]{64}$/);
   const described = fc.record({
-    mediaType: fc.constantFrom(layerType, ociImageConfig, "text/plain"),
+    mediaType: fc.constantFrom(layerType, configType, "text/plain"),
     digest: hex.map((text) => `sha256:${text}`),
     size: fc.maxSafeNat(),
     annotations: fc.option(fc.dictionary(hex, hex, { maxKeys: 2, noNullPrototype: true })),

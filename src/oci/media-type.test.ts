@@ -10,7 +10,6 @@ import {
   isNonDistributable,
   isSchema1MediaType,
   ociArtifactManifest,
-  ociImageConfig,
   ociImageIndex,
   ociImageManifest,
   parseMediaType,
@@ -54,7 +53,10 @@ test("manifests, indexes and the rest are told apart", () => {
   for (const single of [ociImageManifest, dockerManifest, ociArtifactManifest]) {
     expect([isIndexMediaType(single), isManifestMediaType(single)]).toEqual([false, true]);
   }
-  for (const blob of [ociImageConfig, "application/vnd.dsse.envelope.v1+json"]) {
+  for (const blob of [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.dsse.envelope.v1+json",
+  ]) {
     expect([isIndexMediaType(blob), isManifestMediaType(blob)]).toEqual([false, false]);
   }
 });

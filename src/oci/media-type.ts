@@ -2,11 +2,8 @@ export const ociImageManifest = "application/vnd.oci.image.manifest.v1+json";
 export const ociImageIndex = "application/vnd.oci.image.index.v1+json";
 /** Withdrawn before image-spec 1.1, yet pushed by clients of its release candidates. */
 export const ociArtifactManifest = "application/vnd.oci.artifact.manifest.v1+json";
-export const ociEmptyConfig = "application/vnd.oci.empty.v1+json";
-export const ociImageConfig = "application/vnd.oci.image.config.v1+json";
 export const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 export const dockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
-export const dockerImageConfig = "application/vnd.docker.container.image.v1+json";
 /** Docker schema 1, plain and signed: refused, since its digest is not that of the bytes pulled. */
 export const dockerSchema1Manifest = "application/vnd.docker.distribution.manifest.v1+json";
 export const dockerSchema1SignedManifest =
