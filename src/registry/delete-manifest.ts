@@ -1,29 +1,21 @@
 import { actorOf, type Principal } from "../auth/principal.ts";
 import type { Tx } from "../db/database.ts";
-import { assert } from "../lib/assert.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
-import {
-  isManifestLive,
-  liveChildren,
-  liveParents,
-  liveReferrers,
-  subjectOf,
-  trashManifests,
-} from "./manifest-store.ts";
-import { unknownRepository } from "./pull-manifest.ts";
+import { isManifestLive, liveParents, trashManifests, unheldDependents } from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
 import { findRepositoryId } from "./repository-store.ts";
-import { findTag, removeTag, tagsOf } from "./tag-store.ts";
+import { findTag, removeTag, removeTagsOf } from "./tag-store.ts";
 import { insertTrash } from "./trash-store.ts";
+import { namedReferrersMax, stillReferred, unknownRepository } from "./unknown.ts";
 
-/** Referrers that a refusal names. */
-export const namedReferrersMax = 100;
 /** Manifests that go with one: the children of the largest index, and what refers to them. */
 const unitManifestsMax = 100_000;
+/** A referrer of a referrer of a manifest: two levels. */
+const unitLevelsMax = 1_000;
 
 /**
  * By tag: removes that tag only. By digest: moves the manifest, its tags, and the children and
@@ -70,7 +62,7 @@ async function deleteTag(deletion: Deletion, tag: Tag): Promise<void> {
 }
 
 async function deleteUnit(deletion: Deletion, digest: Digest): Promise<void> {
-  const { registry, tx, repositoryId, actor, now } = deletion;
+  const { tx, repositoryId, actor, now } = deletion;
   if (!(await isManifestLive(tx, repositoryId, digest))) {
     throw unknown(deletion, { kind: "digest", digest });
   }
@@ -79,51 +71,33 @@ async function deleteUnit(deletion: Deletion, digest: Digest): Promise<void> {
 
   const unit = { repository_id: repositoryId, digest, tag: null, deleted_by: actor };
   const trashId = await insertTrash(tx, { ...unit, kind: "manifest" }, now);
-  for (const tag of await tagsOf(tx, repositoryId, digest)) {
-    await removeTag(tx, { repositoryId, tag, actor, now }, { cause: "delete", trashId });
-  }
-  const going = await withDependents(tx, repositoryId, digest);
-  await trashManifests(registry.db, tx, repositoryId, going, trashId);
+  await removeTagsOf(tx, { repositoryId, digest, actor, now, trashId });
+  await trashUnit(deletion, digest, trashId);
 }
 
 /**
- * The manifest and all that only it holds: children of an index and referrers of a subject, over
- * any number of levels, unless a tag, an index or a subject outside of the set holds them.
+ * Moves the manifest to the trash and all that only it holds: children of an index and referrers of
+ * a subject, level by level, unless a tag, a live index or a live subject holds them. What is held
+ * by several comes up again with the last of its holders.
  */
-async function withDependents(tx: Tx, repositoryId: string, root: Digest): Promise<Digest[]> {
-  const going = new Set<Digest>([root]);
-  // A candidate that is held now may be free once more of the set is known: repeat until none is added.
-  for (let frontier = [root]; frontier.length > 0; ) {
-    const candidates = new Set<Digest>();
-    for (const digest of going) {
-      for (const child of await liveChildren(tx, repositoryId, digest)) candidates.add(child);
-      for (const referrer of await liveReferrers(tx, repositoryId, digest)) {
-        candidates.add(referrer);
-      }
-    }
-    frontier = [];
-    for (const candidate of candidates) {
-      if (going.has(candidate) || (await isHeld(tx, repositoryId, candidate, going))) continue;
-      frontier.push(candidate);
-    }
-    for (const digest of frontier) going.add(digest);
-    assert(going.size <= unitManifestsMax, `more than ${unitManifestsMax} manifests in one delete`);
+async function trashUnit(deletion: Deletion, root: Digest, trashId: string): Promise<void> {
+  const { registry, tx, repositoryId } = deletion;
+  let going: readonly Digest[] = [root];
+  let total = 0;
+  for (let level = 0; going.length > 0; level++) {
+    total += going.length;
+    if (level > unitLevelsMax || total > unitManifestsMax) throw unitTooLarge(root);
+    await trashManifests(registry.db, tx, repositoryId, going, trashId);
+    going = await unheldDependents(registry.db, tx, repositoryId, going);
   }
-  return [...going];
 }
 
-async function isHeld(
-  tx: Tx,
-  repositoryId: string,
-  digest: Digest,
-  going: ReadonlySet<Digest>,
-): Promise<boolean> {
-  if ((await tagsOf(tx, repositoryId, digest)).length > 0) return true;
-  const parents = await liveParents(tx, repositoryId, digest, unitManifestsMax);
-  if (parents.some((parent) => !going.has(parent))) return true;
-  const subject = await subjectOf(tx, repositoryId, digest);
-  if (subject === null || going.has(subject)) return false;
-  return isManifestLive(tx, repositoryId, subject);
+function unitTooLarge(digest: Digest): RegistryError {
+  return new RegistryError("DENIED", {
+    status: 409,
+    message: `more than ${unitManifestsMax} manifests or ${unitLevelsMax} levels of them would go with ${digest}: delete some of its referrers first`,
+    detail: { digest, manifestsMax: unitManifestsMax, levelsMax: unitLevelsMax },
+  });
 }
 
 function unknown(deletion: Deletion, reference: Reference): RegistryError {
@@ -131,18 +105,5 @@ function unknown(deletion: Deletion, reference: Reference): RegistryError {
   return new RegistryError("MANIFEST_UNKNOWN", {
     message: `the repository ${deletion.repository} has no manifest ${name}`,
     detail: { repository: deletion.repository, reference: name },
-  });
-}
-
-/** 405 as the specification has it for a deletion that the registry does not carry out. */
-export function stillReferred(
-  what: "blob" | "manifest",
-  digest: Digest,
-  referrers: readonly Digest[],
-): RegistryError {
-  return new RegistryError("DENIED", {
-    status: 405,
-    message: `the ${what} ${digest} is in use by ${referrers.slice(0, 3).join(", ")}: delete that first`,
-    detail: { digest, referrers },
   });
 }

@@ -1,9 +1,10 @@
 import type { StagedId } from "../blobs/blob-store.ts";
 import { findBlobKey } from "./blob-link-store.ts";
 import type { Registry } from "./registry.ts";
-import { dropUpload } from "./upload-blob.ts";
 import {
+  deleteIdleUpload,
   deleteUpload,
+  type IdleUpload,
   listIdleUploads,
   listUploads,
   setUploadOffset,
@@ -16,29 +17,31 @@ export const uploadIdleMsMax = 24 * 60 * 60 * 1000;
 const batch = 100;
 
 /** Ends sessions that were idle for too long, and drops their bytes. Returns how many. */
-export async function expireUploads(registry: Registry): Promise<number> {
+export async function expireUploads(registry: Registry, signal: AbortSignal): Promise<number> {
   const before = registry.clock.now() - uploadIdleMsMax;
   let ended = 0;
-  const busy = new Set<string>();
+  let after: IdleUpload | null = null;
   for (;;) {
-    const listed = await listIdleUploads(registry.db.reads, before, batch + busy.size);
-    const ids = listed.filter((id) => !busy.has(id));
-    for (const id of ids) {
-      try {
-        registry.liveUploads.acquire(id);
-      } catch {
-        // Somebody writes to it at this moment: it is not idle.
-        busy.add(id);
-        continue;
-      }
-      try {
-        await dropUpload(registry, id);
-        ended += 1;
-      } finally {
-        registry.liveUploads.release(id, null);
-      }
+    const page: IdleUpload[] = await listIdleUploads(registry.db.reads, before, after, batch);
+    for (const { id } of page) {
+      if (signal.aborted) return ended;
+      if (await endIdle(registry, id, before)) ended += 1;
     }
-    if (ids.length < batch) return ended;
+    after = page.at(-1) ?? null;
+    if (page.length < batch) return ended;
+  }
+}
+
+async function endIdle(registry: Registry, id: string, before: number): Promise<boolean> {
+  const { db, blobs, liveUploads } = registry;
+  if (!liveUploads.tryTake(id)) return false;
+  try {
+    // A client may have come back since the list was read.
+    if (!(await db.transaction((tx) => deleteIdleUpload(tx, id, before)))) return false;
+    await blobs.discard(id as StagedId);
+    return true;
+  } finally {
+    liveUploads.release(id, null);
   }
 }
 
@@ -46,12 +49,13 @@ export async function expireUploads(registry: Registry): Promise<number> {
  * Removes what a killed process left: staged bytes without a session, and bytes that were already
  * a blob file when the process ended, but not yet in the database. Runs at start, beside requests.
  */
-export async function removeLeftovers(registry: Registry): Promise<number> {
+export async function removeLeftovers(registry: Registry, signal: AbortSignal): Promise<number> {
   const { db, blobs } = registry;
   let removed = 0;
   // As of now: a session that a client takes up and ends beside this leaves its older file all the same.
   const unfinished = new Set(await listUploads(db.reads));
   for await (const item of blobs.list(unfinished.size > 0 ? "all" : "staged")) {
+    if (signal.aborted) return removed;
     switch (item.kind) {
       case "staged":
         if (await uploadExists(db.reads, item.id)) break;
@@ -72,7 +76,10 @@ export async function removeLeftovers(registry: Registry): Promise<number> {
         break;
     }
   }
-  for (const id of unfinished) await correctOffset(registry, id);
+  for (const id of unfinished) {
+    if (signal.aborted) return removed;
+    await correctOffset(registry, id);
+  }
   return removed;
 }
 
@@ -86,8 +93,7 @@ async function correctOffset(registry: Registry, id: string): Promise<void> {
   const offset = await uploadOffsetOf(db.reads, id);
   if (offset === null || offset <= (staged ?? 0)) return;
   // What a request of this process has taken up, it puts right itself.
-  if (liveUploads.isBusy(id) || liveUploads.peek(id) !== null) return;
-  liveUploads.acquire(id);
+  if (liveUploads.peek(id) !== null || !liveUploads.tryTake(id)) return;
   try {
     await db.transactionUnsynced((tx) =>
       staged === null ? deleteUpload(tx, id) : setUploadOffset(tx, id, staged, clock.now()),

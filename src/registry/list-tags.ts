@@ -1,6 +1,6 @@
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { unknownRepository } from "./pull-manifest.ts";
 import type { Registry } from "./registry.ts";
+import { unknownRepository } from "./unknown.ts";
 
 /** Tags in an answer to a request that asked for a number of them. */
 export const tagsPageMax = 10_000;
@@ -62,6 +62,8 @@ function* chunks(
   let next = first.next;
   for (let listed = tagsChunk; next !== null && listed < limit; listed += tagsChunk) {
     const page = listTags(registry, repositoryId, next, tagsChunk);
+    // Tags may be deleted while the client reads.
+    if (page.names === "") return;
     yield page;
     next = page.next;
   }

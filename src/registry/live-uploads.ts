@@ -19,6 +19,8 @@ export interface LiveUpload {
 export interface LiveUploads {
   /** Takes the session for one request; `release` ends it. Throws while another request has it. */
   acquire(id: string): { known: LiveUpload | null };
+  /** The same for clearing up, which receives no body: false while a request has the session. */
+  tryTake(id: string): boolean;
   release(id: string, upload: LiveUpload | null): void;
   peek(id: string): LiveUpload | null;
   isBusy(id: string): boolean;
@@ -50,6 +52,11 @@ export function createLiveUploads(): LiveUploads {
       }
       busy.add(id);
       return { known: known.get(id) ?? null };
+    },
+    tryTake(id) {
+      if (busy.has(id)) return false;
+      busy.add(id);
+      return true;
     },
     release(id, upload) {
       busy.delete(id);

@@ -19,7 +19,7 @@ export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Pr
   const { repositoryId, digest, manifest } = row;
   const [found] = await selectManifest(tx, repositoryId, digest);
   if (found !== undefined) {
-    await reviveManifest(tx, row, found);
+    await reviveManifest(db, tx, row, found);
     return;
   }
   const { mediaType, artifactType, subject, annotations } = manifest;
@@ -30,16 +30,17 @@ export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Pr
     mediaType,
     artifactType,
     subject?.digest ?? null,
-    subject === null || annotations === null ? null : JSON.stringify(annotations),
+    subject === null ? null : keptAnnotations(annotations),
     row.bytes.byteLength,
     row.bytes,
     row.now,
     row.actor,
   );
-  const blobs = requiredBlobs(manifest).map((descriptor) => descriptor.digest);
-  const manifests = children(manifest).map((descriptor) => descriptor.digest);
-  await insertEdges(db, tx, row, "blob", blobs);
-  await insertEdges(db, tx, row, "manifest", manifests);
+  await insertEdges(db, tx, row);
+}
+
+function keptAnnotations(annotations: Manifest["annotations"]): string | null {
+  return annotations === null ? null : JSON.stringify(annotations);
 }
 
 const selectManifest = compiled((db, repositoryId: string, digest: Digest) =>
@@ -81,24 +82,32 @@ const insertRow = compiled(
 );
 
 async function reviveManifest(
+  db: Database,
   tx: Tx,
   row: NewManifest,
   found: { state: string; trash_id: string | null; media_type: string },
 ): Promise<void> {
   const { repositoryId, digest, manifest } = row;
-  if (found.state === "live" && found.media_type === manifest.mediaType) return;
+  const isSame = found.media_type === manifest.mediaType;
+  if (found.state === "live" && isSame) return;
   await tx
     .updateTable("manifests")
     .set({
       state: "live",
       trash_id: null,
-      // The same bytes may come with another Content-Type when they name none themselves.
+      // The same bytes may come with another Content-Type when they name none themselves, and are
+      // then read in another way.
       media_type: manifest.mediaType,
+      artifact_type: manifest.artifactType,
+      subject: manifest.subject?.digest ?? null,
+      annotations: manifest.subject === null ? null : keptAnnotations(manifest.annotations),
       ...(found.state === "live" ? {} : { pushed_at: row.now, pushed_by: row.actor }),
     })
     .where("repository_id", "=", repositoryId)
     .where("digest", "=", digest)
     .execute();
+  // Edges are only added: what was once read as a reference keeps what it refers to.
+  if (!isSame) await insertEdges(db, tx, row);
   if (found.trash_id === null) return;
   // The trash row lets go of what was pushed again, and goes with its last manifest.
   await tx
@@ -117,12 +126,14 @@ async function reviveManifest(
 async function insertEdges(
   db: Database,
   tx: Tx,
-  { repositoryId, digest }: NewManifest,
-  kind: "blob" | "manifest",
-  digests: readonly Digest[],
+  { repositoryId, digest, manifest }: NewManifest,
 ): Promise<void> {
-  if (digests.length === 0) return;
-  await insertEdgeRows(db)(tx, repositoryId, digest, kind, JSON.stringify(digests));
+  const edges = { blob: requiredBlobs(manifest), manifest: children(manifest) };
+  for (const kind of ["blob", "manifest"] as const) {
+    const digests = edges[kind].map((descriptor) => descriptor.digest);
+    if (digests.length === 0) continue;
+    await insertEdgeRows(db)(tx, repositoryId, digest, kind, JSON.stringify(digests));
+  }
 }
 
 const insertEdgeRows = perDatabase(({ facts }) =>
@@ -211,56 +222,47 @@ export async function liveParents(
   return rows.map((row) => row.parent);
 }
 
-/** Live manifests that `parent` lists. */
-export async function liveChildren(
-  reads: Reads,
+/**
+ * What a deletion of `gone`, whose rows are in the trash already, takes along: live manifests that
+ * they list or that refer to one of them, and that no tag, live index or live subject holds.
+ */
+export async function unheldDependents(
+  db: Database,
+  tx: Tx,
   repositoryId: string,
-  parent: Digest,
+  gone: readonly Digest[],
 ): Promise<Digest[]> {
-  const rows = await reads
-    .selectFrom("manifest_edges as e")
-    .innerJoin("manifests as m", (join) =>
-      join
-        .onRef("m.repository_id", "=", "e.repository_id")
-        .onRef("m.digest", "=", "e.child")
-        .on("m.state", "=", live),
+  const parents = db.facts.values(JSON.stringify(gone));
+  const repository = bound(repositoryId);
+  const { rows } = await sql<{ digest: Digest }>`
+    with dependents as (
+      select e.child as digest
+        from ${parents} as g
+        join manifest_edges as e on e.repository_id = ${repository} and e.parent = g.value
+       where e.kind = 'manifest'
+      union
+      select r.digest
+        from ${parents} as g
+        join manifests as r
+          on r.repository_id = ${repository} and r.subject = g.value and r.state = 'live'
     )
-    .select("e.child")
-    .where("e.repository_id", "=", bound(repositoryId))
-    .where("e.parent", "=", bound(parent))
-    .where("e.kind", "=", "manifest")
-    .execute();
-  return rows.map((row) => row.child);
-}
-
-/** Digests of the live manifests whose subject is `subject`. */
-export async function liveReferrers(
-  reads: Reads,
-  repositoryId: string,
-  subject: Digest,
-): Promise<Digest[]> {
-  const rows = await reads
-    .selectFrom("manifests")
-    .select("digest")
-    .where("repository_id", "=", repositoryId)
-    .where("subject", "=", subject)
-    .where("state", "=", live)
-    .execute();
+    select m.digest
+      from dependents as d
+      join manifests as m
+        on m.repository_id = ${repository} and m.digest = d.digest and m.state = 'live'
+     where not exists (
+             select 1 from tags as t where t.repository_id = ${repository} and t.digest = m.digest)
+       and not exists (
+             select 1
+               from manifest_edges as e
+               join manifests as p
+                 on p.repository_id = ${repository} and p.digest = e.parent and p.state = 'live'
+              where e.child = m.digest and e.repository_id = ${repository})
+       and not exists (
+             select 1 from manifests as s
+              where s.repository_id = ${repository} and s.digest = m.subject and s.state = 'live')
+  `.execute(tx);
   return rows.map((row) => row.digest);
-}
-
-export async function subjectOf(
-  reads: Reads,
-  repositoryId: string,
-  digest: Digest,
-): Promise<Digest | null> {
-  const row = await reads
-    .selectFrom("manifests")
-    .select("subject")
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .executeTakeFirst();
-  return row?.subject ?? null;
 }
 
 export async function trashManifests(

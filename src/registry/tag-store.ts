@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { compiled } from "../db/compiled.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import type { TagHistoryRow } from "../db/tables.ts";
@@ -27,16 +28,6 @@ const selectTag = compiled((db, repositoryId: string, tag: Tag) =>
     .where("repository_id", "=", repositoryId)
     .where("name", "=", tag),
 );
-
-export async function tagsOf(reads: Reads, repositoryId: string, digest: Digest): Promise<Tag[]> {
-  const rows = await reads
-    .selectFrom("tags")
-    .select("name")
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .execute();
-  return rows.map((row) => row.name);
-}
 
 /** Points the tag at the manifest and writes its history. A tag that is there already stays as it is. */
 export async function pointTag(tx: Tx, move: TagMove, digest: Digest): Promise<void> {
@@ -87,6 +78,55 @@ export async function removeTag(
     .where("name", "=", move.tag)
     .execute();
   await appendHistory(tx, move, { digest: null, ...line });
+}
+
+/** Removes every tag of a manifest and writes their histories, in two statements for any number. */
+export async function removeTagsOf(
+  tx: Tx,
+  removal: {
+    readonly repositoryId: string;
+    readonly digest: Digest;
+    readonly actor: string | null;
+    readonly now: number;
+    readonly trashId: string;
+  },
+): Promise<void> {
+  const { repositoryId, digest, actor, now, trashId } = removal;
+  await tx
+    .insertInto("tag_history")
+    .columns([
+      "repository_id",
+      "tag",
+      "version",
+      "digest",
+      "moved_at",
+      "moved_by",
+      "cause",
+      "trash_id",
+    ])
+    .expression((eb) =>
+      eb
+        .selectFrom("tags")
+        .select([
+          "repository_id",
+          "name",
+          // A tag has the version of the last line of its history.
+          sql<number>`version + 1`.as("version"),
+          sql<Digest | null>`null`.as("digest"),
+          sql<number>`case when moved_at < ${now} then ${now} else moved_at + 1 end`.as("moved_at"),
+          sql.val(actor).as("moved_by"),
+          sql.lit<"delete">("delete").as("cause"),
+          sql.val(trashId).as("trash_id"),
+        ])
+        .where("repository_id", "=", repositoryId)
+        .where("digest", "=", digest),
+    )
+    .execute();
+  await tx
+    .deleteFrom("tags")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .execute();
 }
 
 /** Adds the next line to a tag's history. Its versions rise by one and its time never goes back. */

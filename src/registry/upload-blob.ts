@@ -1,5 +1,7 @@
+import type { Hash } from "node:crypto";
 import { actorOf, type Principal } from "../auth/principal.ts";
 import type { BlobKey, StagedId } from "../blobs/blob-store.ts";
+import { storageError } from "../blobs/disk-calls.ts";
 import type { Tx } from "../db/database.ts";
 import type { UploadRow } from "../db/tables.ts";
 import { uuidv7 } from "../lib/random.ts";
@@ -74,19 +76,18 @@ export async function uploadOffset(
   id: string,
 ): Promise<number> {
   const row = await getUpload(registry, repository, id);
-  return (registry.liveUploads.peek(id) ?? (await resume(registry, row))).offsetBytes;
+  return registry.liveUploads.peek(id)?.offsetBytes ?? (await certainOffset(registry, row));
 }
 
 /** Appends the body to the session and returns the new offset. */
 export async function appendToUpload(registry: Registry, request: UploadRequest): Promise<number> {
   registry.admitWrite();
-  return await withUpload(registry, request, async (row, upload) => {
+  return await withUpload(registry, request, async ({ row, upload }) => {
     await append(registry, request, upload);
+    const { offsetBytes } = upload;
     const now = registry.clock.now();
-    await registry.db.transactionUnsynced((tx) =>
-      setUploadOffset(tx, row.id, upload.offsetBytes, now),
-    );
-    return { keep: upload, result: upload.offsetBytes };
+    await registry.db.transactionUnsynced((tx) => setUploadOffset(tx, row.id, offsetBytes, now));
+    return offsetBytes;
   });
 }
 
@@ -97,8 +98,11 @@ export async function finishUpload(
   digest: Digest,
 ): Promise<void> {
   registry.admitWrite();
-  await withUpload(registry, request, async (row, upload) => {
+  await withUpload(registry, request, async (session) => {
+    const { row, upload } = session;
     await append(registry, request, upload);
+    // From here on the session ends, or its bytes must be looked at again.
+    session.keep = false;
     const actual = await hashOf(registry, row, upload, algorithmOf(digest));
     if (actual !== digest) {
       await dropUpload(registry, row.id);
@@ -108,7 +112,6 @@ export async function finishUpload(
       });
     }
     await commitBlob(registry, row, request.principal, digest, upload.offsetBytes);
-    return { keep: null, result: undefined };
   });
 }
 
@@ -124,8 +127,9 @@ export async function uploadAtOnce(
     await finishUpload(registry, { ...request, id }, digest);
   } catch (error) {
     // After a fault of its own the node keeps the session: it leads to what must be cleared away.
+    // Where dropping it fails too, it expires.
     const certain = error instanceof RegistryError && (error.status < 500 || error.status === 507);
-    if (certain) await dropUpload(registry, id);
+    if (certain && error.code !== "DIGEST_INVALID") await dropUpload(registry, id).catch(() => {});
     throw error;
   }
 }
@@ -136,9 +140,9 @@ export async function cancelUpload(
   repository: RepositoryName,
   id: string,
 ): Promise<void> {
-  await getUpload(registry, repository, id);
   registry.liveUploads.acquire(id);
   try {
+    await getUpload(registry, repository, id);
     await dropUpload(registry, id);
   } finally {
     registry.liveUploads.release(id, null);
@@ -164,34 +168,51 @@ async function getUpload(
   });
 }
 
-/** Takes the session for this request alone; what `work` says to keep is there for the next one. */
+/** A session in the hands of one request. */
+interface HeldUpload {
+  readonly row: UploadRow;
+  readonly upload: LiveUpload;
+  /** Whether what is known of the session holds for the next request. */
+  keep: boolean;
+}
+
+/** Takes the session for this request alone. */
 async function withUpload<T>(
   registry: Registry,
   { repository, id }: UploadRequest,
-  work: (row: UploadRow, upload: LiveUpload) => Promise<{ keep: LiveUpload | null; result: T }>,
+  work: (session: HeldUpload) => Promise<T>,
 ): Promise<T> {
-  const row = await getUpload(registry, repository, id);
+  // Taken before its row is read: the request that has it now may be the one that ends it.
   const { known } = registry.liveUploads.acquire(id);
-  let upload: LiveUpload | null = null;
+  let session: HeldUpload | null = null;
   try {
-    upload = known ?? (await resume(registry, row));
-    const { keep, result } = await work(row, upload);
-    upload = keep;
-    return result;
+    const row = await getUpload(registry, repository, id);
+    session = { row, upload: known ?? (await resume(registry, row)), keep: true };
+    return await work(session);
   } catch (error) {
-    // The next request looks at the bytes again: fewer may be there than this process remembers.
-    if (upload !== null && upload.hasher === null) upload = null;
+    // Fewer bytes may be there than this process remembers.
+    if (session?.upload.hasher === null) session.keep = false;
     throw error;
   } finally {
-    registry.liveUploads.release(id, upload);
+    registry.liveUploads.release(id, session?.keep ? session.upload : null);
   }
 }
 
-/** After a restart: the row may speak of bytes that are gone, and the file may have more than the row. */
+/**
+ * After a restart the file may have more than the row, from a chunk that was not answered: it is cut
+ * to what the client was told.
+ */
 async function resume(registry: Registry, row: UploadRow): Promise<LiveUpload> {
+  const offsetBytes = await certainOffset(registry, row);
+  if (offsetBytes === 0) return { offsetBytes, hasher: newHasher(row.algorithm) };
+  await (await registry.blobs.stage(row.id as StagedId, offsetBytes))?.close();
+  return { offsetBytes, hasher: null };
+}
+
+/** The smaller of row and file: after a power cut the row may speak of bytes that are gone. */
+async function certainOffset(registry: Registry, row: UploadRow): Promise<number> {
   const staged = (await registry.blobs.stagedBytes(row.id as StagedId)) ?? 0;
-  const offsetBytes = Math.min(row.offset_bytes, staged);
-  return { offsetBytes, hasher: offsetBytes === 0 ? newHasher(row.algorithm) : null };
+  return Math.min(row.offset_bytes, staged);
 }
 
 async function append(
@@ -279,14 +300,25 @@ async function hashOf(
   }
   const hasher = newHasher(algorithm);
   if (upload.offsetBytes > 0) {
-    const reader = registry.blobs.readStaged(row.id as StagedId).getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      hasher.update(value);
-    }
+    const bytes = await readInto(hasher, registry.blobs.readStaged(row.id as StagedId));
+    if (bytes !== upload.offsetBytes) throw bytesLost(row.id, upload.offsetBytes);
   }
   return digestOf(algorithm, hasher.digest("hex"));
+}
+
+async function readInto(hasher: Hash, stream: ReadableStream<Uint8Array>): Promise<number> {
+  const reader = stream.getReader();
+  let bytes = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return bytes;
+      hasher.update(value);
+      bytes += value.byteLength;
+    }
+  } catch (error) {
+    throw storageError(error, "an upload");
+  }
 }
 
 /** Bytes durable, then rows; the answer waits for both. */

@@ -84,20 +84,42 @@ const selectOfClient = compiled((db, client: string, limit: number) =>
   db.selectFrom("uploads").select("id").where("client", "=", client).limit(limit),
 );
 
-/** Sessions last touched before `before`, oldest first. */
+export interface IdleUpload {
+  readonly id: string;
+  readonly touched_at: number;
+}
+
+/** Sessions last touched before `before`, oldest first, beginning behind `after`. */
 export async function listIdleUploads(
   reads: Reads,
   before: number,
+  after: IdleUpload | null,
   limit: number,
-): Promise<string[]> {
-  const rows = await reads
+): Promise<IdleUpload[]> {
+  let query = reads
     .selectFrom("uploads")
-    .select("id")
+    .select(["id", "touched_at"])
+    .where("touched_at", "<", before);
+  if (after !== null) {
+    query = query.where(({ eb, and, or }) =>
+      or([
+        eb("touched_at", ">", after.touched_at),
+        and([eb("touched_at", "=", after.touched_at), eb("id", ">", after.id)]),
+      ]),
+    );
+  }
+  return await query.orderBy("touched_at").orderBy("id").limit(limit).execute();
+}
+
+/** Ends the session if nobody touched it since `before`. False when it is still in use, or gone. */
+export async function deleteIdleUpload(tx: Tx, id: string, before: number): Promise<boolean> {
+  const rows = await tx
+    .deleteFrom("uploads")
+    .where("id", "=", id)
     .where("touched_at", "<", before)
-    .orderBy("touched_at")
-    .limit(limit)
+    .returning("id")
     .execute();
-  return rows.map((row) => row.id);
+  return rows.length > 0;
 }
 
 export async function uploadExists(reads: Reads, id: string): Promise<boolean> {

@@ -247,3 +247,93 @@ describe("what goes along", () => {
     expect(detail).toEqual([{ digest: image.digest }]);
   });
 });
+
+describe("large units", () => {
+  test("a chain of 300 referrers goes as one unit, and comes back one by one", async () => {
+    const name = await newRepository();
+    const image = makeImage(name);
+    await client.pushImage(name, image, "v1");
+    const chain: string[] = [];
+    let subject = image.descriptor;
+    for (let k = 0; k < 300; k++) {
+      const manifest = makeReferrer(subject, `${k}`);
+      await client.pushManifest(name, digestOf(manifest), manifest);
+      subject = describeContent(manifest, types.image);
+      chain.push(manifest);
+    }
+    expect(await remove(name, image.digest)).toBe(202);
+    const live = `select count(*) as n from manifests m join repositories r
+      on r.id = m.repository_id where r.name = ? and m.state = 'live'`;
+    expect(app.rows(live, name)).toEqual([{ n: 0 }]);
+    expect(
+      app.rows(
+        `select count(distinct trash_id) as n from manifests m join repositories r
+         on r.id = m.repository_id where r.name = ?`,
+        name,
+      ),
+    ).toEqual([{ n: 1 }]);
+    await client.pushManifest(name, image.digest, image.manifest);
+    expect(app.rows(live, name)).toEqual([{ n: 1 }]);
+  });
+
+  test("a tag in the middle of a chain holds what lies beyond it", async () => {
+    const name = await newRepository();
+    const image = makeImage(name);
+    await client.pushImage(name, image);
+    const first = makeReferrer(image.descriptor, "first");
+    const second = makeReferrer(describeContent(first, types.image), "second");
+    const third = makeReferrer(describeContent(second, types.image), "third");
+    await client.pushManifest(name, digestOf(first), first);
+    await client.pushManifest(name, "kept", second);
+    await client.pushManifest(name, digestOf(third), third);
+    expect(await remove(name, image.digest)).toBe(202);
+    expect(await has(name, digestOf(first))).toBe(false);
+    expect(await has(name, digestOf(second))).toBe(true);
+    expect(await has(name, digestOf(third))).toBe(true);
+  });
+
+  test("what two subjects' trees hold stays until the last of them goes", async () => {
+    const name = await newRepository();
+    const child = makeImage(`${name}-child`);
+    await client.pushImage(name, child);
+    const indexes = ["a", "b"].map((seed) =>
+      makeIndex([child.descriptor], { annotations: { seed } }),
+    );
+    for (const index of indexes) await client.pushManifest(name, digestOf(index), index);
+    const outer = makeIndex(indexes.map((index) => describeContent(index, types.index)));
+    await client.pushManifest(name, digestOf(outer), outer);
+    expect(await remove(name, digestOf(outer))).toBe(202);
+    for (const digest of [...indexes.map((index) => digestOf(index)), child.digest]) {
+      expect(await has(name, digest)).toBe(false);
+    }
+  });
+
+  test("1,000 tags of one manifest go with it, each with a line in its history", async () => {
+    const name = await newRepository();
+    const image = makeImage(name);
+    await client.pushImage(name, image);
+    for (let from = 0; from < 1_000; from += 100) {
+      const tags = Array.from({ length: 100 }, (_, k) => `tag=t${from + k}`).join("&");
+      await client.pushManifest(name, `${image.digest}?${tags}`, image.manifest);
+    }
+    expect(await remove(name, image.digest)).toBe(202);
+    expect(await client.json(`/v2/${name}/tags/list`)).toEqual({ name, tags: [] });
+    const lines = app.rows(
+      `select h.version, h.digest, h.cause, count(*) as n from tag_history h join repositories r
+       on r.id = h.repository_id where r.name = ? group by 1, 2, 3 order by 1`,
+      name,
+    );
+    expect(lines).toEqual([
+      { version: 1, digest: image.digest, cause: "push", n: 1_000 },
+      { version: 2, digest: null, cause: "delete", n: 1_000 },
+    ]);
+    await client.pushManifest(name, "t5", image.manifest);
+    expect(
+      app.rows(
+        `select max(version) as n from tag_history h join repositories r
+         on r.id = h.repository_id where r.name = ? and h.tag = 't5'`,
+        name,
+      ),
+    ).toEqual([{ n: 3 }]);
+  });
+});

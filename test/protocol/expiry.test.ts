@@ -5,6 +5,7 @@ import { createOciClient, expectError, type OciClient } from "../support/oci-cli
 import { openTestRegistry, type TestRegistry } from "../support/test-registry.ts";
 
 const repository = "team/app";
+const never = new AbortController().signal;
 const minute = 60 * 1000;
 const hour = 60 * minute;
 
@@ -24,10 +25,10 @@ describe("uploads expire", () => {
     const location = await client.openUpload(repository);
     await client.fetch(location, { method: "PATCH", body: "abandoned" });
     own.advance(uploadIdleMsMax - minute);
-    expect(await expireUploads(own.registry)).toBe(0);
+    expect(await expireUploads(own.registry, never)).toBe(0);
     expect(await client.status(location)).toBe(204);
     own.advance(2 * minute);
-    expect(await expireUploads(own.registry)).toBe(1);
+    expect(await expireUploads(own.registry, never)).toBe(1);
     await expectError(await client.fetch(location), 404, "BLOB_UPLOAD_UNKNOWN");
     const staged = [];
     for await (const item of own.registry.blobs.list("staged")) staged.push(item);
@@ -39,7 +40,7 @@ describe("uploads expire", () => {
     for (let day = 0; day < 3; day++) {
       own.advance(23 * hour);
       await client.fetch(location, { method: "PATCH", body: "x" });
-      expect(await expireUploads(own.registry)).toBe(0);
+      expect(await expireUploads(own.registry, never)).toBe(0);
     }
     const ended = await client.fetch(`${location}?digest=${digestOf("xxx")}`, { method: "PUT" });
     expect(ended.status).toBe(201);
@@ -50,9 +51,9 @@ describe("uploads expire", () => {
     const id = location.split("/").at(-1) ?? "";
     own.advance(25 * hour);
     own.registry.liveUploads.acquire(id);
-    expect(await expireUploads(own.registry)).toBe(0);
+    expect(await expireUploads(own.registry, never)).toBe(0);
     own.registry.liveUploads.release(id, null);
-    expect(await expireUploads(own.registry)).toBe(1);
+    expect(await expireUploads(own.registry, never)).toBe(1);
   });
 
   test("hundreds at once, also where a hundred of them are being written", async () => {
@@ -63,9 +64,9 @@ describe("uploads expire", () => {
     own.advance(25 * hour);
     const busy = ids.sort().slice(0, 100);
     for (const id of busy) own.registry.liveUploads.acquire(id);
-    expect(await expireUploads(own.registry)).toBe(150);
+    expect(await expireUploads(own.registry, never)).toBe(150);
     for (const id of busy) own.registry.liveUploads.release(id, null);
-    expect(await expireUploads(own.registry)).toBe(100);
+    expect(await expireUploads(own.registry, never)).toBe(100);
   });
 
   test("256 bodies at a time: the next is 429 with Retry-After", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { makeIndex, types } from "../support/images.ts";
+import { digestOf, makeIndex, types } from "../support/images.ts";
 import { createOciClient, expectError, type OciClient } from "../support/oci-client.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
 
@@ -170,4 +170,26 @@ describe("the catalog", () => {
       expect(await allPages(`/v2/_catalog?n=${n}`, "repositories", n)).toEqual(whole);
     }
   });
+});
+
+test("a list that is read slowly stays JSON when its tags are deleted meanwhile", async () => {
+  const name = "team/shrinking";
+  await client.pushManifest(name, "keep", makeIndex([], { annotations: { other: "1" } }));
+  const digest = digestOf(empty);
+  for (let from = 0; from < 25_000; from += 100) {
+    const tags = Array.from({ length: 100 }, (_, k) => `tag=t${String(from + k).padStart(6, "0")}`);
+    await client.pushManifest(name, `${digest}?${tags.join("&")}`, empty);
+  }
+  const response = await client.fetch(`/v2/${name}/tags/list`);
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const chunks = [(await reader.read()).value ?? new Uint8Array()];
+  expect(await client.status(`/v2/${name}/manifests/${digest}`, "DELETE")).toBe(202);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    chunks.push(value);
+  }
+  const { tags } = JSON.parse(Buffer.concat(chunks).toString()) as { tags: string[] };
+  expect(tags.length).toBeGreaterThanOrEqual(10_000);
+  expect(tags).toEqual(inOrder(tags));
 });

@@ -348,3 +348,20 @@ describe("references", () => {
     }
   });
 });
+
+test("the same bytes under another Content-Type hold what they refer to from then on", async () => {
+  const name = "team/retyped";
+  const config = "retyped config";
+  await client.pushBlob(name, config);
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    config: describeContent(config, types.config),
+    layers: null,
+  });
+  const digest = digestOf(manifest);
+  await client.pushManifest(name, digest, manifest, "application/vnd.example.other+json");
+  await client.pushManifest(name, digest, manifest, types.image);
+  const blob = `/v2/${name}/blobs/${digestOf(config)}`;
+  expect(await client.status(blob, "DELETE")).toBe(405);
+  expect(await client.status(blob)).toBe(200);
+});

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { appendFileSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { bytesOf, digestOf } from "../support/images.ts";
 import {
@@ -379,4 +382,24 @@ describe("any split of an upload into chunks gives the same blob", () => {
       { numRuns: 60 },
     );
   }, 30_000);
+});
+
+test("after a restart, bytes of a chunk that was not answered are not part of the blob", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "berth-cut-"));
+  const first = await startTestApp({ folder });
+  const told = Buffer.alloc(200_000, "told");
+  const location = await createOciClient(first.fetch).openUpload(repository);
+  await expectStatus(await first.fetch(location, { method: "PATCH", body: told }), 202);
+  await first.stop();
+  const id = location.split("/").at(-1) ?? "";
+  appendFileSync(join(folder, "uploads", id), Buffer.alloc(50_000, "never answered"));
+
+  const second = await startTestApp({ folder });
+  const status = await second.fetch(location);
+  expect(status.headers.get("range")).toBe("0-199999");
+  const digest = digestOf(told);
+  await expectStatus(await second.fetch(`${location}?digest=${digest}`, { method: "PUT" }), 201);
+  const pulled = await second.fetch(`/v2/${repository}/blobs/${digest}`);
+  expect(Buffer.from(await pulled.arrayBuffer()).equals(told)).toBe(true);
+  await second.remove();
 });
