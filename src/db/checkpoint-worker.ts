@@ -1,4 +1,5 @@
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
+import { connect } from "./sqlite-connection.ts";
 
 // Copies the write-ahead log into the database file away from the event loop: it syncs both files.
 // It is told to close, never terminated: ending a worker that holds a database crashes the process.
@@ -25,10 +26,7 @@ self.onmessage = (event: MessageEvent<CheckpointRequest>) => {
 function handle(request: CheckpointRequest): CheckpointReply {
   switch (request.kind) {
     case "open": {
-      connection = new Database(request.file, { readwrite: true });
-      connection.run("PRAGMA synchronous = NORMAL");
-      connection.run("PRAGMA wal_autocheckpoint = 0");
-      connection.run("PRAGMA busy_timeout = 0");
+      connection = connect(request.file, { create: false });
       return { kind: "opened" };
     }
     case "checkpoint": {

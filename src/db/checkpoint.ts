@@ -1,5 +1,6 @@
 import type { Mutex } from "../lib/mutex.ts";
 import type { CheckpointReply, CheckpointRequest } from "./checkpoint-worker.ts";
+import { isFull } from "./sqlite-connection.ts";
 
 /** Commits after which a checkpoint begins, unless `checkpointIdleMs` passed before. */
 const checkpointCommits = 1_000;
@@ -41,11 +42,17 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
 
   async function pass(): Promise<void> {
     options.inPlace();
-    worker ??= await startWorker(options.file);
+    if (worker === null || worker.crashed) worker = startWorker();
+    if (!worker.opened) {
+      const answer = await worker.ask({ kind: "open", file: options.file });
+      // For want of descriptors, perhaps: no commit is at risk, the log only grows meanwhile.
+      if (answer.kind === "failed") return;
+      worker.opened = true;
+    }
     const done = await worker.ask({ kind: "checkpoint" });
     if (done.kind === "failed") {
       // A full disk passes: the log stays, and is copied once there is room.
-      if (done.code === "SQLITE_FULL" || done.code === "SQLITE_BUSY") return;
+      if (isFull(done) || done.code === "SQLITE_BUSY") return;
       throw new Error(`checkpoint failed: ${done.message}`);
     }
     if (done.kind !== "done") return;
@@ -104,30 +111,39 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     async close() {
       stop();
       await running;
-      await worker?.ask({ kind: "close" });
+      if (worker?.crashed === false) await worker.ask({ kind: "close" });
     },
   };
 }
 
 interface CheckpointWorker {
+  /** Whether it holds a connection. */
+  opened: boolean;
+  /** It answers nothing any more. */
+  readonly crashed: boolean;
   /** One question at a time. */
   ask(request: CheckpointRequest): Promise<CheckpointReply>;
 }
 
-async function startWorker(file: string): Promise<CheckpointWorker> {
+function startWorker(): CheckpointWorker {
   const worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url));
   worker.unref();
+  let crashed = false;
   let reply: ((reply: CheckpointReply) => void) | null = null;
   worker.onmessage = (event: MessageEvent<CheckpointReply>) => reply?.(event.data);
   worker.onerror = (event) => {
+    crashed = true;
     reply?.({ kind: "failed", message: event.message, code: "" });
   };
-  const ask = (request: CheckpointRequest) =>
-    new Promise<CheckpointReply>((resolve) => {
-      reply = resolve;
-      worker.postMessage(request);
-    });
-  const opened = await ask({ kind: "open", file });
-  if (opened.kind === "failed") throw new Error(`checkpoint worker: ${opened.message}`);
-  return { ask };
+  return {
+    opened: false,
+    get crashed() {
+      return crashed;
+    },
+    ask: (request) =>
+      new Promise<CheckpointReply>((resolve) => {
+        reply = resolve;
+        worker.postMessage(request);
+      }),
+  };
 }

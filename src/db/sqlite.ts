@@ -1,4 +1,4 @@
-import { Database as BunDatabase, type Statement } from "bun:sqlite";
+import type { Database as BunDatabase, Statement } from "bun:sqlite";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Kysely } from "kysely";
 import { assert } from "../lib/assert.ts";
@@ -8,6 +8,7 @@ import { bunSqliteDialect } from "./bun-sqlite-dialect.ts";
 import { createCheckpointer } from "./checkpoint.ts";
 import type { Database, PreparedRead, Reads, Tx } from "./database.ts";
 import { sqliteFacts } from "./dialect-facts.ts";
+import { connect, isFull, sharedSync } from "./sqlite-connection.ts";
 import type { Tables } from "./tables.ts";
 import { openWalSync } from "./wal-sync.ts";
 
@@ -26,10 +27,8 @@ export interface SqliteOptions {
  */
 export function openSqlite(options: SqliteOptions): Database {
   const { file } = options;
-  // Where fdatasync does not promise what Linux promises, SQLite itself syncs at every commit.
-  const sharedSync = process.platform === "linux";
-  const writer = openWriter(options, sharedSync);
-  const reader = connect(file, sharedSync);
+  const writer = openWriter(options);
+  const reader = connect(file, { create: true });
   let failure: Error | null = null;
   let commits = 0;
 
@@ -148,9 +147,9 @@ export function openSqlite(options: SqliteOptions): Database {
 }
 
 /** The write connection. A full disk must not keep a store from serving, and from being emptied. */
-function openWriter({ file, onFull }: SqliteOptions, sharedSync: boolean): BunDatabase {
+function openWriter({ file, onFull }: SqliteOptions): BunDatabase {
   const open = () => {
-    const writer = connect(file, sharedSync);
+    const writer = connect(file, { create: true });
     try {
       // The log must exist, and stays while this connection is open: only the last close deletes it.
       writer.run("BEGIN IMMEDIATE");
@@ -171,45 +170,9 @@ function openWriter({ file, onFull }: SqliteOptions, sharedSync: boolean): BunDa
   }
 }
 
-function connect(file: string, sharedSync: boolean): BunDatabase {
-  const connection = new BunDatabase(file, { create: true, readwrite: true, strict: true });
-  try {
-    configure(connection, sharedSync);
-    return connection;
-  } catch (error) {
-    connection.close();
-    throw error;
-  }
-}
-
-function configure(connection: BunDatabase, sharedSync: boolean): void {
-  connection.run("PRAGMA busy_timeout = 5000");
-  connection.run("PRAGMA journal_mode = WAL");
-  connection.run(`PRAGMA synchronous = ${sharedSync ? "NORMAL" : "FULL"}`);
-  connection.run("PRAGMA fullfsync = 1");
-  connection.run("PRAGMA wal_autocheckpoint = 0");
-  connection.run("PRAGMA foreign_keys = ON");
-  connection.run("PRAGMA trusted_schema = OFF");
-  connection.run("PRAGMA cell_size_check = ON");
-  const expected = { synchronous: sharedSync ? 1 : 2, wal_autocheckpoint: 0, foreign_keys: 1 };
-  for (const [pragma, value] of Object.entries(expected)) {
-    const statement = connection.prepare(`PRAGMA ${pragma}`);
-    const row = statement.get() as Record<string, number>;
-    statement.finalize();
-    assert(Object.values(row)[0] === value, `PRAGMA ${pragma} is ${Object.values(row)[0]}`);
-  }
-}
-
 /** Whether the commits reached the disk cannot be known: neither yes nor no would be true. */
 function refuseUnsettled(error: Error): never {
   throw readOnly(error);
-}
-
-/** The index of the log holds nothing that lasts: that it cannot grow is a want of room, no lost write. */
-const fullCodes: ReadonlySet<unknown> = new Set(["SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"]);
-
-function isFull(error: unknown): boolean {
-  return fullCodes.has((error as { code?: unknown }).code);
 }
 
 /** Turns SQLite's own errors into the registry's; an I/O error ends writing until a restart. */
