@@ -1,10 +1,14 @@
 import { RegistryError } from "../oci/registry-error.ts";
 
-/** A body that brings less than this in `windowMs` is taken for stalled: 1 KiB/s over a minute. */
-const windowMs = 60_000;
+/** A body that brings less than this in `windowSeconds` is taken for stalled: 1 KiB/s over a minute. */
+const windowSeconds = 60;
 const windowBytesMin = 60 * 1024;
 /** Bodies up to this size are taken in one piece. */
 const wholeBytesMax = 64 * 1024;
+/** Memory for larger ones that are taken whole, all clients together. */
+const heldBytesMax = 64 * 1024 * 1024;
+const heldRetrySeconds = 5;
+let heldBytes = 0;
 
 /** The body of a request. `lengthBytes` is null when the client does not state it. */
 export interface RequestBody {
@@ -36,17 +40,26 @@ export async function receive(
   if (stream === null) return;
   const reader = stream.getReader();
   let inWindow = 0;
+  let secondsWaited = 0;
+  let reading = false;
   let stalled = false;
   const watchdog = setInterval(() => {
+    // Only what is spent waiting for the client counts: a slow disk is no fault of it.
+    if (!reading) return;
+    secondsWaited += 1;
+    if (secondsWaited < windowSeconds) return;
     if (inWindow < windowBytesMin) {
       stalled = true;
       reader.cancel().catch(() => {});
     }
     inWindow = 0;
-  }, windowMs);
+    secondsWaited = 0;
+  }, 1_000);
   try {
     for (;;) {
+      reading = true;
       const { done, value } = await readOrAbort(reader);
+      reading = false;
       if (stalled) throw stalledBody();
       if (done || value === undefined) return;
       inWindow += value.byteLength;
@@ -68,36 +81,91 @@ async function readOrAbort(
   }
 }
 
-/** The whole body, refused with 413 beyond `bytesMax`. */
+/**
+ * The whole body, refused with 413 beyond `bytesMax`, and with 429 while the bodies that are being
+ * received take all the memory there is for them.
+ */
 export async function receiveWhole(
   body: RequestBody,
   bytesMax: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { lengthBytes, request } = body;
+  const { lengthBytes } = body;
   if (lengthBytes === 0) return new Uint8Array(0);
   if (lengthBytes !== null && lengthBytes > bytesMax) throw tooLarge(lengthBytes, bytesMax);
-  if (lengthBytes !== null) {
-    let timer: Timer | undefined;
-    const stall = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(stalledBody()), windowMs);
-    });
-    const arrives = request.bytes().catch((error: unknown) => {
-      throw aborted(error);
-    });
-    try {
-      return (await Promise.race([arrives, stall])) as Uint8Array<ArrayBuffer>;
-    } finally {
-      clearTimeout(timer);
-    }
+  if (lengthBytes === null) return await receiveUnstated(body, bytesMax);
+  if (lengthBytes <= wholeBytesMax) return await receiveSmall(body);
+  hold(lengthBytes);
+  try {
+    return await receiveStated(body, lengthBytes);
+  } finally {
+    heldBytes -= lengthBytes;
   }
-  const chunks: Uint8Array[] = [];
+}
+
+async function receiveSmall({ request }: RequestBody): Promise<Uint8Array<ArrayBuffer>> {
+  let timer: Timer | undefined;
+  const stall = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(stalledBody()), windowSeconds * 1_000);
+  });
+  const arrives = request.bytes().catch((error: unknown) => {
+    throw aborted(error);
+  });
+  try {
+    return (await Promise.race([arrives, stall])) as Uint8Array<ArrayBuffer>;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function receiveStated(
+  body: RequestBody,
+  lengthBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(lengthBytes);
   let total = 0;
   await receive(body, async (chunk) => {
+    if (total + chunk.byteLength > lengthBytes)
+      throw tooLarge(total + chunk.byteLength, lengthBytes);
+    bytes.set(chunk, total);
     total += chunk.byteLength;
-    if (total > bytesMax) throw tooLarge(total, bytesMax);
-    chunks.push(chunk.slice());
   });
-  return new Uint8Array(Buffer.concat(chunks));
+  if (total < lengthBytes) throw aborted(undefined);
+  return bytes;
+}
+
+async function receiveUnstated(
+  body: RequestBody,
+  bytesMax: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  let held = 0;
+  try {
+    await receive(body, async (chunk) => {
+      total += chunk.byteLength;
+      if (total > bytesMax) throw tooLarge(total, bytesMax);
+      if (total > wholeBytesMax && held === 0) {
+        hold(bytesMax);
+        held = bytesMax;
+      }
+      chunks.push(chunk.slice());
+    });
+    return new Uint8Array(Buffer.concat(chunks));
+  } finally {
+    heldBytes -= held;
+  }
+}
+
+/** Small bodies are not counted: they get through beside large ones that nobody ends. */
+function hold(bytes: number): void {
+  if (heldBytes + bytes > heldBytesMax) {
+    throw new RegistryError("TOOMANYREQUESTS", {
+      message: `bodies of ${heldBytes} bytes are being received, at most ${heldBytesMax} are at once: try again`,
+      detail: { bytes, held: heldBytes, max: heldBytesMax },
+      headers: { "retry-after": `${heldRetrySeconds}` },
+    });
+  }
+  heldBytes += bytes;
 }
 
 function tooLarge(bytes: number, bytesMax: number): RegistryError {
@@ -111,8 +179,8 @@ function tooLarge(bytes: number, bytesMax: number): RegistryError {
 function stalledBody(): RegistryError {
   return new RegistryError("BLOB_UPLOAD_INVALID", {
     status: 408,
-    message: `the body brought less than ${windowBytesMin} bytes in ${windowMs / 1000} s`,
-    detail: { bytesMin: windowBytesMin, seconds: windowMs / 1000 },
+    message: `the body brought less than ${windowBytesMin} bytes in ${windowSeconds} s`,
+    detail: { bytesMin: windowBytesMin, seconds: windowSeconds },
     headers: { connection: "close" },
   });
 }

@@ -27,6 +27,24 @@ function slowBody(bytesPerSecond: number, length: number | null): Request {
   return new Request("http://localhost/", { method: "PUT", body, headers });
 }
 
+/** The same, with an end. */
+function pacedBody(bytesPerSecond: number, length: number): Request {
+  let left = length;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      const timer = setInterval(() => {
+        controller.enqueue(new Uint8Array(Math.min(bytesPerSecond, left)));
+        left -= bytesPerSecond;
+        if (left > 0) return;
+        clearInterval(timer);
+        controller.close();
+      }, 1_000);
+    },
+  });
+  const headers = { "content-length": String(length) };
+  return new Request("http://localhost/", { method: "PUT", body, headers });
+}
+
 async function afterSeconds(seconds: number): Promise<void> {
   for (let second = 0; second < seconds; second++) {
     jest.advanceTimersByTime(1_000);
@@ -67,4 +85,29 @@ test("a body of 1,100 bytes a second goes on for as long as it takes", async () 
   });
   await afterSeconds(600);
   expect(ended).toBe(false);
+});
+
+test("a manifest of 4 MB that comes at 40,000 bytes a second is taken, however long that is", async () => {
+  let bytes = 0;
+  receiveWhole(bodyOf(pacedBody(40_000, 4_000_000)), 4_194_304).then((whole) => {
+    bytes = whole.byteLength;
+  });
+  await afterSeconds(99);
+  expect(bytes).toBe(0);
+  await afterSeconds(3);
+  expect(bytes).toBe(4_000_000);
+});
+
+test("a disk that takes a minute for each piece is not laid to the client's charge", async () => {
+  let pieces = 0;
+  let ended: unknown = null;
+  receive(bodyOf(slowBody(10_000, null)), async () => {
+    pieces += 1;
+    await new Promise((resolve) => setTimeout(resolve, 61_000));
+  }).catch((error: unknown) => {
+    ended = error;
+  });
+  await afterSeconds(620);
+  expect(ended).toBeNull();
+  expect(pieces).toBeGreaterThanOrEqual(10);
 });
