@@ -1,14 +1,12 @@
 import { actorOf, type Principal } from "../auth/principal.ts";
 import type { Digest } from "../oci/digest.ts";
-import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { isBlobVisible, unlinkBlob } from "./blob-link-store.ts";
-import { namedReferrersMax, stillReferred } from "./delete-manifest.ts";
 import { liveParents } from "./manifest-store.ts";
-import { unknownRepository } from "./pull-manifest.ts";
 import type { Registry } from "./registry.ts";
 import { findRepositoryId } from "./repository-store.ts";
 import { insertTrash } from "./trash-store.ts";
+import { namedReferrersMax, stillReferred, unknownBlob, unknownRepository } from "./unknown.ts";
 
 /** Ends the visibility of a blob in the repository; refused while a live manifest there refers to it. */
 export async function deleteBlob(
@@ -27,12 +25,5 @@ export async function deleteBlob(
     const deleted_by = actorOf(principal);
     await insertTrash(tx, { ...unit, kind: "blob", deleted_by }, registry.clock.now());
     await unlinkBlob(tx, repositoryId, digest);
-  });
-}
-
-export function unknownBlob(repository: RepositoryName, digest: Digest): RegistryError {
-  return new RegistryError("BLOB_UNKNOWN", {
-    message: `the repository ${repository} has no blob ${digest}`,
-    detail: { repository, digest },
   });
 }

@@ -6,11 +6,10 @@ import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { isBlobVisible, leaseMs, renewLease } from "./blob-link-store.ts";
-import { unknownBlob } from "./delete-blob.ts";
 import type { VisibleBlob } from "./hot-reads-store.ts";
 import { liveParents } from "./manifest-store.ts";
-import { unknownRepository } from "./pull-manifest.ts";
 import type { Registry } from "./registry.ts";
+import { unknownBlob, unknownRepository } from "./unknown.ts";
 
 /** Blobs up to this size are kept in memory: opening a file costs more than they do. */
 export const cachedBlobBytesMax = 64 * 1024;

@@ -5,6 +5,7 @@ import { formatReference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Registry } from "./registry.ts";
+import { unknownRepository } from "./unknown.ts";
 
 export interface PulledManifest {
   readonly digest: Digest;
@@ -57,12 +58,5 @@ function refuse(registry: Registry, repository: RepositoryName, reference: Refer
   throw new RegistryError("MANIFEST_UNKNOWN", {
     message: `the repository ${repository} has no manifest ${name}`,
     detail: { repository, reference: name },
-  });
-}
-
-export function unknownRepository(repository: RepositoryName): RegistryError {
-  return new RegistryError("NAME_UNKNOWN", {
-    message: `there is no repository ${repository}`,
-    detail: { repository },
   });
 }
