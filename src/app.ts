@@ -39,6 +39,8 @@ export interface App {
   fetch(request: Request, server: AddressSource): Response | Promise<Response>;
   /** Serves the management API, on the control socket. */
   api(request: Request): Promise<Response>;
+  /** Begins the work in the background, which deletes: a command that only looks goes without. */
+  start(): void;
   /** From now on `/readyz` says no, so that balancers look elsewhere. */
   drain(): void;
   close(): Promise<void>;
@@ -79,18 +81,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   const metrics = createMetrics();
   describe(metrics, registry);
 
-  const tidy = async () => {
-    const ended = await expireUploads(registry);
-    if (ended > 0) log.info(`Ended ${ended} uploads that were idle for a day`, { uploads: ended });
-  };
-  const background = (work: () => Promise<unknown>) =>
-    work().catch((error: unknown) => log.error("Background work failed", { error }));
-  const timer = setInterval(() => background(tidy), expireUploadsEveryMs);
-  timer.unref();
-  const leftovers = background(async () => {
-    const removed = await removeLeftovers(registry);
-    if (removed > 0) log.info(`Removed ${removed} files of unfinished uploads`, { files: removed });
-  });
+  const housekeeping = createHousekeeping(registry, log);
 
   let draining = false;
   return {
@@ -102,16 +93,57 @@ export async function openApp(config: Config, log: Log): Promise<App> {
       notReady: () => (draining ? "draining" : (db.stats.failure?.message ?? null)),
     }),
     api: createApiHandler([verifyEndpoint({ db, blobs, clock, log })], log),
+    start() {
+      housekeeping.start();
+      reserve.start();
+    },
     drain() {
       draining = true;
     },
     async close() {
-      clearInterval(timer);
-      await leftovers;
+      await housekeeping.stop();
       await blobs.close();
       await db.close();
       await reserve.close();
       lock.release();
+    },
+  };
+}
+
+/** Ends uploads that nobody goes on with, and clears away what an earlier process left. */
+function createHousekeeping(registry: Registry, log: Log) {
+  const ending = new AbortController();
+  const running = new Set<Promise<void>>();
+  let timer: Timer | undefined;
+
+  function run(work: (signal: AbortSignal) => Promise<void>): void {
+    const ended = work(ending.signal)
+      .catch((error: unknown) => log.error("Background work failed", { error }))
+      .finally(() => running.delete(ended));
+    running.add(ended);
+  }
+
+  async function endIdleUploads(signal: AbortSignal): Promise<void> {
+    const ended = await expireUploads(registry, signal);
+    if (ended > 0) log.info(`Ended ${ended} uploads that were idle for a day`, { uploads: ended });
+  }
+
+  async function clearAway(signal: AbortSignal): Promise<void> {
+    const removed = await removeLeftovers(registry, signal);
+    if (removed > 0) log.info(`Removed ${removed} files of unfinished uploads`, { files: removed });
+  }
+
+  return {
+    start(): void {
+      run(clearAway);
+      timer = setInterval(() => run(endIdleUploads), expireUploadsEveryMs);
+      timer.unref();
+    },
+    /** Resolves when nothing runs any more: each looks at the signal before its next item. */
+    async stop(): Promise<void> {
+      clearInterval(timer);
+      ending.abort();
+      await Promise.all(running);
     },
   };
 }

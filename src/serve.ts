@@ -6,10 +6,12 @@ import { errorResponse } from "./platform/http/error-response.ts";
 import type { Log } from "./platform/log.ts";
 
 /** A connection on which nothing moves for this long is closed. */
-const idleSeconds = 120;
+const idleSecondsMax = 120;
 /** After SIGTERM: how long requests under way may still take. */
 export const drainMsMax = 25_000;
 const tlsCheckMs = 5_000;
+/** Methods whose handlers take a body. */
+const bodyMethods: ReadonlySet<string> = new Set(["PUT", "PATCH", "POST"]);
 
 /** The address and port are taken, or not this machine's. */
 export class ListenError extends Error {
@@ -20,41 +22,63 @@ export interface Running {
   /** The public address, or where the registry is as seen from this machine. */
   readonly url: string;
   readonly port: number;
-  /** Refuses new connections, lets requests end within `drainMsMax`, and closes the data folder. */
+  /** Refuses new connections, lets requests end within `drainMsMax`, and closes the data folder. Once. */
   stop(): Promise<void>;
 }
 
 type BunServer = ReturnType<typeof Bun.serve>;
 
+/** What tests shorten. */
+export interface ServeLimits {
+  /** Default: two minutes. */
+  readonly idleSeconds?: number;
+}
+
 /** Opens the data folder and the sockets. */
-export async function serve(config: Config, log: Log): Promise<Running> {
+export async function serve(config: Config, log: Log, limits: ServeLimits = {}): Promise<Running> {
   const app = await openApp(config, log);
   try {
     const control = serveControl(app, config);
-    let server = listen(app, config, log, config.listen.port);
+    const open = (port: number) =>
+      listen(app, config, log, { port, idleSeconds: limits.idleSeconds ?? idleSecondsMax });
+    let server = open(config.listen.port);
     const port = server.port ?? config.listen.port;
-    /** Earlier listeners, whose requests may still go on. */
-    const retired: Promise<unknown> = Promise.resolve();
+    /** Earlier listeners, whose requests still go on, and when each has none any more. */
+    const retired = new Map<BunServer, Promise<void>>();
     const reload =
       config.tls === null
         ? null
         : watchCertificate(config.tls, log, () => {
             // A running listener keeps its certificate: a second one takes over the port.
-            const next = listen(app, config, log, port);
-            void server.stop();
+            const next = open(port);
+            const earlier = server;
             server = next;
+            retired.set(
+              earlier,
+              earlier.stop().then(() => {
+                retired.delete(earlier);
+              }),
+            );
           });
+    app.start();
+    async function end(): Promise<void> {
+      clearInterval(reload ?? undefined);
+      app.drain();
+      const drained = Promise.all([...retired.values(), server.stop()]);
+      await Promise.race([drained, Bun.sleep(drainMsMax)]);
+      // No request may go on behind the back of a database that is being closed.
+      await Promise.all([...retired.keys(), server].map((listener) => listener.stop(true)));
+      await control.stop(true);
+      rmSync(controlPath(config), { force: true });
+      await app.close();
+    }
+    let ending: Promise<void> | null = null;
     return {
       url: urlOf(config, port),
       port,
-      async stop() {
-        clearInterval(reload ?? undefined);
-        app.drain();
-        await Promise.race([Promise.all([retired, server.stop()]), Bun.sleep(drainMsMax)]);
-        await server.stop(true);
-        await control.stop(true);
-        rmSync(controlPath(config), { force: true });
-        await app.close();
+      stop() {
+        ending ??= end();
+        return ending;
       },
     };
   } catch (error) {
@@ -67,7 +91,12 @@ export function controlPath(config: Config): string {
   return join(config.data, "control.sock");
 }
 
-function listen(app: App, config: Config, log: Log, port: number): BunServer {
+function listen(
+  app: App,
+  config: Config,
+  log: Log,
+  { port, idleSeconds }: { port: number; idleSeconds: number },
+): BunServer {
   const { host } = config.listen;
   const options = {
     hostname: host,
@@ -84,9 +113,16 @@ function listen(app: App, config: Config, log: Log, port: number): BunServer {
     },
   };
   const fetch = (request: Request, server: BunServer) => {
+    if (!bodyMethods.has(request.method)) return app.fetch(request, server);
     // Storing a large blob can be silent for long: bodies have a watchdog of their own.
-    if (request.method !== "GET" && request.method !== "HEAD") server.timeout(request, 0);
-    return app.fetch(request, server);
+    server.timeout(request, 0);
+    const answered = (response: Response) => {
+      // It holds for the connection, which would stay for ever: idle, or with a body that nobody reads.
+      server.timeout(request, idleSeconds);
+      return response;
+    };
+    const response = app.fetch(request, server);
+    return response instanceof Promise ? response.then(answered) : answered(response);
   };
   try {
     if (config.tls === null) return Bun.serve({ ...options, fetch });

@@ -27,8 +27,10 @@ export interface DiskReserve {
   admitWrite(bytes?: number): void;
   /** Gives the ballast up, so that what frees space can commit. May be repeated. */
   release(): void;
-  /** Makes the ballast where it is missing and there is room. Runs by itself, every ten seconds. */
+  /** Makes the ballast where it is missing and there is room. */
   refill(): Promise<void>;
+  /** From now on refills by itself, every ten seconds. */
+  start(): void;
   /** Resolves when nothing is being written. The ballast stays. */
   close(): Promise<void>;
 }
@@ -49,7 +51,7 @@ export interface DiskReserveOptions {
   readonly statfs?: (folder: string) => FreeSpace;
 }
 
-/** Keeps enough of the disk back that a full one can be emptied. Makes the ballast in the background. */
+/** Keeps enough of the disk back that a full one can be emptied. */
 export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
   const { folder, clock } = options;
   const statfs = options.statfs ?? fs.statfsSync;
@@ -60,6 +62,8 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
   let measuredAt = Number.NEGATIVE_INFINITY;
   let filling: Promise<void> | null = null;
   let releases = 0;
+  let first: Timer | undefined;
+  let timer: Timer | undefined;
 
   function measure(): void {
     try {
@@ -117,16 +121,18 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
       });
       return filling;
     },
+    start() {
+      first = setTimeout(reserve.refill, firstRefillAfterMs);
+      timer = setInterval(reserve.refill, refillEveryMs);
+      first.unref();
+      timer.unref();
+    },
     async close() {
       clearTimeout(first);
       clearInterval(timer);
       await filling;
     },
   };
-  const first = setTimeout(reserve.refill, firstRefillAfterMs);
-  const timer = setInterval(reserve.refill, refillEveryMs);
-  first.unref();
-  timer.unref();
   return reserve;
 }
 

@@ -81,10 +81,26 @@ test.skipIf(Bun.which("openssl") === null)(
       }
       expect(app.logged.join("\n")).toContain("the earlier one stays");
       expect(await nameOnTheWire(app.port)).toBe("second");
+
+      // An upload that began under an earlier certificate ends before the data folder is closed.
+      const again = await request("/v2/team/app/blobs/uploads/", { method: "POST" });
+      const late = new TransformStream<Uint8Array, Uint8Array>();
+      const lateWriter = late.writable.getWriter();
+      const path = again.headers.get("location") ?? "";
+      const ending = request(path, { method: "PATCH", body: late.readable });
+      await lateWriter.write(Buffer.from("before, "));
+      swap("first");
+      await waitForName(app.port, "first");
+      const stopped = app.stop();
+      await Bun.sleep(500);
+      await lateWriter.write(Buffer.from("after"));
+      await lateWriter.close();
+      expect((await ending).status).toBe(202);
+      await stopped;
     } finally {
       await app.remove();
       rmSync(folder, { recursive: true, force: true });
     }
   },
-  30_000,
+  60_000,
 );
