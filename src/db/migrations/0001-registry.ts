@@ -58,12 +58,13 @@ export async function up(db: Kysely<Tables>, facts: DialectFacts): Promise<void>
     .addColumn("media_type", "text", (c) => c.notNull())
     .addColumn("artifact_type", "text")
     .addColumn("subject", "text")
-    .addColumn("annotations", "text")
     .addColumn("size", integer as never, (c) => c.notNull())
     .addColumn("state", "text", (c) => c.notNull())
     .addColumn("trash_id", "text")
     .addColumn("pushed_at", integer as never, (c) => c.notNull())
     .addColumn("pushed_by", "text")
+    // Last, since both may be large and every other column is read more often.
+    .addColumn("annotations", "text")
     .addColumn("bytes", bytes as never, (c) => c.notNull())
     .addPrimaryKeyConstraint("manifests_key", ["repository_id", "digest"])
     .execute();
