@@ -39,8 +39,9 @@ export async function imagePushes(bench: Bench): Promise<void> {
 export async function retags(bench: Bench): Promise<void> {
   const perRound = bench.quick ? 500 : 2000;
   await withServers(bench, "retag", {}, async (servers) => {
-    const image = newImage([layerBytes]);
     await inTurns(bench, servers, async (server, round) => {
+      // Of its own: zot shows a blob of one repository in the others too.
+      const image = newImage([layerBytes]);
       const repository = `bench/retag-${round}`;
       const all = await connections(server.port, atOnce);
       await pushImage(nth(all, 0), repository, "first", image);
