@@ -85,8 +85,8 @@ function run(bun) {
   // Bun reads .env and bunfig.toml of the current folder and installs what it does not find, unless told not to.
   const flags = ["--no-env-file", `--config=${devNull}`, "--no-install"];
   if (options.has("--watch")) flags.push("--watch", "--no-clear-screen");
-  // Read before a program of several files begins, so it cannot say so itself: see src/platform/thread-pool.ts.
-  const env = { UV_THREADPOOL_SIZE: "8", ...process.env };
+  // Read before a program begins, so it cannot say so itself: see src/platform/runtime.ts.
+  const env = { UV_THREADPOOL_SIZE: "8", BUN_JSC_forceRAMSize: "134217728", ...process.env };
   const args = [...flags, join(projectFolder, file), ...rest];
   const child = spawn(bun, args, { stdio: "inherit", env });
   child.on("error", (error) => stop(`${bun} could not be started: ${error.message}`));

@@ -1,7 +1,7 @@
 import { openApp } from "./app.ts";
 import { runCommand } from "./cli/commands.ts";
-import { widenThreadPool } from "./platform/thread-pool.ts";
+import { applyRuntimeSettings } from "./platform/runtime.ts";
 import { controlPath, serve } from "./serve.ts";
 
-widenThreadPool();
+applyRuntimeSettings();
 process.exit(await runCommand(process.argv.slice(2), { serve, openApp, controlPath }));
