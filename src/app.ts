@@ -8,19 +8,10 @@ import { lockDataFolder } from "./db/data-folder.ts";
 import { migrate } from "./db/migrations/migrate.ts";
 import { openSqlite } from "./db/sqlite.ts";
 import { systemClock } from "./lib/clock.ts";
-import { RegistryError } from "./oci/registry-error.ts";
 import type { Config } from "./platform/config.ts";
-import { errorResponse } from "./platform/http/error-response.ts";
-import { createHostGuard } from "./platform/http/host-guard.ts";
-import {
-  type AddressSource,
-  type ForwardingRules,
-  openContext,
-  type RequestContext,
-} from "./platform/http/request-context.ts";
-import { createAddressMatcher } from "./platform/ip-address.ts";
+import type { AddressSource } from "./platform/http/request-context.ts";
 import type { Log } from "./platform/log.ts";
-import { createMetrics, type Metrics, metricsContentType } from "./platform/metrics.ts";
+import { createMetrics, type Metrics } from "./platform/metrics.ts";
 import { expireUploads, removeLeftovers } from "./registry/expire-uploads.ts";
 import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
@@ -85,11 +76,13 @@ export async function openApp(config: Config, log: Log): Promise<App> {
 
   let draining = false;
   return {
-    fetch: createFetch({
+    fetch: createDoor({
       config,
       log,
       metrics,
-      handleRegistry: createRegistryHandler(registry),
+      registry: createRegistryHandler(registry, gate),
+      management: null,
+      pages: null,
       notReady: () => (draining ? "draining" : (db.stats.failure?.message ?? null)),
     }),
     api: createApiHandler([verifyEndpoint({ db, blobs, clock, log })], log),
@@ -184,108 +177,4 @@ function describe(metrics: Metrics, { db, traffic, liveUploads }: Registry): voi
     "Bytes of blobs that pulls asked for.",
     () => traffic.sentBytes,
   );
-}
-
-interface FetchOptions {
-  readonly config: Config;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly handleRegistry: (context: RequestContext) => Response | Promise<Response>;
-  /** Why the node should get no requests; null while it should. */
-  readonly notReady: () => string | null;
-}
-
-function createFetch(options: FetchOptions): App["fetch"] {
-  const { config, log, metrics } = options;
-  const rules: ForwardingRules = {
-    isTrustedProxy: createAddressMatcher(config.trustedProxies),
-    scheme: config.tls === null ? "http" : "https",
-  };
-  const guardHost = createHostGuard(config);
-
-  function route(context: RequestContext): Response | Promise<Response> {
-    try {
-      guardHost(context.request.headers.get("host"));
-    } catch (error) {
-      return errorResponse(error, {});
-    }
-    if (context.path.startsWith("/v2")) return options.handleRegistry(context);
-    return serveOwn(context, options);
-  }
-
-  return (request, server) => {
-    const start = performance.now();
-    const context = openContext(request, server, rules);
-    const finish = (response: Response) => {
-      const seconds = (performance.now() - start) / 1000;
-      const bytes = Number(response.headers.get("content-length") ?? 0);
-      metrics.observeRequest(context.handler, request.method, response.status, seconds, bytes);
-      if (config.log.requests) {
-        const carried = Number(request.headers.get("content-length") ?? 0);
-        logRequest(log, context, response.status, bytes || carried, seconds);
-      }
-      return response;
-    };
-    const response = route(context);
-    metrics.startRequest();
-    return response instanceof Promise ? response.then(finish) : finish(response);
-  };
-}
-
-function logRequest(
-  log: Log,
-  context: RequestContext,
-  status: number,
-  bytes: number,
-  seconds: number,
-): void {
-  const { request, path } = context;
-  log.request({
-    request_id: context.id,
-    principal: null,
-    address: context.client,
-    user_agent: request.headers.get("user-agent") ?? "",
-    scheme: context.scheme,
-    method: request.method,
-    path,
-    repository: context.repository,
-    status,
-    bytes,
-    duration_ms: Math.round(seconds * 1e6) / 1e3,
-  });
-}
-
-/** Health, metrics, and a word to whoever opens the address in a browser. */
-async function serveOwn(context: RequestContext, options: FetchOptions): Promise<Response> {
-  const { method } = context.request;
-  if (method !== "GET" && method !== "HEAD") {
-    const message = `${method} is not a method of ${context.path.slice(0, 64)}`;
-    return errorResponse(new RegistryError("UNSUPPORTED", { message }), { allow: "GET, HEAD" });
-  }
-  switch (context.path) {
-    case "/":
-      return text("Berth, a registry for OCI artifacts. The API is under /v2/.\n");
-    case "/livez":
-    case "/startupz":
-      return text("ok\n");
-    case "/readyz": {
-      const reason = options.notReady();
-      return reason === null ? text("ok\n") : text(`not ready: ${reason}\n`, 503);
-    }
-    case "/metrics":
-      return text(await options.metrics.metricsText(), 200, metricsContentType);
-    default:
-      return errorResponse(
-        new RegistryError("UNSUPPORTED", {
-          status: 404,
-          message: "nothing is served under this path",
-          detail: { path: context.path.slice(0, 256) },
-        }),
-        {},
-      );
-  }
-}
-
-function text(body: string, status = 200, contentType = "text/plain; charset=utf-8"): Response {
-  return new Response(body, { status, headers: { "content-type": contentType } });
 }

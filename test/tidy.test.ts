@@ -13,23 +13,28 @@ const levels: readonly (readonly string[])[] = [
   ["jobs"],
   // Every folder that is not named here is a slice, at this level.
   [],
-  ["api", "cli"],
+  ["api", "cli", "pages"],
   [""],
 ];
 const sliceLevel = levels.findIndex((folders) => folders.length === 0);
 const sliceMayImport: Record<string, readonly string[]> = {
-  auth: [],
-  access: ["auth"],
-  registry: ["access", "auth"],
+  audit: [],
+  auth: ["audit"],
+  access: ["auth", "audit"],
+  registry: ["access", "auth", "audit"],
 };
-const otherSlicesMayImport = ["registry", "access"];
+const otherSlicesMayImport = ["registry", "access", "auth", "audit"];
 /** Files of `src` itself, each of which may import those before it. */
-const roots = ["src/app.ts", "src/serve.ts", "src/main.ts"];
+const roots = ["src/door.ts", "src/app.ts", "src/serve.ts", "src/main.ts"];
 
 const linesMax = 400;
 const functionLinesMax = 70;
 /** Long, and one thing all the same: a list of tables, a list of routes. */
-const longOnPurpose = new Set(["src/db/migrations/0001-registry.ts", "src/registry/routes.ts"]);
+const longOnPurpose = new Set([
+  "src/db/migrations/0001-registry.ts",
+  "src/db/tables.ts",
+  "src/registry/routes.ts",
+]);
 
 const everyPath = walk("");
 const files = everyPath.filter((path) => !path.endsWith("/"));
@@ -88,7 +93,8 @@ const bans: readonly Ban[] = [
   {
     what: "answers are made in routers, below them errors are thrown and values returned",
     pattern: /\bnew Response\(|\bResponse\.(json|redirect|error)\(/,
-    allowedIn: /^src\/(platform\/http\/|registry\/(router|respond)\.ts$|api\/|serve\.ts$|app\.ts$)/,
+    allowedIn:
+      /^src\/(platform\/http\/|registry\/(router|respond)\.ts$|api\/|pages\/|serve\.ts$|door\.ts$)/,
   },
   {
     what: "the environment is read in one place",

@@ -1,27 +1,62 @@
 import type { Principal } from "../auth/principal.ts";
-import type { RepositoryName } from "../oci/repository-name.ts";
+import type { ProjectName, RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
 
-/** What a request wants to do. Every route names one. */
-export type Action =
-  | "registry:ping"
-  | "registry:list"
-  | "repository:pull"
-  | "repository:push"
-  | "repository:delete";
+/** What a request wants to do. Every route and endpoint names one. */
+export const actions = [
+  /** Ask whether the registry is there, and whether one is known to it. */
+  "registry:ping",
+  /** List what one may see. */
+  "registry:list",
+  "repository:pull",
+  "repository:push",
+  /** Change description and labels. */
+  "repository:edit",
+  /** Delete and restore tags, manifests and repositories. */
+  "repository:delete",
+  /** Lock and unlock tags. */
+  "repository:lock",
+  "project:read",
+  /** Members, robots, visibility, settings; delete the project. */
+  "project:manage",
+  "project:create",
+  /** One's own account, tokens and sessions. */
+  "account:manage",
+  /** Users, settings of the system, everything else. */
+  "system:manage",
+] as const;
+
+export type Action = (typeof actions)[number];
 
 /** What it wants to do it to. */
 export type Resource =
   | { readonly kind: "registry" }
-  | { readonly kind: "repository"; readonly name: RepositoryName };
+  | { readonly kind: "project"; readonly name: ProjectName }
+  /** With a tag: whether that tag may be written; without: whether anything there may be. */
+  | { readonly kind: "repository"; readonly name: RepositoryName; readonly tag?: Tag };
 
-export type Decision = { readonly allowed: true } | { readonly allowed: false; reason: string };
+export type Decision = Allowed | Denied;
 
-const allowed: Decision = { allowed: true };
+export interface Allowed {
+  readonly allowed: true;
+  /** The project that was judged: undefined where it does not matter (open mode), null where there is none yet. */
+  readonly projectId?: string | null;
+}
 
-/**
- * Whether a principal may do something to a resource. Open mode: everybody may do everything, which
- * is why the server listens on loopback alone unless it was told that the network is the guard.
- */
-export function authorize(_principal: Principal, _action: Action, _resource: Resource): Decision {
-  return allowed;
+export interface Denied {
+  readonly allowed: false;
+  /** Whether the principal may know that the resource exists: else it is answered as one that does not. */
+  readonly visible: boolean;
+  /** The rights would do, the credential lets less through: another token may help. */
+  readonly scopeIsShort: boolean;
+  /** For `berth access why` and for the answer of who may see the resource. */
+  readonly reason: string;
+}
+
+/** Who may do what. Answers from memory; what it knows is at most two seconds older than the database. */
+export interface Access {
+  /** `address` is asked for only where a grant, project or token is bound to addresses. */
+  decide(principal: Principal, action: Action, resource: Resource, address: () => string): Decision;
+  /** To be called after each commit that changed who may do what: this node knows it from then on. */
+  changed(): void;
 }

@@ -1,3 +1,4 @@
+import type { Generated } from "kysely";
 import type { BlobKey } from "../blobs/blob-store.ts";
 import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
 import type { ProjectName, RepositoryName } from "../oci/repository-name.ts";
@@ -19,6 +20,22 @@ export interface Tables {
   tag_history: TagHistoryRow;
   trash: TrashRow;
   uploads: UploadRow;
+  principals: PrincipalRow;
+  credentials: CredentialRow;
+  invitations: InvitationRow;
+  signing_keys: SigningKeyRow;
+  groups: GroupRow;
+  group_members: GroupMemberRow;
+  roles: RoleRow;
+  grants: GrantRow;
+  tag_rules: TagRuleRow;
+  rate_limits: RateLimitRow;
+  access_version: AccessVersionRow;
+  audit: AuditRow;
+  audit_chain: AuditChainRow;
+  pulls: PullRow;
+  pull_days: PullDayRow;
+  idempotency_keys: IdempotencyKeyRow;
 }
 
 /** Trashed rows stay where they are until garbage collection removes them. */
@@ -37,7 +54,15 @@ export interface ProjectRow {
   state: RowState;
   created_at: number;
   created_by: string | null;
+  visibility: Generated<Visibility>;
+  description: Generated<string>;
+  /** JSON: addresses and ranges from which alone the project is reached; none means from anywhere. */
+  cidrs: Generated<string>;
+  version: Generated<number>;
 }
+
+/** Who may read without a grant: nobody, everybody who signed in, everybody. */
+export type Visibility = "private" | "internal" | "public";
 
 export interface RepositoryRow {
   id: string;
@@ -46,6 +71,12 @@ export interface RepositoryRow {
   state: RowState;
   created_at: number;
   created_by: string | null;
+  /** Null: the project's. May only be narrower than that. */
+  visibility: Generated<Visibility | null>;
+  description: Generated<string>;
+  /** JSON: an object of texts. */
+  labels: Generated<string>;
+  version: Generated<number>;
 }
 
 /** Bytes that the blob store holds under `key`. A quarantined blob failed its check: nobody sees it. */
@@ -96,6 +127,9 @@ export interface TagRow {
   sort_key: string;
   moved_at: number;
   moved_by: string | null;
+  /** While set, the tag neither moves nor goes. */
+  locked_at: Generated<number | null>;
+  locked_by: Generated<string | null>;
 }
 
 /** Append-only: every move of a tag. `digest` is null where the tag was deleted. */
@@ -132,4 +166,224 @@ export interface UploadRow {
   principal: string | null;
   created_at: number;
   touched_at: number;
+}
+
+/** A user or a robot. Rows stay when they are deleted: records name them, and a name is not given twice unasked. */
+export interface PrincipalRow {
+  id: string;
+  kind: "user" | "robot";
+  /** What one signs in with; robots' begin with `robot.`. */
+  name: string;
+  /** The project whose robot it is; null for users and for robots of the whole registry. */
+  project_id: string | null;
+  state: "active" | "disabled" | "deleted";
+  /** Goes up when everything that was issued before must end: tokens and sessions name it. */
+  generation: number;
+  /** 1 or 0. */
+  administrator: number;
+  email: string | null;
+  description: string;
+  /** argon2id, in PHC form; null for who has no password. */
+  password_hash: string | null;
+  /** JSON: addresses and ranges from which alone it may sign in; none means from anywhere. */
+  cidrs: string;
+  expires_at: number | null;
+  /** When the end that is near was told of. */
+  expiry_told_at: number | null;
+  last_used_at: number | null;
+  created_at: number;
+  created_by: string | null;
+  version: number;
+}
+
+/**
+ * What proves who one is: a user's personal access token, a robot's secret, a refresh token of the
+ * token service, a session of the pages. Kept as the SHA-256 of the secret.
+ */
+export interface CredentialRow {
+  id: string;
+  principal_id: string;
+  kind: "token" | "secret" | "refresh" | "session";
+  hash: string;
+  description: string;
+  /** JSON: a list of {pattern, actions} that narrows what the principal may do; null for all of it. */
+  scopes: string | null;
+  cidrs: string;
+  /** Refresh tokens that came of one sign-in. */
+  family: string | null;
+  expires_at: number | null;
+  last_used_at: number | null;
+  /** When a refresh token was exchanged: using it again ends its family. */
+  used_at: number | null;
+  created_at: number;
+  created_by: string | null;
+}
+
+export interface InvitationRow {
+  id: string;
+  hash: string;
+  description: string;
+  expires_at: number;
+  /** The user that came of it. */
+  used_by: string | null;
+  created_at: number;
+  created_by: string | null;
+}
+
+/** Keys of registry tokens (Ed25519). The private one is sealed by the secret box. */
+export interface SigningKeyRow {
+  id: string;
+  public_jwk: string;
+  private_key: string;
+  created_at: number;
+  /** Tokens are no longer signed with it; it verifies for as long as they live. */
+  retires_at: number;
+}
+
+export interface GroupRow {
+  id: string;
+  name: string;
+  description: string;
+  created_at: number;
+  created_by: string | null;
+  version: number;
+}
+
+export interface GroupMemberRow {
+  group_id: string;
+  principal_id: string;
+}
+
+/** A role beside the built-in ones. */
+export interface RoleRow {
+  id: string;
+  name: string;
+  description: string;
+  /** JSON: a list of actions. */
+  actions: string;
+  created_at: number;
+  created_by: string | null;
+  version: number;
+}
+
+/** Lets somebody do something, or forbids it: deny wins. A member of a project has a grant on `**` in it. */
+export interface GrantRow {
+  id: string;
+  effect: "allow" | "deny";
+  subject_kind: "principal" | "group";
+  subject_id: string;
+  /** Null: in every project. */
+  project_id: string | null;
+  /** Of repository names, project included: `team/**`. */
+  pattern: string;
+  /** Of tags; null for every tag, and for what names no tag. */
+  tag_pattern: string | null;
+  /** The name of a built-in or custom role; null where `actions` says. */
+  role: string | null;
+  /** JSON: a list of actions. */
+  actions: string | null;
+  cidrs: string;
+  expires_at: number | null;
+  created_at: number;
+  created_by: string | null;
+  version: number;
+}
+
+/** Tags that never move nor go once they are there. */
+export interface TagRuleRow {
+  id: string;
+  project_id: string;
+  /** Of repository names, project included. */
+  pattern: string;
+  /** JSON: patterns of tags, and those left out. */
+  tags: string;
+  except_tags: string;
+  /** 1 or 0: whether retention may remove such a tag all the same. */
+  retention_may_expire: number;
+  created_at: number;
+  created_by: string | null;
+  version: number;
+}
+
+export interface RateLimitRow {
+  id: string;
+  subject_kind: "anonymous" | "user" | "robot" | "principal";
+  /** Of a principal alone. */
+  subject_id: string | null;
+  counts: "pulls" | "requests";
+  amount: number;
+  window_seconds: number;
+  created_at: number;
+  created_by: string | null;
+  version: number;
+}
+
+/** One row. Goes up with every change of who may do what, so that caches know that they are stale. */
+export interface AccessVersionRow {
+  id: number;
+  version: number;
+}
+
+/** What changed, by whom. `hash` covers the row and the hash of the row before it. */
+export interface AuditRow {
+  seq: number;
+  at: number;
+  actor_id: string | null;
+  actor_name: string;
+  credential_id: string | null;
+  address: string;
+  action: string;
+  resource: string;
+  project_id: string | null;
+  result: "done" | "refused";
+  /** JSON: an object. */
+  detail: string;
+  hash: string;
+}
+
+/** One row: where the audit begins (what is older was removed when its time was over) and ends. */
+export interface AuditChainRow {
+  id: number;
+  first_seq: number;
+  /** The hash before the first row. */
+  first_hash: string;
+  seq: number;
+  hash: string;
+  /** Over the columns above, under a key that is not in the database; empty until the first row. */
+  mac: string;
+}
+
+export interface PullRow {
+  id: string;
+  at: number;
+  repository_id: string;
+  digest: Digest;
+  tag: Tag | null;
+  /** `linux/arm64/v8`, where the manifest was found through an index that says so. */
+  platform: string | null;
+  principal_id: string | null;
+  credential_id: string | null;
+  address: string;
+  user_agent: string;
+}
+
+/** Pulls that are too old to be kept one by one. */
+export interface PullDayRow {
+  repository_id: string;
+  digest: Digest;
+  /** Empty for anonymous ones. */
+  principal_id: string;
+  /** Days since 1970-01-01 UTC. */
+  day: number;
+  count: number;
+}
+
+/** An answer of the management API, for whoever asks again with the same Idempotency-Key. */
+export interface IdempotencyKeyRow {
+  principal_id: string;
+  key: string;
+  request_hash: string;
+  /** Sealed by the secret box, since it may hold a secret that is shown once. */
+  answer: string;
+  created_at: number;
 }

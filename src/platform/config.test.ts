@@ -33,6 +33,12 @@ describe("where a value comes from", () => {
       tls: null,
       log: { format: "auto", level: "info", requests: true },
       registry: { sparse: "refuse" },
+      adminPassword: "",
+      signup: "off",
+      projectCreation: "users",
+      secretKeys: [],
+      auditDays: 365,
+      pullsDays: 30,
     });
     expect(sources.map(({ key }) => key)).toEqual([...settingKeys]);
     expect(sources.every(({ source }) => source === "default")).toBe(true);
@@ -117,6 +123,12 @@ const samples = {
   "log.level": "debug",
   "log.requests": "false",
   "registry.sparse": "allow",
+  "admin.password": "correct horse",
+  signup: "open",
+  project_creation: "administrators",
+  secret_key: Buffer.alloc(32).toString("base64"),
+  "audit.days": "30",
+  "pulls.days": "7",
 };
 
 describe("what is refused", () => {
@@ -174,9 +186,8 @@ describe("what is refused", () => {
   });
 
   test.each(["0.0.0.0:5000", "[::]:5000", "10.0.0.1:5000", "registry.example.com:5000"])(
-    "listening on %s without saying that the network is the guard",
+    "serving everyone on %s without saying that the network is the guard",
     (listen) => {
-      expect(problemsOf({ listen })).toContain("BERTH_OPEN=any-network");
       expect(problemsOf({ listen }, { BERTH_OPEN: "1" })).toContain("BERTH_OPEN=any-network");
       const { config, warnings } = load({ listen }, { BERTH_OPEN: "any-network" });
       expect(config.open).toBe("any-network");
@@ -192,6 +203,31 @@ test.each(["127.0.0.1:0", "127.8.9.1:80", "[::1]:5000", "localhost:5000", ":5001
     expect(load({ listen }).warnings).toEqual([]);
   },
 );
+
+test("access control beyond loopback warns of passwords in the clear, and of a missing address", () => {
+  const listen = "0.0.0.0:5000";
+  expect(load({ listen }).warnings).toEqual([
+    expect.stringContaining("without TLS"),
+    expect.stringContaining("BERTH_URL"),
+  ]);
+  const env = { BERTH_URL: "https://r.example", BERTH_TRUSTED_PROXIES: "10.0.0.0/8" };
+  expect(load({ listen }, env).warnings).toEqual([]);
+});
+
+test("what is secret is not shown", () => {
+  const key = Buffer.alloc(32, 1).toString("base64");
+  const { config, sources } = load(
+    {},
+    { BERTH_ADMIN_PASSWORD: "hunter2hunter2", BERTH_SECRET_KEY: key },
+  );
+  expect(config.adminPassword).toBe("hunter2hunter2");
+  expect(config.secretKeys).toEqual([Buffer.alloc(32, 1)]);
+  expect(JSON.stringify(sources)).not.toContain("hunter2");
+  expect(JSON.stringify(sources)).not.toContain(key);
+  const wrong = problemsOf({}, { BERTH_SECRET_KEY: "c2hvcnQ=" });
+  expect(wrong).toContain("secret_key (from BERTH_SECRET_KEY) must hold keys of 32 bytes");
+  expect(wrong).not.toContain("c2hvcnQ");
+});
 
 test("unknown variables warn, those of Kubernetes do not", () => {
   const kubernetes = {

@@ -7,6 +7,7 @@ import {
   pathKeys,
   type SettingKey,
   type Settings,
+  secretKeys,
   settingKeys,
   settingsSchema,
   variableOf,
@@ -30,6 +31,14 @@ export interface Config {
     readonly requests: boolean;
   };
   readonly registry: { readonly sparse: Settings["registry.sparse"] };
+  /** Of the user admin, to be made at the first start; empty: setup asks a person. */
+  readonly adminPassword: string;
+  readonly signup: Settings["signup"];
+  readonly projectCreation: Settings["project_creation"];
+  /** 32 bytes each, the first seals; none: the key file in the data folder. */
+  readonly secretKeys: readonly Buffer[];
+  readonly auditDays: number;
+  readonly pullsDays: number;
 }
 
 /** A setting's value as text, and where it came from: a flag, a variable, a file, or `default`. */
@@ -87,14 +96,10 @@ export function loadConfig(
   if (problems.length > 0) throw new ConfigError(problems);
 
   const warnings = unknownVariables(env).map(unknownVariableWarning);
-  if (!isLoopbackHost(config.listen.host)) {
-    warnings.push(
-      `Everyone who can reach ${formatAddress(config.listen)} can pull, push and delete: open is any-network, so the network is the only guard.`,
-    );
-  }
+  warnings.push(...warningsOfAccess(config));
   const sources = settingKeys.map((key) => ({
     key,
-    value: shownValue(settings[key]),
+    value: shownValue(key, settings[key]),
     source: given.get(key)?.source ?? "default",
   }));
   return { config, sources, warnings };
@@ -103,6 +108,33 @@ export function loadConfig(
 /** `127.0.0.1:5000`, `[::1]:5000`. */
 export function formatAddress({ host, port }: ListenAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function warningsOfAccess({ open, listen, tls, url, trustedProxies }: Config): string[] {
+  const address = formatAddress(listen);
+  switch (open) {
+    case "1":
+      return ["Everyone on this machine can pull, push and delete: open is 1."];
+    case "any-network":
+      return [
+        `Everyone who can reach ${address} can pull, push and delete: open is any-network, so the network is the only guard.`,
+      ];
+    case "": {
+      if (isLoopbackHost(listen.host)) return [];
+      const warnings: string[] = [];
+      if (tls === null && trustedProxies.length === 0) {
+        warnings.push(
+          `Passwords and tokens reach ${address} without TLS: set tls.cert and tls.key, or name the proxy that has them in trusted_proxies.`,
+        );
+      }
+      if (url === null) {
+        warnings.push(
+          "BERTH_URL is not set, so clients cannot be sent to the token service and sign in with each request.",
+        );
+      }
+      return warnings;
+    }
+  }
 }
 
 type GivenValue = {
@@ -212,7 +244,8 @@ function checkedSettings(
         : result.data;
     } else {
       const rule = result.error.issues.map((issue) => issue.message).join("; ");
-      problems.push(`${key} = ${JSON.stringify(from?.value)} (from ${from?.source}) ${rule}.`);
+      const value = secretKeys.has(key) ? key : `${key} = ${JSON.stringify(from?.value)}`;
+      problems.push(`${value} (from ${from?.source}) ${rule}.`);
     }
   }
   return problems.length > 0 ? null : (settings as Settings);
@@ -233,9 +266,9 @@ function toConfig(settings: Settings, problems: string[]): Config {
         : "tls.cert is set and tls.key is not: TLS needs both.",
     );
   }
-  if (!isLoopbackHost(listen.host) && open !== "any-network") {
+  if (!isLoopbackHost(listen.host) && open === "1") {
     problems.push(
-      `Berth has no access control yet and would serve everyone who can reach ${formatAddress(listen)}: ` +
+      `open is 1, and Berth would serve everyone who can reach ${formatAddress(listen)}: ` +
         "listen on 127.0.0.1, or set BERTH_OPEN=any-network if the network itself (a pod, a compose network, a firewall) decides who gets in.",
     );
   }
@@ -252,6 +285,12 @@ function toConfig(settings: Settings, problems: string[]): Config {
       requests: settings["log.requests"],
     }),
     registry: Object.freeze({ sparse: settings["registry.sparse"] }),
+    adminPassword: settings["admin.password"],
+    signup: settings.signup,
+    projectCreation: settings.project_creation,
+    secretKeys: settings.secret_key,
+    auditDays: settings["audit.days"],
+    pullsDays: settings["pulls.days"],
   });
 }
 
@@ -285,8 +324,9 @@ function isSettingKey(key: string): key is SettingKey {
   return Object.hasOwn(settingsSchema.shape, key);
 }
 
-function shownValue(value: Settings[SettingKey]): string {
+function shownValue(key: SettingKey, value: Settings[SettingKey]): string {
   if (value === null) return "";
+  if (secretKeys.has(key)) return value === "" || value.toString() === "" ? "" : "(set)";
   if (typeof value !== "object") return String(value);
   return "port" in value ? formatAddress(value) : value.join(",");
 }

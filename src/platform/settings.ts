@@ -40,6 +40,24 @@ export const settingsSchema = z.strictObject({
   "registry.sparse": oneOf("refuse", "allow").describe(
     "Whether a manifest may be pushed whose blobs or children are not all there.",
   ),
+  "admin.password": parsed((text) => text)
+    .prefault("")
+    .describe(
+      "Password of the user admin, made at the first start: for installations that nobody watches.",
+    ),
+  signup: oneOf("off", "invitation", "open").describe("Who may make an account for themselves."),
+  project_creation: oneOf("users", "administrators").describe(
+    "Who may create projects, also by pushing into one that does not exist.",
+  ),
+  secret_key: parsed(parseSecretKeys)
+    .prefault("")
+    .describe(
+      "Keys that stored secrets are sealed with: 32 bytes in base64, the current one first, then earlier ones. Empty: secret.key in the data folder.",
+    ),
+  "audit.days": parsed(parseDays).prefault("365").describe("Days that the audit is kept."),
+  "pulls.days": parsed(parseDays)
+    .prefault("30")
+    .describe("Days that each pull is kept; later they are counted by day."),
 });
 
 export type Settings = z.output<typeof settingsSchema>;
@@ -49,6 +67,9 @@ export const settingKeys = Object.keys(settingsSchema.shape) as readonly Setting
 
 /** Keys whose value is a path: one in a file is relative to that file, any other to the current folder. */
 export const pathKeys: ReadonlySet<SettingKey> = new Set(["data", "tls.cert", "tls.key"]);
+
+/** Keys whose value is not shown. */
+export const secretKeys: ReadonlySet<SettingKey> = new Set(["admin.password", "secret_key"]);
 
 /** The environment variable of a setting: `registry.sparse` is BERTH_REGISTRY_SPARSE. */
 export function variableOf(key: SettingKey): string {
@@ -91,6 +112,22 @@ function parseBoolean(text: string): boolean {
   if (text === "true" || text === "1") return true;
   if (text === "false" || text === "0") return false;
   throw new RuleBroken("must be true or false");
+}
+
+function parseDays(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) >= 1) return Number(text);
+  throw new RuleBroken("must be a number of days from 1 to 99999");
+}
+
+function parseSecretKeys(text: string): readonly Buffer[] {
+  const keys = text
+    .split(/[\s,]+/)
+    .filter((key) => key !== "")
+    .map((key) => Buffer.from(key, "base64"));
+  if (keys.every((key) => key.length === 32)) return Object.freeze(keys);
+  throw new RuleBroken(
+    "must hold keys of 32 bytes in base64, as `openssl rand -base64 32` makes them",
+  );
 }
 
 function parseListenAddress(text: string): ListenAddress {

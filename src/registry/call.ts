@@ -1,6 +1,5 @@
-import type { Action } from "../access/authorize.ts";
-import type { Principal } from "../auth/principal.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Caller } from "./caller.ts";
 
 /** One parsed request: authorization and handling see the same values, and nothing else. */
 export interface Call {
@@ -11,9 +10,9 @@ export interface Call {
   /** The last path component: a tag, a digest or an upload's id; empty where the route has none. */
   readonly last: string;
   readonly query: string;
-  readonly principal: Principal;
+  readonly caller: Caller;
   /** Address of the client, as far as trusted proxies tell. */
   readonly client: string;
-  /** Asks for a further right, such as pulling from the source of a mount. */
-  readonly may: (action: Action, repository: RepositoryName) => boolean;
+  /** Counts a pull against the caller's limit: throws TOOMANYREQUESTS, returns headers or null. */
+  countPull(): Record<string, string> | null;
 }

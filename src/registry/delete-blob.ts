@@ -1,7 +1,8 @@
-import { actorOf, type Principal } from "../auth/principal.ts";
+import { actorOf } from "../auth/principal.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { isBlobVisible, unlinkBlob } from "./blob-link-store.ts";
+import type { Caller } from "./caller.ts";
 import { liveParents } from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
 import { findRepositoryId } from "./repository-store.ts";
@@ -13,7 +14,7 @@ export async function deleteBlob(
   registry: Registry,
   repository: RepositoryName,
   digest: Digest,
-  principal: Principal,
+  caller: Caller,
 ): Promise<void> {
   await registry.db.transaction(async (tx) => {
     const repositoryId = await findRepositoryId(tx, repository);
@@ -22,7 +23,7 @@ export async function deleteBlob(
     const parents = await liveParents(tx, repositoryId, digest, namedReferrersMax);
     if (parents.length > 0) throw stillReferred("blob", digest, parents);
     const unit = { repository_id: repositoryId, digest, tag: null } as const;
-    const deleted_by = actorOf(principal);
+    const deleted_by = actorOf(caller.principal);
     await insertTrash(tx, { ...unit, kind: "blob", deleted_by }, registry.clock.now());
     await unlinkBlob(tx, repositoryId, digest);
   });

@@ -1,10 +1,11 @@
-import { actorOf, type Principal } from "../auth/principal.ts";
+import { actorOf } from "../auth/principal.ts";
 import type { Tx } from "../db/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import type { Caller } from "./caller.ts";
 import { isManifestLive, liveParents, trashManifests, unheldDependents } from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
 import { findRepositoryId } from "./repository-store.ts";
@@ -25,7 +26,7 @@ export async function deleteManifest(
   registry: Registry,
   repository: RepositoryName,
   reference: Reference,
-  principal: Principal,
+  caller: Caller,
 ): Promise<void> {
   await registry.db.transaction(async (tx) => {
     const repositoryId = await findRepositoryId(tx, repository);
@@ -35,7 +36,7 @@ export async function deleteManifest(
       tx,
       repository,
       repositoryId,
-      actor: actorOf(principal),
+      actor: actorOf(caller.principal),
       now: registry.clock.now(),
     };
     if (reference.kind === "tag") await deleteTag(deletion, reference.tag);

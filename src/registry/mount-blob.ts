@@ -1,7 +1,7 @@
-import { actorOf, type Principal } from "../auth/principal.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type RepositoryName, refuseReservedName } from "../oci/repository-name.ts";
 import { isBlobVisible, linkBlob, repositoriesWithBlob } from "./blob-link-store.ts";
+import type { Caller } from "./caller.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository, findRepositoryId } from "./repository-store.ts";
 
@@ -11,10 +11,9 @@ const sourcesMax = 100;
 export interface Mount {
   readonly repository: RepositoryName;
   readonly digest: Digest;
-  /** Null: any repository that holds the blob and that the principal may pull from. */
+  /** Null: any repository that holds the blob and that the caller may pull from. */
   readonly from: RepositoryName | null;
-  readonly principal: Principal;
-  readonly mayPull: (repository: RepositoryName) => boolean;
+  readonly caller: Caller;
 }
 
 /** Makes a blob of another repository visible here. False when it cannot: the client uploads it then. */
@@ -27,8 +26,7 @@ export async function mountBlob(registry: Registry, mount: Mount): Promise<boole
     const sourceId = await findRepositoryId(tx, source);
     if (sourceId === null || !(await isBlobVisible(tx, sourceId, mount.digest))) return false;
     const now = registry.clock.now();
-    const actor = actorOf(mount.principal);
-    const repositoryId = await ensureRepository(tx, mount.repository, actor, now);
+    const repositoryId = await ensureRepository(registry, tx, mount.repository, mount.caller, now);
     await linkBlob(tx, repositoryId, mount.digest, now);
     return true;
   });
@@ -36,11 +34,11 @@ export async function mountBlob(registry: Registry, mount: Mount): Promise<boole
 
 /** Looks before a transaction is opened: most mounts that fail do so here. */
 async function findSource(registry: Registry, mount: Mount): Promise<RepositoryName | null> {
-  const { from, digest, mayPull } = mount;
+  const { from, digest, caller } = mount;
   if (from !== null) {
-    if (!mayPull(from)) return null;
+    if (!caller.mayPull(from)) return null;
     return registry.reads.visibleBlob(from, digest) === null ? null : from;
   }
   const holders = await repositoriesWithBlob(registry.db.reads, digest, sourcesMax);
-  return holders.find((name) => mayPull(name)) ?? null;
+  return holders.find((name) => caller.mayPull(name)) ?? null;
 }

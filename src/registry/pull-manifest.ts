@@ -8,6 +8,7 @@ import type { Registry } from "./registry.ts";
 import { unknownRepository } from "./unknown.ts";
 
 export interface PulledManifest {
+  readonly repositoryId: string;
   readonly digest: Digest;
   readonly mediaType: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -49,7 +50,12 @@ function findManifest(
     bytes = row.bytes;
     registry.manifestCache.set(found.digest, bytes);
   }
-  return { digest: found.digest, mediaType: found.media_type, bytes };
+  return {
+    repositoryId: found.repository_id,
+    digest: found.digest,
+    mediaType: found.media_type,
+    bytes,
+  };
 }
 
 function refuse(registry: Registry, repository: RepositoryName, reference: Reference): never {

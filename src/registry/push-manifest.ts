@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { actorOf, type Principal } from "../auth/principal.ts";
+import { actorOf } from "../auth/principal.ts";
 import type { Tx } from "../db/database.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { algorithmOf, type Digest, digestOf } from "../oci/digest.ts";
@@ -9,6 +9,7 @@ import { RegistryError } from "../oci/registry-error.ts";
 import { type RepositoryName, refuseReservedName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import { visibleBlobSizes } from "./blob-link-store.ts";
+import type { Caller } from "./caller.ts";
 import { insertManifest, liveManifestSizes } from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
@@ -25,7 +26,7 @@ export interface ManifestPush {
   readonly contentType: string | null;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly condition: TagCondition;
-  readonly principal: Principal;
+  readonly caller: Caller;
 }
 
 /** What must hold of the tag before it moves: `If-Match` and `If-None-Match: *` (RFC 9110 §13.1). */
@@ -58,8 +59,8 @@ export async function pushManifest(
   const { db } = registry;
   await db.transaction(async (tx) => {
     const now = registry.clock.now();
-    const actor = actorOf(push.principal);
-    const repositoryId = await ensureRepository(tx, push.repository, actor, now);
+    const actor = actorOf(push.caller.principal);
+    const repositoryId = await ensureRepository(registry, tx, push.repository, push.caller, now);
     await checkReferences(registry, tx, repositoryId, manifest);
     for (const tag of tags) await checkCondition(tx, repositoryId, tag, push.condition);
     await insertManifest(db, tx, { repositoryId, digest, bytes: push.bytes, manifest, actor, now });

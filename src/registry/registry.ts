@@ -1,7 +1,11 @@
 import type { LRUCache } from "lru-cache";
+import type { Access } from "../access/authorize.ts";
+import type { Audit } from "../audit/audit.ts";
 import type { BlobKey, BlobStore } from "../blobs/blob-store.ts";
 import type { Database } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Tag } from "../oci/tag.ts";
 import type { Log } from "../platform/log.ts";
 import type { HotReads } from "./hot-reads-store.ts";
 import type { LiveUploads } from "./live-uploads.ts";
@@ -13,6 +17,10 @@ export interface Registry {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly log: Log;
+  readonly access: Access;
+  readonly audit: Audit;
+  /** Keeps who pulled what; never waits. */
+  readonly recordPull: (pull: Pull) => void;
   /** Manifests may refer to what is not there: the setting registry.sparse. */
   readonly sparse: boolean;
   /** Bytes by digest. Only immutable facts: whether somebody may see them is asked each time. */
@@ -22,6 +30,19 @@ export interface Registry {
   /** Throws `STORAGE_FULL` when the disk is so full that only deletes may go on. */
   readonly admitWrite: () => void;
   readonly traffic: Traffic;
+}
+
+/** A manifest that went out. */
+export interface Pull {
+  readonly at: number;
+  readonly repositoryId: string;
+  readonly digest: Digest;
+  /** By which it was asked for; null for a pull by digest. */
+  readonly tag: Tag | null;
+  readonly principalId: string | null;
+  readonly credentialId: string | null;
+  readonly address: string;
+  readonly userAgent: string;
 }
 
 /** Bytes of blobs that came and went, for the metrics. */

@@ -1,8 +1,15 @@
+import { bumpAccessVersion } from "../auth/access-version-store.ts";
+import { grantOwner } from "../access/grant-store.ts";
+import { actorOf } from "../auth/principal.ts";
 import { compiled } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
 import { uuidv7 } from "../lib/random.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import { projectOf, type RepositoryName } from "../oci/repository-name.ts";
+import type { Caller } from "./caller.ts";
+import type { Registry } from "./registry.ts";
+import { unknownRepository } from "./unknown.ts";
 
 /** The id of a live repository of a live project, or null. */
 export async function findRepositoryId(reads: Reads, name: RepositoryName): Promise<string | null> {
@@ -14,22 +21,30 @@ const selectLive = compiled((db, name: RepositoryName) =>
   db
     .selectFrom("repositories as r")
     .innerJoin("projects as p", "p.id", "r.project_id")
-    .select("r.id")
+    .select(["r.id", "r.project_id", "p.created_by"])
     .where("r.name", "=", bound(name))
     .where("r.state", "=", live)
     .where("p.state", "=", live),
 );
 
-/** The id of the repository, which is made, with its project, when it is not there. */
+/**
+ * The id of the repository, which is made, with its project, when it is not there. Throws DENIED when
+ * the project is not the one that authorization judged.
+ */
 export async function ensureRepository(
+  registry: Registry,
   tx: Tx,
   name: RepositoryName,
-  actor: string | null,
+  caller: Caller,
   now: number,
 ): Promise<string> {
-  const found = await findRepositoryId(tx, name);
-  if (found !== null) return found;
-  const projectId = await ensureProject(tx, name, actor, now);
+  const [found] = await selectLive(tx, name);
+  if (found !== undefined) {
+    assertJudged(name, { id: found.project_id, created_by: found.created_by }, caller);
+    return found.id;
+  }
+  const projectId = await ensureProject(registry, tx, name, caller, now);
+  const actor = actorOf(caller.principal);
   const id = uuidv7();
   await tx
     .insertInto("repositories")
@@ -45,21 +60,43 @@ export async function ensureRepository(
   return id;
 }
 
+/** A project that was made, or made again, since the request was judged is another one. */
+function assertJudged(
+  repository: RepositoryName,
+  project: { id: string; created_by: string | null },
+  { projectId, principal }: Caller,
+): void {
+  if (projectId === undefined || projectId === project.id) return;
+  // What the caller's own first push made, perhaps in another request of the same push.
+  if (projectId === null && project.created_by === actorOf(principal)) return;
+  throw new RegistryError("DENIED", {
+    message: `the project of ${repository} changed hands while the request was under way`,
+    detail: { repository },
+  });
+}
+
 async function ensureProject(
+  registry: Registry,
   tx: Tx,
   repository: RepositoryName,
-  actor: string | null,
+  caller: Caller,
   now: number,
 ): Promise<string> {
   const name = projectOf(repository);
   const earlier = await tx
     .selectFrom("projects")
-    .select(["id", "state", "generation"])
+    .select(["id", "state", "generation", "created_by"])
     .where("name", "=", name)
     .orderBy("generation", "desc")
     .executeTakeFirst();
-  if (earlier?.state === "live") return earlier.id;
+  if (earlier?.state === "live") {
+    assertJudged(repository, earlier, caller);
+    return earlier.id;
+  }
+  // Deleted since: nobody judged who may make it again.
+  if (typeof caller.projectId === "string") throw unknownRepository(repository);
   const id = uuidv7();
+  const actor = actorOf(caller.principal);
   await tx
     .insertInto("projects")
     .values({
@@ -71,6 +108,17 @@ async function ensureProject(
       created_by: actor,
     })
     .execute();
+  if (actor !== null)
+    await grantOwner(tx, { projectId: id, project: name, principalId: actor, actor, now });
+  await bumpAccessVersion(tx);
+  await registry.audit.append(tx, {
+    actor: caller.actor,
+    action: "project.created",
+    resource: name,
+    projectId: id,
+    result: "done",
+    detail: { by: "push" },
+  });
   return id;
 }
 

@@ -1,12 +1,14 @@
-import { type Action, authorize, type Resource } from "../access/authorize.ts";
-import { anonymous } from "../auth/principal.ts";
+import type { Resource } from "../access/authorize.ts";
+import { actorName, actorOf, auditActor, type Principal } from "../auth/principal.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import { errorResponse } from "../platform/http/error-response.ts";
 import type { RequestContext } from "../platform/http/request-context.ts";
 import type { Answer } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { type ParsedPath, type Pattern, parsePath } from "./path.ts";
+import type { Caller } from "./caller.ts";
+import { type Gate, refusal, withChallenge } from "./gate.ts";
+import { type Pattern, parsePath } from "./path.ts";
 import type { Registry } from "./registry.ts";
 import { type Route, routes } from "./routes.ts";
 
@@ -16,10 +18,10 @@ export type RegistryHandler = (context: RequestContext) => Response | Promise<Re
 const apiVersion = "registry/2.0";
 
 /** The data plane: parse, authorize, answer. */
-export function createRegistryHandler(registry: Registry): RegistryHandler {
+export function createRegistryHandler(registry: Registry, gate: Gate): RegistryHandler {
   return (context) => {
     try {
-      const answer = handle(registry, context);
+      const answer = handle(registry, gate, context);
       if (!(answer instanceof Promise)) return respond(context, answer);
       return answer.then(
         (settled) => respond(context, settled),
@@ -31,32 +33,121 @@ export function createRegistryHandler(registry: Registry): RegistryHandler {
   };
 }
 
-function handle(registry: Registry, context: RequestContext): Answer | Promise<Answer> {
+/** A request whose path was read: what it is about, by which route. */
+interface Asked {
+  readonly route: Route;
+  readonly action: Route["action"];
+  readonly name: RepositoryName | null;
+  readonly last: string;
+}
+
+function handle(registry: Registry, gate: Gate, context: RequestContext): Answer | Promise<Answer> {
+  let asked: Asked | null = null;
+  try {
+    asked = readPath(context);
+    const from = () => context.client;
+    const principal = gate.identify(context.request.headers.get("authorization"), from);
+    if (!(principal instanceof Promise)) return answer(registry, gate, context, asked, principal);
+    const read = asked;
+    return principal.then(
+      (known) => answer(registry, gate, context, read, known),
+      (error) => {
+        throw withChallenge(gate, context, read, error);
+      },
+    );
+  } catch (error) {
+    throw withChallenge(gate, context, asked, error);
+  }
+}
+
+function readPath(context: RequestContext): Asked {
   const path = parsePath(context.path);
   if (path === null) throw noSuchPath(context);
   const route = findRoute(path.pattern, context.request.method);
   context.handler = route.handler;
-  const name = path.name === "" && !hasName(path) ? null : parseRepositoryName(path.name);
+  const name = path.pattern.includes("<name>") ? parseRepositoryName(path.name) : null;
   context.repository = name;
-  const principal = anonymous;
-  const check = (action: Action, resource: Resource) => authorize(principal, action, resource);
+  return { route, action: route.action, name, last: path.last };
+}
+
+/** Authorizes and answers: nothing below asks who may, but for what a request names besides. */
+function answer(
+  registry: Registry,
+  gate: Gate,
+  context: RequestContext,
+  asked: Asked,
+  principal: Principal,
+): Answer | Promise<Answer> {
+  const { route, action, name } = asked;
+  const from = () => context.client;
+  context.principal = actorOf(principal) === null ? null : actorName(principal);
+  const limits = gate.limit("requests", principal, from);
   const resource: Resource = name === null ? { kind: "registry" } : { kind: "repository", name };
-  const decision = check(route.action, resource);
-  if (!decision.allowed) throw new RegistryError("DENIED", { message: decision.reason });
+  const decision = registry.access.decide(principal, action, resource, from);
+  if (!decision.allowed) throw refusal(gate, context, { principal, action, name }, decision);
   const call: Call = {
     request: context.request,
     method: context.request.method,
     name,
-    last: path.last,
+    last: asked.last,
     query: context.query,
-    principal,
+    caller: createCaller(registry, context, principal, decision.projectId),
     get client() {
       return context.client;
     },
-    may: (action: Action, repository: RepositoryName) =>
-      check(action, { kind: "repository", name: repository }).allowed,
+    countPull: () => gate.limit("pulls", principal, from),
   };
-  return route.answer(registry, call);
+  const answered = route.answer(registry, call);
+  const makesProject = decision.projectId === null && route.method !== "GET";
+  if (limits === null && !makesProject) return answered;
+  return finish(registry, answered, limits, makesProject);
+}
+
+async function finish(
+  registry: Registry,
+  answered: Answer | Promise<Answer>,
+  limits: Record<string, string> | null,
+  makesProject: boolean,
+): Promise<Answer> {
+  try {
+    const { headers, ...rest } = await answered;
+    return { ...rest, headers: { ...limits, ...headers } };
+  } finally {
+    // The next request of the same push must find the project that this one may have made.
+    if (makesProject) registry.access.changed();
+  }
+}
+
+function createCaller(
+  registry: Registry,
+  context: RequestContext,
+  principal: Principal,
+  projectId: string | null | undefined,
+): Caller {
+  const from = () => context.client;
+  return {
+    principal,
+    projectId,
+    get actor() {
+      return auditActor(principal, context.client);
+    },
+    mayPull: (name) =>
+      registry.access.decide(principal, "repository:pull", { kind: "repository", name }, from)
+        .allowed,
+    assertMayWriteTag(action, name, tag) {
+      const decision = registry.access.decide(
+        principal,
+        action,
+        { kind: "repository", name, tag },
+        from,
+      );
+      if (decision.allowed) return;
+      throw new RegistryError("DENIED", {
+        message: decision.reason,
+        detail: { repository: name, tag, action },
+      });
+    },
+  };
 }
 
 const routesByPattern = new Map<Pattern, Map<string, Route>>();
@@ -78,10 +169,6 @@ function findRoute(pattern: Pattern, method: string): Route {
     detail: { method, allow },
     headers: { allow },
   });
-}
-
-function hasName({ pattern }: ParsedPath): boolean {
-  return pattern.includes("<name>");
 }
 
 function noSuchPath(context: RequestContext): RegistryError {

@@ -85,7 +85,12 @@ const inert = {
 async function getCatalog(registry: Registry, call: Call): Promise<Answer> {
   const query = new URLSearchParams(call.query);
   const limit = pageSize(query, repositoriesPageMax) ?? repositoriesPageMax;
-  const { names, next } = await listRepositories(registry, query.get("last") ?? "", limit);
+  const { names, next } = await listRepositories(
+    registry,
+    query.get("last") ?? "",
+    limit,
+    call.caller,
+  );
   const body = JSON.stringify({ repositories: names });
   return json(body, next === null ? {} : nextLink("/v2/_catalog", { n: `${limit}`, last: next }));
 }
@@ -163,9 +168,37 @@ async function getReferrers(registry: Registry, call: Call): Promise<Answer> {
 }
 
 function getManifest(registry: Registry, call: Call): Answer | Promise<Answer> {
-  const pulled = pullManifest(registry, nameOf(call), readReference(call), call.method === "HEAD");
-  if (pulled instanceof Promise) return pulled.then((manifest) => manifestAnswer(call, manifest));
-  return manifestAnswer(call, pulled);
+  const reference = readReference(call);
+  const pulled = pullManifest(registry, nameOf(call), reference, call.method === "HEAD");
+  const send = (manifest: PulledManifest) => {
+    const answer = manifestAnswer(call, manifest);
+    return answer.body === null ? answer : countedPull(registry, call, reference, manifest, answer);
+  };
+  return pulled instanceof Promise ? pulled.then(send) : send(pulled);
+}
+
+/** What counts as a pull is a manifest that goes out, as at Docker Hub; HEAD is free. */
+function countedPull(
+  registry: Registry,
+  call: Call,
+  reference: Reference,
+  { repositoryId, digest }: PulledManifest,
+  answer: Answer,
+): Answer {
+  const limits = call.countPull();
+  const { principal } = call.caller;
+  const isKnown = principal.kind === "user" || principal.kind === "robot";
+  registry.recordPull({
+    at: registry.clock.now(),
+    repositoryId,
+    digest,
+    tag: reference.kind === "tag" ? reference.tag : null,
+    principalId: isKnown ? principal.id : null,
+    credentialId: isKnown ? principal.credentialId : null,
+    address: call.client,
+    userAgent: call.request.headers.get("user-agent") ?? "",
+  });
+  return limits === null ? answer : { ...answer, headers: { ...answer.headers, ...limits } };
 }
 
 function manifestAnswer(call: Call, { digest, mediaType, bytes }: PulledManifest): Answer {
@@ -207,7 +240,7 @@ async function putManifest(registry: Registry, call: Call): Promise<Answer> {
     contentType: headers.get("content-type"),
     bytes: await receiveWhole(bodyOf(call.request), manifestBytesMax),
     condition: tagCondition(headers),
-    principal: call.principal,
+    caller: call.caller,
   });
   return empty(201, {
     location: `/v2/${name}/manifests/${formatReference(reference)}`,
@@ -219,7 +252,11 @@ async function putManifest(registry: Registry, call: Call): Promise<Answer> {
 }
 
 async function delManifest(registry: Registry, call: Call): Promise<Answer> {
-  await deleteManifest(registry, nameOf(call), parseReference(call.last), call.principal);
+  const reference = parseReference(call.last);
+  if (reference.kind === "tag") {
+    call.caller.assertMayWriteTag("repository:delete", nameOf(call), reference.tag);
+  }
+  await deleteManifest(registry, nameOf(call), reference, call.caller);
   return empty(202);
 }
 
@@ -280,7 +317,7 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
 }
 
 async function delBlob(registry: Registry, call: Call): Promise<Answer> {
-  await deleteBlob(registry, nameOf(call), parseDigest(call.last), call.principal);
+  await deleteBlob(registry, nameOf(call), parseDigest(call.last), call.caller);
   return empty(202);
 }
 
@@ -296,8 +333,8 @@ async function postUpload(registry: Registry, call: Call): Promise<Answer> {
   const digest = wanted === null ? null : parseDigest(wanted);
   const asked = query.get("digest-algorithm");
   const algorithm = parseDigestAlgorithm(digest?.split(":")[0] ?? asked ?? "sha256");
-  const { client, principal } = call;
-  const start = { repository: name, algorithm, client, principal };
+  const { client, caller } = call;
+  const start = { repository: name, algorithm, client, caller };
   if (digest !== null) {
     await uploadAtOnce(registry, start, uploadRequest(call), digest);
     return blobCreated(name, digest);
@@ -323,8 +360,7 @@ async function mounted(
     repository: nameOf(call),
     digest,
     from,
-    principal: call.principal,
-    mayPull: (repository) => call.may("repository:pull", repository),
+    caller: call.caller,
   });
 }
 
@@ -338,7 +374,7 @@ function asRepositoryName(text: string): RepositoryName | undefined {
 
 async function getUpload(registry: Registry, call: Call): Promise<Answer> {
   const name = nameOf(call);
-  const offset = await uploadOffset(registry, name, call.last);
+  const offset = await uploadOffset(registry, name, call.last, call.caller);
   return empty(204, sessionHeaders(name, call.last, offset));
 }
 
@@ -362,7 +398,7 @@ async function putUpload(registry: Registry, call: Call): Promise<Answer> {
 }
 
 async function cancel(registry: Registry, call: Call): Promise<Answer> {
-  await cancelUpload(registry, nameOf(call), call.last);
+  await cancelUpload(registry, nameOf(call), call.last, call.caller);
   return empty(204);
 }
 
@@ -375,8 +411,8 @@ function uploadRequest(call: Call): UploadRequest {
       detail: { range: header.slice(0, 256) },
     });
   }
-  const { last: id, principal } = call;
-  return { repository: nameOf(call), id, body: bodyOf(call.request), range, principal };
+  const { last: id, caller } = call;
+  return { repository: nameOf(call), id, body: bodyOf(call.request), range, caller };
 }
 
 /** A chunk out of order is answered with where the session is (distribution-spec §Pushing a blob in chunks). */

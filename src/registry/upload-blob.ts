@@ -1,5 +1,5 @@
 import type { Hash } from "node:crypto";
-import { actorOf, type Principal } from "../auth/principal.ts";
+import { actorOf } from "../auth/principal.ts";
 import type { BlobKey, StagedId } from "../blobs/blob-store.ts";
 import { storageError } from "../blobs/disk-calls.ts";
 import type { Tx } from "../db/database.ts";
@@ -9,6 +9,7 @@ import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from "../oci
 import { RegistryError } from "../oci/registry-error.ts";
 import { type RepositoryName, refuseReservedName } from "../oci/repository-name.ts";
 import { findLiveBlob, insertBlob, linkBlob } from "./blob-link-store.ts";
+import type { Caller } from "./caller.ts";
 import { type LiveUpload, newHasher } from "./live-uploads.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
@@ -28,7 +29,7 @@ export interface UploadStart {
   readonly repository: RepositoryName;
   readonly algorithm: DigestAlgorithm;
   readonly client: string;
-  readonly principal: Principal;
+  readonly caller: Caller;
 }
 
 /** Where an upload session is, and what a request brings to it. */
@@ -38,7 +39,7 @@ export interface UploadRequest {
   readonly body: RequestBody;
   /** `Content-Range`: the bytes that the client believes it sends; null when it does not say. */
   readonly range: { readonly first: number; readonly last: number } | null;
-  readonly principal: Principal;
+  readonly caller: Caller;
 }
 
 /** Opens an upload session and returns its id. */
@@ -61,7 +62,7 @@ export async function startUpload(registry: Registry, start: UploadStart): Promi
     algorithm: start.algorithm,
     offset_bytes: 0,
     client,
-    principal: actorOf(start.principal),
+    principal: actorOf(start.caller.principal),
     created_at: now,
     touched_at: now,
   };
@@ -74,8 +75,9 @@ export async function uploadOffset(
   registry: Registry,
   repository: RepositoryName,
   id: string,
+  caller: Caller,
 ): Promise<number> {
-  const row = await getUpload(registry, repository, id);
+  const row = await getUpload(registry, repository, id, caller);
   return registry.liveUploads.peek(id)?.offsetBytes ?? (await certainOffset(registry, row));
 }
 
@@ -111,7 +113,7 @@ export async function finishUpload(
         detail: { expected: digest, actual, bytes: upload.offsetBytes },
       });
     }
-    await commitBlob(registry, row, request.principal, digest, upload.offsetBytes);
+    await commitBlob(registry, row, request.caller, digest, upload.offsetBytes);
   });
 }
 
@@ -139,10 +141,11 @@ export async function cancelUpload(
   registry: Registry,
   repository: RepositoryName,
   id: string,
+  caller: Caller,
 ): Promise<void> {
   registry.liveUploads.acquire(id);
   try {
-    await getUpload(registry, repository, id);
+    await getUpload(registry, repository, id, caller);
     await dropUpload(registry, id);
   } finally {
     registry.liveUploads.release(id, null);
@@ -155,13 +158,15 @@ export async function dropUpload(registry: Registry, id: string): Promise<void> 
   await registry.blobs.discard(id as StagedId);
 }
 
+/** The session, if the caller began it: to everybody else there is none. */
 async function getUpload(
   registry: Registry,
   repository: RepositoryName,
   id: string,
+  caller: Caller,
 ): Promise<UploadRow> {
   const row = await findUpload(registry.db.reads, repository, id);
-  if (row !== null) return row;
+  if (row !== null && row.principal === actorOf(caller.principal)) return row;
   throw new RegistryError("BLOB_UPLOAD_UNKNOWN", {
     message: `the repository ${repository} has no upload ${id}: it ended, expired, or never began`,
     detail: { repository, upload: id },
@@ -179,14 +184,14 @@ interface HeldUpload {
 /** Takes the session for this request alone. */
 async function withUpload<T>(
   registry: Registry,
-  { repository, id }: UploadRequest,
+  { repository, id, caller }: UploadRequest,
   work: (session: HeldUpload) => Promise<T>,
 ): Promise<T> {
   // Taken before its row is read: the request that has it now may be the one that ends it.
   const { known } = registry.liveUploads.acquire(id);
   let session: HeldUpload | null = null;
   try {
-    const row = await getUpload(registry, repository, id);
+    const row = await getUpload(registry, repository, id, caller);
     session = { row, upload: known ?? (await resume(registry, row)), keep: true };
     return await work(session);
   } catch (error) {
@@ -228,10 +233,11 @@ async function append(
   let hashed = start;
   try {
     await receive(body, async (chunk) => {
+      const { byteLength } = chunk;
       upload.hasher?.update(chunk);
-      hashed += chunk.byteLength;
+      hashed += byteLength;
       await writer.write(chunk);
-      registry.traffic.receivedBytes += chunk.byteLength;
+      registry.traffic.receivedBytes += byteLength;
     });
     const received = writer.offsetBytes - start;
     if (range !== null && received !== range.last - range.first + 1) {
@@ -325,7 +331,7 @@ async function readInto(hasher: Hash, stream: ReadableStream<Uint8Array>): Promi
 async function commitBlob(
   registry: Registry,
   row: UploadRow,
-  principal: Principal,
+  caller: Caller,
   digest: Digest,
   size: number,
 ): Promise<void> {
@@ -333,7 +339,7 @@ async function commitBlob(
   const id = row.id as StagedId;
   const link = async (tx: Tx) => {
     const now = registry.clock.now();
-    const repositoryId = await ensureRepository(tx, row.repository, actorOf(principal), now);
+    const repositoryId = await ensureRepository(registry, tx, row.repository, caller, now);
     await linkBlob(tx, repositoryId, digest, now);
   };
 

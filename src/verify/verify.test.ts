@@ -5,7 +5,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { LRUCache } from "lru-cache";
-import { anonymous } from "../auth/principal.ts";
+import { openCaller, openRules } from "../../test/support/open-mode.ts";
 import type { BlobKey, BlobStore } from "../blobs/blob-store.ts";
 import { createFsBlobStore } from "../blobs/fs-blob-store.ts";
 import type { Database } from "../db/database.ts";
@@ -64,6 +64,7 @@ describe("verify", () => {
       liveUploads: createLiveUploads(),
       admitWrite: () => {},
       traffic: { receivedBytes: 0, sentBytes: 0 },
+      ...openRules(systemClock),
     };
     for (const bytes of [large, small, config]) await pushBlob(bytes);
     await pushImage(["v1", "v2"]);
@@ -86,12 +87,12 @@ describe("verify", () => {
     const body = new Blob([bytes.slice()]);
     const headers = { "content-length": String(bytes.byteLength) };
     const message = new Request("http://localhost/", { method: "PUT", body, headers });
-    return { repository, id, body: bodyOf(message), range: null, principal: anonymous };
+    return { repository, id, body: bodyOf(message), range: null, caller: openCaller };
   }
 
   async function begin(): Promise<string> {
     const algorithm = "sha256" as const;
-    return startUpload(registry, { repository, algorithm, client: "::1", principal: anonymous });
+    return startUpload(registry, { repository, algorithm, client: "::1", caller: openCaller });
   }
 
   async function pushBlob(bytes: Uint8Array): Promise<void> {
@@ -116,7 +117,7 @@ describe("verify", () => {
         contentType: "application/vnd.oci.image.manifest.v1+json",
         bytes,
         condition: { kind: "none" },
-        principal: anonymous,
+        caller: openCaller,
       });
     }
   }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expireUploads, uploadIdleMsMax } from "../../src/registry/expire-uploads.ts";
 import { digestOf } from "../support/images.ts";
 import { createOciClient, expectError, type OciClient } from "../support/oci-client.ts";
+import { openGate } from "../support/open-mode.ts";
 import { openTestRegistry, type TestRegistry } from "../support/test-registry.ts";
 
 const repository = "team/app";
@@ -96,7 +97,7 @@ describe("what a full disk refuses", () => {
       };
       const { createRegistryHandler } = await import("../../src/registry/router.ts");
       const { openContext } = await import("../../src/platform/http/request-context.ts");
-      const handle = createRegistryHandler(refusing);
+      const handle = createRegistryHandler(refusing, openGate);
       const request = new Request(`http://localhost/v2/${repository}/blobs/uploads/`, {
         method: "POST",
       });

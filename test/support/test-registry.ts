@@ -11,6 +11,7 @@ import { prepareHotReads } from "../../src/registry/hot-reads-store.ts";
 import { createLiveUploads } from "../../src/registry/live-uploads.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { createRegistryHandler } from "../../src/registry/router.ts";
+import { openGate, openRules } from "./open-mode.ts";
 
 /** The registry without sockets, at a time that the test sets. */
 export interface TestRegistry {
@@ -39,8 +40,9 @@ export async function openTestRegistry(): Promise<TestRegistry> {
     liveUploads: createLiveUploads(),
     admitWrite: () => {},
     traffic: { receivedBytes: 0, sentBytes: 0 },
+    ...openRules(clock),
   };
-  const handle = createRegistryHandler(registry);
+  const handle = createRegistryHandler(registry, openGate);
   const server = { requestIP: () => ({ address: "192.0.2.7" }) };
   const rules = { isTrustedProxy: () => false, scheme: "http" } as const;
   return {

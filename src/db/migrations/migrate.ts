@@ -1,9 +1,10 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Database } from "../database.ts";
 import * as registry from "./0001-registry.ts";
+import * as access from "./0002-access.ts";
 
 /** In the order in which they run. A migration that was released is never edited. */
-const migrations = [registry];
+const migrations = [registry, access];
 
 /** The schema has what this release does not know. */
 export class NewerDatabaseError extends Error {
@@ -22,7 +23,7 @@ export async function migrate(db: Database, clock: Clock): Promise<void> {
   });
   const rows = await db.reads.selectFrom("migrations").select("name").execute();
   const applied = new Set(rows.map((row) => row.name));
-  const known = new Set(migrations.map((migration) => migration.name));
+  const known = new Set<string>(migrations.map((migration) => migration.name));
   const unknown = rows.map((row) => row.name).filter((name) => !known.has(name));
   if (unknown.length > 0) {
     throw new NewerDatabaseError(

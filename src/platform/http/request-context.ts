@@ -14,8 +14,9 @@ export interface RequestContext {
   readonly client: string;
   /** `http` or `https`, as the client sees it. */
   readonly scheme: string;
-  /** Set by whoever answers: what the metrics call it, and the repository it is about. */
+  /** Set by whoever answers: what the metrics call it, who asks, and the repository it is about. */
   handler: HandlerName;
+  principal: string | null;
   repository: string | null;
 }
 
@@ -57,6 +58,7 @@ export function openContext(
       return request.headers.get("x-forwarded-proto") === "https" ? "https" : rules.scheme;
     },
     handler: "other",
+    principal: null,
     repository: null,
   };
 }

@@ -1,0 +1,20 @@
+import type { Action } from "../access/authorize.ts";
+import type { AuditActor } from "../audit/audit.ts";
+import type { Principal } from "../auth/principal.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+
+/** On whose behalf an operation runs, and what was decided about it. */
+export interface Caller {
+  readonly principal: Principal;
+  /** What records say of them. */
+  readonly actor: AuditActor;
+  /**
+   * The project that authorization judged: null where there was none, which the caller may create;
+   * undefined where it does not matter (open mode). A transaction that finds another one stops.
+   */
+  readonly projectId: string | null | undefined;
+  mayPull(repository: RepositoryName): boolean;
+  /** Throws DENIED where the rights end before this tag. */
+  assertMayWriteTag(action: Action, repository: RepositoryName, tag: Tag): void;
+}
