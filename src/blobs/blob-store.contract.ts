@@ -321,7 +321,7 @@ export async function stageBytes(
 ): Promise<void> {
   const writer = await store.stage(id(name), 0);
   if (writer === null) throw new Error("a store must open an upload at its start");
-  for (const chunk of chunks) await writer.write(chunk);
+  for (const chunk of chunks) await writer.write(chunk.slice());
   await writer.close();
 }
 

@@ -25,7 +25,7 @@ export interface StagedWriter {
   readonly offsetBytes: number;
   /**
    * Resolves when the store took the chunk: waiting for it is the backpressure. The chunk belongs to
-   * the store from then on and must not be changed. An error may stem from an earlier chunk; after
+   * the store from then on, which may detach its buffer. An error may stem from an earlier chunk; after
    * it the writer only counts, in `offsetBytes`, what is staged for good.
    */
   write(chunk: Uint8Array): Promise<void>;
