@@ -1,78 +1,179 @@
-import { uuidv7 } from "../lib/random.ts";
+import type { Denied, Resource } from "../access/authorize.ts";
+import type { ApiCall, Endpoint, Management } from "../access/endpoint.ts";
+import { unknownProject } from "../access/unknown.ts";
+import { actorName, actorOf, operator, type Principal } from "../auth/principal.ts";
+import { basicChallenge } from "../oci/auth-challenge.ts";
+import { formatNextLink } from "../oci/link-header.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { Endpoint } from "../platform/http/endpoint.ts";
 import { type InputProblem, problemOf, problemResponse } from "../platform/http/problem.ts";
-import type { Log } from "../platform/log.ts";
+import { openContext, type RequestContext } from "../platform/http/request-context.ts";
+import type { Gate } from "../registry/gate.ts";
+import { unknownRepository } from "../registry/unknown.ts";
+import { createIdempotency, type Idempotency } from "./idempotency.ts";
+import { createMatcher, type Match } from "./match.ts";
+import { readInput } from "./read-input.ts";
+import { refuseCrossSite } from "./same-origin.ts";
 
-/** Of a request's body. */
-const inputBytesMax = 1024 * 1024;
+/** Who a request comes from, and what of it is too much. Made in app.ts. */
+export interface ApiGate extends Gate {
+  /** Whose session the cookie of the request is; null for none, or one that ended. */
+  identifySession(context: RequestContext): Principal | null | Promise<Principal | null>;
+}
 
-/**
- * Serves the management API. Input is checked before a handler sees it; every error is an answer
- * (RFC 9457), and one that nobody expected is logged.
- */
-export function createApiHandler(
-  endpoints: readonly Endpoint[],
-  log: Log,
-): (request: Request) => Promise<Response> {
-  return async (request) => {
-    const requestId = uuidv7();
-    const { pathname } = new URL(request.url);
-    try {
-      const endpoint = findEndpoint(endpoints, request.method, pathname);
-      const result = endpoint.input.safeParse(await readInput(request, endpoint));
-      if (!result.success) {
-        return problemResponse({
-          status: 400,
-          code: "INPUT_INVALID",
-          detail: `The input of ${request.method} ${pathname} is not valid: ${result.error.issues[0]?.message}`,
-          requestId,
-          errors: result.error.issues.map(inputProblem),
-        });
-      }
-      const output = endpoint.output.parse(await endpoint.handler(result.data));
-      return Response.json(output, { headers: { "x-request-id": requestId } });
-    } catch (error) {
-      const problem = problemOf(error, requestId);
-      if (problem.status >= 500) {
-        log.error(`${request.method} ${pathname} failed`, { request_id: requestId, error });
-      }
-      return problemResponse(problem);
-    }
+/** The management API. Errors are answers already; nothing is thrown. */
+export interface Api {
+  /** Requests under `/api/`, over HTTP. */
+  serve(context: RequestContext): Promise<Response>;
+  /** Requests on the control socket: whoever may open it is the operator. */
+  serveControl(request: Request): Promise<Response>;
+}
+
+/** Serves the endpoints: parse, authorize, answer. No handler asks again who may call it. */
+export function createApi(deps: Management, gate: ApiGate, endpoints: readonly Endpoint[]): Api {
+  const router: Router = {
+    deps,
+    match: createMatcher(endpoints),
+    idempotency: createIdempotency(deps),
+  };
+  return {
+    serve: (context) =>
+      answer(router, context, async () => {
+        refuseCrossSite(context, gate.publicOrigin(context));
+        const principal = await identify(gate, context);
+        context.principal = actorOf(principal) === null ? null : actorName(principal);
+        const from = () => context.client;
+        return { principal, from, headers: gate.limit("requests", principal, from) };
+      }),
+    serveControl: (request) =>
+      answer(router, openContext(request, noAddresses, noProxies), async () => ({
+        principal: operator,
+        from: () => "local",
+        headers: null,
+      })),
   };
 }
 
-function findEndpoint(endpoints: readonly Endpoint[], method: string, path: string): Endpoint {
-  const atPath = endpoints.filter((endpoint) => endpoint.path === path);
-  const found = atPath.find((endpoint) => endpoint.method === method);
-  if (found !== undefined) return found;
-  if (atPath.length === 0) {
-    throw new RegistryError("UNSUPPORTED", {
-      status: 404,
-      message: `nothing is served at ${path}`,
-    });
-  }
-  const allow = atPath.map((endpoint) => endpoint.method).join(", ");
-  throw new RegistryError("UNSUPPORTED", {
-    message: `${method} is not a method of ${path}, which has ${allow}`,
-    headers: { allow },
-  });
+const noAddresses = { requestIP: () => null };
+const noProxies = { isTrustedProxy: () => false, scheme: "http" } as const;
+
+interface Router {
+  readonly deps: Management;
+  readonly match: (method: string, path: string) => Match;
+  readonly idempotency: Idempotency;
 }
 
-async function readInput(request: Request, endpoint: Endpoint): Promise<unknown> {
-  if (endpoint.method === "GET") return Object.fromEntries(new URL(request.url).searchParams);
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > inputBytesMax) {
-    throw new RegistryError("UNSUPPORTED", {
-      status: 413,
-      message: `the body is larger than ${inputBytesMax} bytes`,
+interface Caller {
+  readonly principal: Principal;
+  readonly from: () => string;
+  /** Of the rate limits, for the answer. */
+  readonly headers: Readonly<Record<string, string>> | null;
+}
+
+async function answer(
+  router: Router,
+  context: RequestContext,
+  open: () => Promise<Caller>,
+): Promise<Response> {
+  const { request, id: requestId } = context;
+  let own: Readonly<Record<string, string>> = baseHeaders;
+  try {
+    const match = router.match(request.method, context.path);
+    const caller = await open();
+    own = { ...baseHeaders, ...caller.headers };
+    const response = await run(router, context, match, caller);
+    for (const [name, value] of Object.entries(own)) response.headers.set(name, value);
+    response.headers.set("x-request-id", requestId);
+    return request.method === "HEAD" ? new Response(null, response) : response;
+  } catch (error) {
+    const problem = problemOf(error, requestId);
+    const errors = error instanceof InputError ? { errors: error.problems } : {};
+    if (problem.status >= 500) {
+      const { log } = router.deps;
+      log.error(`${request.method} ${context.path} failed`, { request_id: requestId, error });
+    }
+    const challenge = problem.status === 401 ? { "www-authenticate": basicChallenge } : {};
+    return problemResponse({
+      ...problem,
+      ...errors,
+      headers: { ...own, ...challenge, ...problem.headers },
     });
   }
-  if (bytes.byteLength === 0) return {};
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new RegistryError("UNSUPPORTED", { status: 400, message: "the body is not JSON" });
+}
+
+/** Answers hold what only their reader may see, and nothing that a browser should run. */
+const baseHeaders = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+} as const;
+
+async function identify(gate: ApiGate, context: RequestContext): Promise<Principal> {
+  const { headers } = context.request;
+  const from = () => context.client;
+  const authorization = headers.get("authorization");
+  if (authorization === null && headers.has("cookie")) {
+    const found = await gate.identifySession(context);
+    if (found !== null) return found;
+  }
+  return gate.identify(authorization, from);
+}
+
+async function run(
+  router: Router,
+  context: RequestContext,
+  match: Match,
+  caller: Caller,
+): Promise<Response> {
+  const { deps, idempotency } = router;
+  const { endpoint } = match;
+  const { request } = context;
+  const raw = await readInput(request, context.query, match);
+  const input = parseInput(endpoint, raw.input);
+  authorize(deps, endpoint, input, caller);
+
+  const call: ApiCall = {
+    principal: caller.principal,
+    address: caller.from(),
+    requestId: context.id,
+    ifMatch: readIfMatch(request),
+    remember: null,
+  };
+  if (endpoint.streams) return stream(await endpoint.handler(deps, input, call));
+  const produce = async (remember: ApiCall["remember"]) => {
+    const output = await endpoint.handler(deps, input, { ...call, remember });
+    return endpoint.output.parse(output);
+  };
+  const key = endpoint.method === "POST" ? request.headers.get("idempotency-key") : null;
+  const principal = idempotencyOwner(caller.principal);
+  if (key === null || principal === null) {
+    return present(context, endpoint, await produce(null));
+  }
+  const asked = { principal, key, method: request.method, path: context.path, body: raw.bytes };
+  const { output, replayed } = await idempotency.once(asked, endpoint, produce);
+  const response = present(context, endpoint, output);
+  if (replayed) response.headers.set("idempotency-replayed", "true");
+  return response;
+}
+
+function parseInput(endpoint: Endpoint, raw: unknown): unknown {
+  const result = endpoint.input.safeParse(raw);
+  if (result.success) return result.data;
+  throw new InputError(result.error.issues.map(inputProblem));
+}
+
+/** What of the input breaks its rules. */
+class InputError extends RegistryError {
+  readonly problems: readonly InputProblem[];
+
+  constructor(problems: readonly InputProblem[]) {
+    const lines = problems.map(({ pointer, message }) => {
+      const name = pointer.slice(1).replaceAll("/", ".");
+      return name === "" ? message : `${name}: ${message}`;
+    });
+    super("UNSUPPORTED", { status: 400, message: lines.join("; ") });
+    this.problems = problems;
   }
 }
 
@@ -80,3 +181,61 @@ function inputProblem(issue: { path: PropertyKey[]; message: string }): InputPro
   const steps = issue.path.map((key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1"));
   return { pointer: steps.map((key) => `/${key}`).join(""), message: issue.message };
 }
+
+function authorize(deps: Management, endpoint: Endpoint, input: unknown, caller: Caller): void {
+  if (endpoint.action === null) return;
+  const resource = endpoint.resource?.(input) ?? { kind: "registry" };
+  const { principal, from } = caller;
+  const decision = deps.access.decide(principal, endpoint.action, resource, from);
+  if (!decision.allowed) throw refusal(principal, resource, decision);
+}
+
+/** What one may not see is answered as what does not exist. */
+function refusal(principal: Principal, resource: Resource, denied: Denied): RegistryError {
+  if (principal.kind === "anonymous") return new RegistryError("UNAUTHORIZED");
+  if (!denied.visible && resource.kind === "project") return unknownProject(resource.name);
+  if (!denied.visible && resource.kind === "repository") return unknownRepository(resource.name);
+  return new RegistryError("DENIED", { message: denied.reason });
+}
+
+/** Null for whoever is not known: their answers would be anybody's. */
+function idempotencyOwner(principal: Principal): string | null {
+  return principal.kind === "anonymous" ? null : (actorOf(principal) ?? actorName(principal));
+}
+
+/** RFC 9110 §13.1.1. A list of versions, or a weak one, names none that could be there. */
+function readIfMatch(request: Request): number | null {
+  const header = request.headers.get("if-match")?.trim();
+  if (header === undefined || header === "*") return null;
+  const [, version] = /^"(\d{1,15})"$/.exec(header) ?? [];
+  return version === undefined ? -1 : Number(version);
+}
+
+function present(context: RequestContext, endpoint: Endpoint, output: unknown): Response {
+  const status = endpoint.status ?? 200;
+  if (status === 204) return new Response(null, { status });
+  const headers = new Headers();
+  const next = (output as { next?: unknown } | null)?.next;
+  if (typeof next === "string") headers.set("link", nextLink(context, next));
+  if (endpoint.version !== undefined) {
+    const etag = `"${endpoint.version(output)}"`;
+    headers.set("etag", etag);
+    if (endpoint.method === "GET" && context.request.headers.get("if-none-match") === etag) {
+      return new Response(null, { status: 304, headers });
+    }
+  }
+  return Response.json(output, { status, headers });
+}
+
+function nextLink({ path, query }: RequestContext, after: string): string {
+  const params = Object.fromEntries(new URLSearchParams(query));
+  return formatNextLink(decodeURIComponent(path), { ...params, after });
+}
+
+function stream(output: unknown): Response {
+  return new Response(output as ReadableStream<Uint8Array>, {
+    headers: { "content-type": "application/x-ndjson" },
+  });
+}
+
+export { createApiHandler } from "./old-handler.ts";

@@ -1,4 +1,10 @@
 import { z } from "zod";
+import {
+  defineEndpoint as defineStatic,
+  type Endpoint as StaticEndpoint,
+} from "../access/endpoint.ts";
+import { conflict } from "../access/unknown.ts";
+import { perDatabase } from "../db/compiled.ts";
 import { createMutex } from "../lib/mutex.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { defineEndpoint, type Endpoint } from "../platform/http/endpoint.ts";
@@ -38,6 +44,27 @@ export const verifyReport = z.object({
   gaps: z.object({ count: z.number(), named: z.array(gap).readonly() }),
   exitCode: z.number(),
 });
+
+const running = perDatabase(createMutex);
+
+/** `berth verify`, whose command reads the report. One run at a time. */
+export const verifyEndpoints: readonly StaticEndpoint[] = [
+  defineStatic({
+    method: "POST",
+    path: "/api/v1/verify",
+    command: null,
+    summary:
+      "Checks every stored byte and every reference; repairs what is damaged where asked to.",
+    action: "system:manage",
+    input: z.strictObject({ repair: z.boolean().default(false) }),
+    output: verifyReport,
+    async handler(deps, { repair }) {
+      const mutex = running(deps.db);
+      if (mutex.waiting > 0) throw conflict("a verification is running already");
+      return mutex.run(() => verify(deps, { repair }));
+    },
+  }),
+];
 
 /** `berth verify`. One run at a time. */
 export function verifyEndpoint(deps: VerifyDeps): Endpoint {

@@ -45,5 +45,21 @@ export function problemOf(error: unknown, requestId: string): Problem {
     return { status: 500, code: "UNKNOWN", detail, requestId };
   }
   const { status, code, message, headers } = error;
-  return { status, code, detail: message, requestId, headers };
+  // The codes of /v2/ have no words for these.
+  const isVague = code === "DENIED" || code === "UNSUPPORTED";
+  const told = isVague ? (codeByStatus[status] ?? code) : code;
+  return { status, code: told, detail: message, requestId, headers };
 }
+
+const codeByStatus: Readonly<Record<number, string>> = {
+  400: "INPUT_INVALID",
+  404: "PATH_UNKNOWN",
+  405: "METHOD_UNKNOWN",
+  408: "INPUT_LATE",
+  409: "CONFLICT",
+  412: "VERSION_CHANGED",
+  413: "INPUT_TOO_LARGE",
+  414: "PATH_TOO_LONG",
+  415: "INPUT_NOT_JSON",
+  422: "IDEMPOTENCY_KEY_REUSED",
+};
