@@ -32,8 +32,11 @@ export type Action = (typeof actions)[number];
 export type Resource =
   | { readonly kind: "registry" }
   | { readonly kind: "project"; readonly name: ProjectName }
-  /** With a tag: whether that tag may be written; without: whether anything there may be. */
-  | { readonly kind: "repository"; readonly name: RepositoryName; readonly tag?: Tag };
+  /**
+   * With a tag: whether that tag may be written; without: whether anything there may be; with null:
+   * whether that may be which no tag names or any tag may, such as a manifest by its digest.
+   */
+  | { readonly kind: "repository"; readonly name: RepositoryName; readonly tag?: Tag | null };
 
 export type Decision = Allowed | Denied;
 
