@@ -1,4 +1,8 @@
-import type { Tx } from "../db/database.ts";
+import type { Reads, Tx } from "../db/database.ts";
+import type { Clock } from "../lib/clock.ts";
+import { auditKey, isSealed, type KeySource, rowHash, sealOf } from "./audit-chain.ts";
+import { readChain, readEnd, writeLine, writeSeal } from "./audit-store.ts";
+import { auditText, detailText } from "./audit-text.ts";
 
 /** Who did it, from where, with which credential. */
 export interface AuditActor {
@@ -16,7 +20,7 @@ export interface AuditEntry {
   readonly resource: string;
   readonly projectId: string | null;
   readonly result: "done" | "refused";
-  /** Never a secret. */
+  /** Never a secret. Long texts are cut. */
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
@@ -24,4 +28,63 @@ export interface AuditEntry {
 export interface Audit {
   /** Writes a line in the transaction of the change that it tells of. */
   append(tx: Tx, entry: AuditEntry): Promise<void>;
+}
+
+/**
+ * Lines are chained by their hashes, and the end of the chain is sealed with a key that is not in the
+ * database: what somebody changes in the file, `verifyAudit` names. An end that was not sealed here is
+ * not sealed again by going on, or the next line would hide what was done.
+ */
+export function createAudit({ clock, secrets }: { clock: Clock; secrets: KeySource }): Audit {
+  return {
+    async append(tx, entry) {
+      // Not once and for all: keys rotate while the server runs.
+      const key = auditKey(secrets);
+      const { actor } = entry;
+      const end = await readEnd(tx);
+      // The last line is not the end where somebody put one behind it, which must stop nobody.
+      const seq = Math.max(end.seq, end.last_seq ?? 0) + 1;
+      const line = {
+        seq,
+        at: Math.max(clock.now(), end.last_at ?? 0),
+        actor_id: actor.id,
+        actor_name: auditText(actor.name),
+        credential_id: actor.credentialId,
+        address: auditText(actor.address),
+        action: auditText(entry.action),
+        resource: auditText(entry.resource),
+        project_id: entry.projectId,
+        result: entry.result,
+        detail: detailText(entry.detail),
+      };
+      const hash = rowHash(end.hash, line);
+      const grown = { first_seq: end.first_seq, first_hash: end.first_hash, seq, hash };
+      await writeLine(tx, line, hash);
+      await writeSeal(tx, grown, sealOf(key, grown, end));
+    },
+  };
+}
+
+/** What to keep elsewhere, so that no end can be cut off unnoticed: `SEQ:HASH`; null before the first line. */
+export async function auditHead(reads: Reads): Promise<string | null> {
+  const { seq, hash } = await readChain(reads);
+  return seq === 0 ? null : `${seq}:${hash}`;
+}
+
+/**
+ * Seals the chain with the key of `secrets` where one of the `earlier` sealed it. To be called wherever
+ * the key changes, in the transaction from which on the new one is used. False when none of them did: then somebody else wrote its end, and
+ * nothing is changed.
+ */
+export async function resealAuditChain(
+  tx: Tx,
+  secrets: KeySource,
+  earlier: readonly KeySource[],
+): Promise<boolean> {
+  const chain = await readChain(tx);
+  const key = auditKey(secrets);
+  if (isSealed(key, chain)) return true;
+  if (!earlier.some((source) => isSealed(auditKey(source), chain))) return false;
+  await writeSeal(tx, chain, sealOf(key, chain, null));
+  return true;
 }
