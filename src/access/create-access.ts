@@ -1,0 +1,178 @@
+import { LRUCache } from "lru-cache";
+import { createAccessVersion } from "../auth/access-version-store.ts";
+import type { Principal, Scope } from "../auth/principal.ts";
+import type { Database } from "../db/database.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Access, Action, Decision, Resource } from "./authorize.ts";
+import { type Facts, type FactsReads, prepareFactsReads } from "./facts-store.ts";
+import { grantsAbout, judge, type Question } from "./judge.ts";
+import { createRights, noRights, type Rights } from "./rights.ts";
+import { prepareRightsReads, type RightsReads } from "./rights-store.ts";
+
+/** Decisions that are remembered. One takes some 500 bytes. */
+const decisionsMax = 20_000;
+/** Repositories whose facts are remembered. */
+const factsMax = 20_000;
+/** Grants that are remembered, over all principals. One takes some 400 bytes. */
+const grantsMax = 100_000;
+/** What principals without grants weigh. */
+const principalWeight = 4;
+
+export interface AccessDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  /** Who may create projects: see the setting of this name. */
+  readonly projectCreation: "users" | "administrators";
+}
+
+/**
+ * Decides from memory. What is remembered holds for one version of the rights, which is looked at
+ * once a second and after each change of this process. A read that fails is thrown: nobody is allowed
+ * anything by a database that does not answer.
+ */
+export function createAccess({ db, clock, projectCreation }: AccessDeps): Access {
+  const version = createAccessVersion(db, clock);
+  const memory = createMemory(prepareFactsReads(db), prepareRightsReads(db));
+  let remembered = -1;
+
+  function refresh(): void {
+    const current = version.current();
+    if (current === remembered) return;
+    memory.forget();
+    remembered = current;
+  }
+
+  return {
+    decide(principal, action, resource, address) {
+      if (principal.kind === "operator") return { allowed: true };
+      refresh();
+      const key = resource.kind === "repository" ? keyOf(principal, action, resource) : null;
+      const known = key === null ? undefined : memory.decisions.get(key);
+      if (known !== undefined && (known.until === null || clock.now() < known.until)) {
+        return known.decision;
+      }
+      let asked = false;
+      const question: Question = {
+        principal,
+        action,
+        resource,
+        facts: memory.factsOf(resource),
+        rights: memory.rightsOf(principal),
+        projectCreation,
+        now: clock.now(),
+        address() {
+          asked = true;
+          return address();
+        },
+      };
+      const { decision } = judge(question);
+      // What is not there yet may be made at any time, without a word to who remembers.
+      if (key !== null && !asked && question.facts.repository !== null) {
+        memory.decisions.set(key, { decision, until: earliestEnd(question) });
+      }
+      return decision;
+    },
+    changed() {
+      version.changed();
+      // The change may be one that does not count as a version, such as a project made by a push.
+      remembered = -1;
+    },
+  };
+}
+
+interface KnownDecision {
+  readonly decision: Decision;
+  /** Epoch milliseconds at which a grant ends that may have played a part; null for never. */
+  readonly until: number | null;
+}
+
+function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
+  const decisions = new LRUCache<string, KnownDecision>({ max: decisionsMax });
+  const facts = new LRUCache<string, Facts>({ max: factsMax });
+  const rights = new LRUCache<string, Rights>({
+    maxSize: grantsMax,
+    sizeCalculation: (value) => value.size + principalWeight,
+  });
+  let roles: ReadonlyMap<string, string> | null = null;
+
+  return {
+    decisions,
+    forget(): void {
+      decisions.clear();
+      facts.clear();
+      rights.clear();
+      roles = null;
+    },
+    factsOf(resource: Resource): Facts {
+      if (resource.kind === "registry") return { project: null, repository: null };
+      if (resource.kind === "project") return factsReads.ofProject(resource.name);
+      const known = facts.get(resource.name);
+      if (known !== undefined) return known;
+      const read = factsReads.ofRepository(resource.name);
+      if (read.repository !== null) facts.set(resource.name, read);
+      return read;
+    },
+    rightsOf(principal: Principal): Rights {
+      if (principal.kind !== "user" && principal.kind !== "robot") return noRights;
+      const known = rights.get(principal.id);
+      if (known !== undefined) return known;
+      roles ??= rightsReads.roles();
+      const read = createRights(rightsReads.grantsOf(principal.id), roles);
+      rights.set(principal.id, read);
+      return read;
+    },
+  };
+}
+
+function earliestEnd(question: Question): number | null {
+  let earliest: number | null = null;
+  for (const { expiresAt } of grantsAbout(question)) {
+    if (expiresAt === null || expiresAt <= question.now) continue;
+    if (earliest === null || expiresAt < earliest) earliest = expiresAt;
+  }
+  return earliest;
+}
+
+/** All that a decision on a repository depends on besides rights, facts, time and address. */
+function keyOf(
+  principal: Principal,
+  action: Action,
+  { name, tag }: Extract<Resource, { kind: "repository" }>,
+): string {
+  const tagged = tag === undefined ? "" : tag === null ? "@" : `:${tag}`;
+  return `${action} ${name}${tagged} ${bearerKey(principal)}`;
+}
+
+const bearerKeys = new WeakMap<Principal, string>();
+
+/** Who it is, and what their credential lets through. The authenticator gives the same object for a while. */
+function bearerKey(principal: Principal): string {
+  let key = bearerKeys.get(principal);
+  if (key === undefined) {
+    key = `${identityKey(principal)} ${scopeKey(principal)}`;
+    bearerKeys.set(principal, key);
+  }
+  return key;
+}
+
+function identityKey(principal: Principal): string {
+  if (principal.kind !== "user" && principal.kind !== "robot") return principal.kind;
+  return `${principal.kind} ${principal.id}${principal.administrator ? " administrator" : ""}`;
+}
+
+function scopeKey(principal: Principal): string {
+  const scope: Scope | null = principal.kind === "operator" ? null : principal.scope;
+  if (scope === null) return "";
+  const text = JSON.stringify(scope);
+  let key = scopeKeys.get(text);
+  if (key === undefined) {
+    scopesSeen += 1;
+    key = `#${scopesSeen}`;
+    scopeKeys.set(text, key);
+  }
+  return key;
+}
+
+/** Numbers instead of scopes, which may take kilobytes. None is given twice. */
+const scopeKeys = new LRUCache<string, string>({ max: 10_000 });
+let scopesSeen = 0;

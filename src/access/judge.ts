@@ -1,0 +1,315 @@
+import type { KnownPrincipal, Principal } from "../auth/principal.ts";
+import { assertNever } from "../lib/assert.ts";
+import { type ProjectName, projectOf, reservedProjectNames } from "../oci/repository-name.ts";
+import type { Action, Decision, Resource } from "./authorize.ts";
+import type { Facts } from "./facts-store.ts";
+import { coversProject } from "./pattern.ts";
+import type { Grant, Rights } from "./rights.ts";
+import { type ScopeQuestion, scopeCovers } from "./scope.ts";
+
+/** All that a decision depends on. */
+export interface Question {
+  readonly principal: Principal;
+  readonly action: Action;
+  readonly resource: Resource;
+  /** Of the resource's name; none for the registry itself. */
+  readonly facts: Facts;
+  readonly rights: Rights;
+  readonly projectCreation: "users" | "administrators";
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly address: () => string;
+}
+
+/** What decided. */
+export type Rule =
+  | "operator"
+  | "administrator"
+  | "everybody"
+  | "visibility"
+  | "project creation"
+  | "grant"
+  | "deny"
+  | "addresses"
+  | "reserved name"
+  | "scope"
+  | "credential"
+  | "nothing";
+
+export interface Verdict {
+  readonly decision: Decision;
+  readonly rule: Rule;
+  /** The grant that allowed or denied. */
+  readonly grant: Grant | null;
+  /** One sentence for people. */
+  readonly reason: string;
+}
+
+/** A verdict before visibility and the credential's scope are looked at. */
+interface Ruling {
+  readonly allowed: boolean;
+  readonly rule: Rule;
+  readonly grant: Grant | null;
+  readonly reason: string;
+}
+
+/**
+ * Who may do what. The rules, in the order in which they are asked:
+ *
+ * 1. The operator may do everything.
+ * 2. A project that is bound to addresses does not exist for requests from elsewhere, whoever asks.
+ * 3. Administrators may do everything.
+ * 4. A grant that denies decides.
+ * 5. A grant that allows decides.
+ * 6. Who may read without a grant is said by the visibility of what is there.
+ * 7. Whatever was allowed, the credential must let it through.
+ */
+export function judge(question: Question): Verdict {
+  const { principal, action, resource, facts } = question;
+  if (principal.kind === "operator") {
+    const reason = "the operator of the server may do everything";
+    return { decision: { allowed: true }, rule: "operator", grant: null, reason };
+  }
+  const { project } = facts;
+  if (project !== null && project.isReachedFrom?.(question.address()) === false) {
+    return unseen("addresses", `the project is not reached from ${question.address()}`);
+  }
+  const ruling = rule(question, action);
+  if (!ruling.allowed) {
+    const visible = action !== reading(resource) && rule(question, reading(resource)).allowed;
+    return { ...ruling, decision: { ...denied(ruling.reason), visible } };
+  }
+  if (!scopeCovers(principal.scope, toScopeQuestion(question))) {
+    const reason = `${ruling.reason}, but the credential is not for it`;
+    const visible = rule(question, reading(resource)).allowed;
+    const decision = { ...denied(reason), visible, scopeIsShort: true };
+    return { decision, rule: "scope", grant: ruling.grant, reason };
+  }
+  const decision: Decision =
+    resource.kind === "registry"
+      ? { allowed: true }
+      : { allowed: true, projectId: project?.id ?? null };
+  return { ...ruling, decision };
+}
+
+/** What one must be allowed to know that the resource exists. */
+function reading(resource: Resource): Action {
+  switch (resource.kind) {
+    case "registry":
+      return "registry:ping";
+    case "project":
+      return "project:read";
+    case "repository":
+      return "repository:pull";
+    default:
+      return assertNever(resource);
+  }
+}
+
+/** The rights alone: neither the scope nor the project's addresses. */
+function rule(question: Question, action: Action): Ruling {
+  const { principal, resource } = question;
+  switch (action) {
+    case "registry:ping":
+    case "registry:list":
+    case "account:manage":
+    case "system:manage":
+      return ruleOnRegistry(principal, action);
+    case "project:create":
+      return ruleOnCreation(question);
+    default:
+      if (resource.kind === "registry") return no("nothing", `${action} is about a repository`);
+      if (isAdministrator(principal))
+        return yes("administrator", "administrators may do everything");
+      return ruleByGrants(question, action);
+  }
+}
+
+function ruleOnRegistry(principal: Principal, action: Action): Ruling {
+  switch (action) {
+    case "registry:ping":
+      // A token of nobody proves that its bearer went through the token service, as clients do.
+      return principal.kind !== "anonymous" || principal.scope !== null
+        ? yes("everybody", "whoever signed in may ask")
+        : no("nothing", "nobody signed in");
+    case "registry:list":
+      return isKnown(principal)
+        ? yes("everybody", "whoever signed in may list what they may see")
+        : no("nothing", "nobody signed in");
+    case "account:manage":
+      // A token must not mint tokens: it would outlive its own end.
+      if (principal.kind !== "user") return no("nothing", "only users have an account to manage");
+      return principal.credentialKind === "password" || principal.credentialKind === "session"
+        ? yes("everybody", "users manage their own account")
+        : no(
+            "credential",
+            "an account is managed with its password or a session, not with a token",
+          );
+    default:
+      return isAdministrator(principal)
+        ? yes("administrator", "administrators may do everything")
+        : no("nothing", "only administrators may");
+  }
+}
+
+function ruleByGrants(question: Question, action: Action): Ruling {
+  const { resource, facts } = question;
+  const grants = grantsAbout(question).filter((grant) => misfit(grant, question, action) === null);
+  const denying = grants.find((grant) => grant.denies);
+  if (denying !== undefined) return denyBy(denying, action);
+  if (facts.project === null && resource.kind === "repository" && action === "repository:push") {
+    return ruleOnCreation(question);
+  }
+  const allowing = grants[0];
+  if (allowing !== undefined) return allowBy(allowing, action);
+  return ruleByVisibility(question, action);
+}
+
+function ruleByVisibility({ principal, resource, facts }: Question, action: Action): Ruling {
+  const { project, repository } = facts;
+  // What is not there is as visible as what is private: else the difference would tell them apart.
+  const visibility =
+    resource.kind === "repository" ? (repository?.visibility ?? "private") : project?.visibility;
+  const reads = action === "repository:pull" || action === "project:read";
+  if (reads && action === reading(resource) && visibility === "public") {
+    return yes("visibility", `everybody may read: the ${resource.kind} is public`);
+  }
+  if (reads && action === reading(resource) && visibility === "internal" && isKnown(principal)) {
+    return yes("visibility", `whoever signed in may read: the ${resource.kind} is internal`);
+  }
+  const what = resource.kind === "registry" ? "the registry" : resource.name;
+  return no("nothing", `no grant gives ${action} on ${what}`);
+}
+
+function ruleOnCreation(question: Question): Ruling {
+  const { principal, resource, projectCreation } = question;
+  const name = projectNameOf(resource);
+  if (name !== null && reservedProjectNames.has(name)) {
+    return no("reserved name", `the name ${name} is kept for the registry`);
+  }
+  if (isAdministrator(principal)) return yes("administrator", "administrators may do everything");
+  const about = name === null ? [] : question.rights.about(null, name);
+  const grants = about.filter((grant) => misfit(grant, question, "project:create") === null);
+  const denying = grants.find((grant) => grant.denies);
+  if (denying !== undefined) return denyBy(denying, "project:create");
+  const allowing = grants[0];
+  if (allowing !== undefined) return allowBy(allowing, "project:create");
+  if (projectCreation === "users" && principal.kind === "user") {
+    return yes("project creation", "users may create projects");
+  }
+  return no(
+    "nothing",
+    name === null ? "may not create projects" : `may not create the project ${name}`,
+  );
+}
+
+/** The grants that may speak of the resource. */
+export function grantsAbout({ resource, facts, rights }: Question): readonly Grant[] {
+  if (resource.kind === "registry") return [];
+  return rights.about(facts.project?.id ?? null, resource.name);
+}
+
+/** Why a grant says nothing about the action. */
+export type Misfit = "action" | "pattern" | "tag" | "expired" | "address";
+
+/** Null for a grant that does say something. `address` is asked for last, and only where it matters. */
+export function misfit(grant: Grant, question: Question, action: Action): Misfit | null {
+  const { resource } = question;
+  if (!grant.gives.has(action)) return "action";
+  if (!fitsResource(grant, resource, action)) return "pattern";
+  if (resource.kind === "repository" && !fitsTag(grant, action, resource.tag)) return "tag";
+  if (grant.expiresAt !== null && grant.expiresAt <= question.now) return "expired";
+  if (grant.holdsFor !== null && !grant.holdsFor(question.address())) return "address";
+  return null;
+}
+
+/** About a project speaks only what covers all of it. */
+function fitsResource(grant: Grant, resource: Resource, action: Action): boolean {
+  if (resource.kind === "registry") return false;
+  if (resource.kind === "repository" && !action.startsWith("project:")) {
+    return grant.fitsName(resource.name);
+  }
+  return coversProject(grant.pattern, projectNameOf(resource) ?? "");
+}
+
+function fitsTag(grant: Grant, action: Action, tag: string | null | undefined): boolean {
+  if (grant.fitsTag === null || !tagActions.has(action)) return true;
+  // Whether anything may be done there: some tag may.
+  if (tag === undefined) return !grant.denies;
+  // By digest any tag may be hit: one that is not given as well as one that is denied.
+  if (tag === null) return grant.denies;
+  return grant.fitsTag(tag);
+}
+
+/** What a pattern of tags narrows; reading is never by tag. */
+const tagActions: ReadonlySet<Action> = new Set([
+  "repository:push",
+  "repository:delete",
+  "repository:lock",
+]);
+
+function toScopeQuestion(question: Question): ScopeQuestion {
+  const { principal, action, resource, facts } = question;
+  return {
+    action,
+    resource,
+    facts,
+    principalId: isKnown(principal) ? principal.id : null,
+    createsProject:
+      facts.project === null && resource.kind === "repository" && action === "repository:push",
+  };
+}
+
+export function projectNameOf(resource: Resource): ProjectName | null {
+  switch (resource.kind) {
+    case "registry":
+      return null;
+    case "project":
+      return resource.name;
+    case "repository":
+      return projectOf(resource.name);
+    default:
+      return assertNever(resource);
+  }
+}
+
+function allowBy(grant: Grant, action: Action): Ruling {
+  const reason = `${describeGrant(grant)} gives ${action} on ${grant.pattern}`;
+  return { allowed: true, rule: "grant", grant, reason };
+}
+
+function denyBy(grant: Grant, action: Action): Ruling {
+  const reason = `${describeGrant(grant)} denies ${action} on ${grant.pattern}`;
+  return { allowed: false, rule: "deny", grant, reason };
+}
+
+/** `the role ci through the group builders`. */
+export function describeGrant(grant: Grant): string {
+  const by = grant.role === null ? "a grant" : `the role ${grant.role}`;
+  return grant.group === null ? by : `${by} through the group ${grant.group}`;
+}
+
+function isKnown(principal: Principal): principal is KnownPrincipal {
+  return principal.kind === "user" || principal.kind === "robot";
+}
+
+/** Never a robot, whatever its row says. */
+function isAdministrator(principal: Principal): boolean {
+  return principal.kind === "user" && principal.administrator;
+}
+
+function yes(rule: Rule, reason: string): Ruling {
+  return { allowed: true, rule, grant: null, reason };
+}
+
+function no(rule: Rule, reason: string): Ruling {
+  return { allowed: false, rule, grant: null, reason };
+}
+
+function denied(reason: string) {
+  return { allowed: false, visible: false, scopeIsShort: false, reason } as const;
+}
+
+function unseen(rule: Rule, reason: string): Verdict {
+  return { decision: denied(reason), rule, grant: null, reason };
+}

@@ -1,0 +1,82 @@
+import type { Database } from "../db/database.ts";
+import { assert } from "../lib/assert.ts";
+
+/** A grant as it is stored, with the group through which the principal has it. */
+export interface StoredGrant {
+  readonly id: string;
+  readonly effect: string;
+  /** Null: the principal's own. */
+  readonly group: string | null;
+  readonly projectId: string | null;
+  readonly pattern: string;
+  readonly tagPattern: string | null;
+  readonly role: string | null;
+  /** JSON. */
+  readonly actions: string | null;
+  /** JSON. */
+  readonly cidrs: string;
+  readonly expiresAt: number | null;
+}
+
+/** Reads who was granted what. Throws when the database cannot say: nobody is then allowed anything. */
+export interface RightsReads {
+  /** Own grants, and those of the principal's groups. Through indexes: others' grants cost nothing. */
+  grantsOf(principalId: string): readonly StoredGrant[];
+  /** Custom roles: name, and the JSON of their actions. */
+  roles(): ReadonlyMap<string, string>;
+}
+
+type GrantTuple = [
+  id: string,
+  effect: string,
+  group: string | null,
+  projectId: string | null,
+  pattern: string,
+  tagPattern: string | null,
+  role: string | null,
+  actions: string | null,
+  cidrs: string,
+  expiresAt: number | null,
+];
+
+const columns =
+  "g.id, g.effect, g.project_id, g.pattern, g.tag_pattern, g.role, g.actions, g.cidrs, g.expires_at";
+const tuple = `json_array(id, effect, group_name, project_id, pattern, tag_pattern, role, actions,
+  cidrs, expires_at)`;
+
+export function prepareRightsReads(db: Database): RightsReads {
+  // One row with all of it: a prepared read gives one. JSON keeps texts apart, whatever they hold.
+  const grants = db.prepare<{ list: string }>(
+    `select json_group_array(${tuple}) as list from (
+       select ${columns}, null as group_name
+         from grants g
+        where g.subject_id = cast(?1 as text) and g.subject_kind = 'principal'
+       union all
+       select ${columns}, gr.name as group_name
+         from group_members m
+         join groups gr on gr.id = m.group_id
+         join grants g on g.subject_id = m.group_id and g.subject_kind = 'group'
+        where m.principal_id = cast(?1 as text))`,
+  );
+  const roles = db.prepare<{ list: string }>(
+    "select json_group_array(json_array(name, actions)) as list from roles",
+  );
+  return {
+    grantsOf(principalId) {
+      const row = grants(principalId);
+      assert(row !== null, "an aggregate gave no row");
+      return (JSON.parse(row.list) as GrantTuple[]).map(toGrant);
+    },
+    roles() {
+      const row = roles();
+      assert(row !== null, "an aggregate gave no row");
+      return new Map(JSON.parse(row.list) as [string, string][]);
+    },
+  };
+}
+
+function toGrant(tuple: GrantTuple): StoredGrant {
+  const [id, effect, group, projectId, pattern, tagPattern, role, actions, cidrs, expiresAt] =
+    tuple;
+  return { id, effect, group, projectId, pattern, tagPattern, role, actions, cidrs, expiresAt };
+}

@@ -1,0 +1,121 @@
+import { LRUCache } from "lru-cache";
+import type { IssuedFor, Scope, ScopeEntry } from "../auth/principal.ts";
+import type { Action, Resource } from "./authorize.ts";
+import type { Facts } from "./facts-store.ts";
+import { compilePattern, coversProject, type Matcher } from "./pattern.ts";
+
+export interface ScopeQuestion {
+  readonly action: Action;
+  readonly resource: Resource;
+  readonly facts: Facts;
+  /** Null for an anonymous one. */
+  readonly principalId: string | null;
+  /** A push that makes the project it goes into. */
+  readonly createsProject: boolean;
+}
+
+/** The pattern of an entry for what is not a repository. */
+export const registryPattern = "*";
+
+/**
+ * Whether a credential lets through what its holder may do. An entry lists actions in full
+ * (`repository:pull`) or, in the token service's words, those on repositories (`pull`); `*` is every
+ * action on repositories, and with the pattern of the registry itself, listing it.
+ */
+export function scopeCovers(scope: Scope | null, question: ScopeQuestion): boolean {
+  if (scope === null || question.action === "registry:ping") return true;
+  return scope.some(
+    (entry) =>
+      entryCovers(entry, question) &&
+      // What was issued while there was no project was so for who may make it.
+      (!question.createsProject ||
+        entry.issuedFor !== undefined ||
+        scope.some((other) => coversCreation(other, question.resource))),
+  );
+}
+
+function entryCovers(entry: ScopeEntry, question: ScopeQuestion): boolean {
+  const { action, resource } = question;
+  switch (action) {
+    case "registry:list":
+      return (
+        entry.pattern === registryPattern && (lists(entry, action) || entry.actions.includes("*"))
+      );
+    case "registry:ping":
+    case "account:manage":
+    case "system:manage":
+      return entry.pattern === registryPattern && lists(entry, action);
+    case "project:create":
+      return coversCreation(entry, resource);
+    default:
+      return (
+        listsOnRepository(entry, action) &&
+        fits(entry.pattern, resource) &&
+        isStillMeant(entry.issuedFor, question)
+      );
+  }
+}
+
+function lists(entry: ScopeEntry, action: Action): boolean {
+  return entry.actions.includes(action);
+}
+
+function listsOnRepository(entry: ScopeEntry, action: Action): boolean {
+  if (lists(entry, action)) return true;
+  const [kind, verb = ""] = action.split(":");
+  return kind === "repository" && (entry.actions.includes(verb) || entry.actions.includes("*"));
+}
+
+function fits(pattern: string, resource: Resource): boolean {
+  if (pattern === registryPattern) return false;
+  switch (resource.kind) {
+    case "registry":
+      return false;
+    case "project":
+      return coversProject(pattern, resource.name);
+    case "repository":
+      return matcherOf(pattern)(resource.name);
+  }
+}
+
+/** Creating takes a scope that was not narrowed to some repositories, or one that says so. */
+function coversCreation(entry: ScopeEntry, resource: Resource): boolean {
+  if (entry.issuedFor !== undefined) return false;
+  if (lists(entry, "project:create")) {
+    if (entry.pattern === "**") return true;
+    const project = resource.kind === "registry" ? null : resource.name.split("/", 1)[0];
+    return typeof project === "string" && coversProject(entry.pattern, project);
+  }
+  return entry.pattern === "**" && listsOnRepository(entry, "repository:push");
+}
+
+/**
+ * Whether the names still mean what they meant when the token was issued. What did not exist then may
+ * since have been made by its holder, not by anybody else.
+ */
+function isStillMeant(issuedFor: IssuedFor | undefined, question: ScopeQuestion): boolean {
+  if (issuedFor === undefined) return true;
+  const { facts, principalId } = question;
+  const madeSince = (made: { createdBy: string | null; createdAt: number } | null) =>
+    made === null ||
+    (principalId !== null && made.createdBy === principalId && made.createdAt >= issuedFor.at);
+  const sameProject =
+    issuedFor.projectId === null
+      ? madeSince(facts.project)
+      : facts.project?.id === issuedFor.projectId;
+  if (!sameProject) return false;
+  return issuedFor.repositoryId === null
+    ? madeSince(facts.repository)
+    : facts.repository?.id === issuedFor.repositoryId;
+}
+
+const matchers = new LRUCache<string, Matcher>({ max: 5_000 });
+
+function matcherOf(pattern: string): Matcher {
+  let matcher = matchers.get(pattern);
+  if (matcher === undefined) {
+    matcher = compilePattern(pattern);
+    matchers.set(pattern, matcher);
+  }
+  return matcher;
+}
