@@ -4,6 +4,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import { isBlobVisible, unlinkBlob } from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
 import { liveParents } from "./manifest-store.ts";
+import { findProjectId } from "./project-id-store.ts";
 import type { Registry } from "./registry.ts";
 import { findRepositoryId } from "./repository-store.ts";
 import { insertTrash } from "./trash-store.ts";
@@ -19,6 +20,11 @@ export async function deleteBlob(
   await registry.db.transaction(async (tx) => {
     const repositoryId = await findRepositoryId(tx, repository);
     if (repositoryId === null) throw unknownRepository(repository);
+    const projectId = await findProjectId(tx, repositoryId);
+    // Another repository of this name than the one that was judged.
+    if (caller.projectId !== undefined && caller.projectId !== projectId) {
+      throw unknownRepository(repository);
+    }
     if (!(await isBlobVisible(tx, repositoryId, digest))) throw unknownBlob(repository, digest);
     const parents = await liveParents(tx, repositoryId, digest, namedReferrersMax);
     if (parents.length > 0) throw stillReferred("blob", digest, parents);
@@ -26,5 +32,13 @@ export async function deleteBlob(
     const deleted_by = actorOf(caller.principal);
     await insertTrash(tx, { ...unit, kind: "blob", deleted_by }, registry.clock.now());
     await unlinkBlob(tx, repositoryId, digest);
+    await registry.audit.append(tx, {
+      actor: caller.actor,
+      action: "blob.deleted",
+      resource: `${repository}@${digest}`,
+      projectId,
+      result: "done",
+      detail: { digest },
+    });
   });
 }

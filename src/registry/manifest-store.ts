@@ -14,13 +14,18 @@ export interface NewManifest {
   readonly now: number;
 }
 
+/** `retyped`: it was live and is read in another way from now on, as its new media type has it. */
+export type Inserted = "new" | "present" | "retyped";
+
 /** Stores a manifest and its edges. One that is in the trash becomes live again; a live one stays. */
-export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Promise<void> {
+export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Promise<Inserted> {
   const { repositoryId, digest, manifest } = row;
   const [found] = await selectManifest(tx, repositoryId, digest);
   if (found !== undefined) {
+    const isSame = found.media_type === manifest.mediaType;
+    if (found.state === "live" && isSame) return "present";
     await reviveManifest(db, tx, row, found);
-    return;
+    return found.state === "live" ? "retyped" : "new";
   }
   const { mediaType, artifactType, subject, annotations } = manifest;
   await insertRow(
@@ -37,6 +42,7 @@ export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Pr
     row.actor,
   );
   await insertEdges(db, tx, row);
+  return "new";
 }
 
 function keptAnnotations(annotations: Manifest["annotations"]): string | null {
@@ -89,7 +95,6 @@ async function reviveManifest(
 ): Promise<void> {
   const { repositoryId, digest, manifest } = row;
   const isSame = found.media_type === manifest.mediaType;
-  if (found.state === "live" && isSame) return;
   await tx
     .updateTable("manifests")
     .set({
@@ -223,18 +228,19 @@ export async function liveParents(
 }
 
 /**
- * What a deletion of `gone`, whose rows are in the trash already, takes along: live manifests that
- * they list or that refer to one of them, and that no tag, live index or live subject holds.
+ * What a deletion of `gone`, whose rows are in the trash already, leaves without a holder: live
+ * manifests that they list or that refer to one of them, and that no live index or live subject
+ * holds. `tagged` (1 or 0): whether tags still do.
  */
-export async function unheldDependents(
+export async function leftDependents(
   db: Database,
   tx: Tx,
   repositoryId: string,
   gone: readonly Digest[],
-): Promise<Digest[]> {
+): Promise<{ digest: Digest; tagged: number }[]> {
   const parents = db.facts.values(JSON.stringify(gone));
   const repository = bound(repositoryId);
-  const { rows } = await sql<{ digest: Digest }>`
+  const { rows } = await sql<{ digest: Digest; tagged: number }>`
     with dependents as (
       select e.child as digest
         from ${parents} as g
@@ -246,13 +252,14 @@ export async function unheldDependents(
         join manifests as r
           on r.repository_id = ${repository} and r.subject = g.value and r.state = 'live'
     )
-    select m.digest
+    select m.digest,
+           case when exists (
+             select 1 from tags as t where t.repository_id = ${repository} and t.digest = m.digest)
+           then 1 else 0 end as tagged
       from dependents as d
       join manifests as m
         on m.repository_id = ${repository} and m.digest = d.digest and m.state = 'live'
      where not exists (
-             select 1 from tags as t where t.repository_id = ${repository} and t.digest = m.digest)
-       and not exists (
              select 1
                from manifest_edges as e
                join manifests as p
@@ -262,7 +269,7 @@ export async function unheldDependents(
              select 1 from manifests as s
               where s.repository_id = ${repository} and s.digest = m.subject and s.state = 'live')
   `.execute(tx);
-  return rows.map((row) => row.digest);
+  return rows;
 }
 
 export async function trashManifests(

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { assertTagsMayMove, type PresentTag } from "../access/tag-protection.ts";
 import { actorOf } from "../auth/principal.ts";
 import type { Tx } from "../db/database.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -10,10 +11,12 @@ import { type RepositoryName, refuseReservedName } from "../oci/repository-name.
 import type { Tag } from "../oci/tag.ts";
 import { visibleBlobSizes } from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
-import { insertManifest, liveManifestSizes } from "./manifest-store.ts";
+import { type Inserted, insertManifest, liveManifestSizes } from "./manifest-store.ts";
+import { findProjectId } from "./project-id-store.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
 import { findTag, pointTag } from "./tag-store.ts";
+import { assertTagsOfMayChange } from "./tags-of-manifest.ts";
 
 /** Tags that one request may set, named by `?tag=` beside a digest. */
 export const tagsPerPushMax = 100;
@@ -52,22 +55,88 @@ export async function pushManifest(
 ): Promise<PushedManifest> {
   refuseReservedName(push.repository);
   const tags = tagsToMove(push);
+  for (const tag of tags) push.caller.assertMayWriteTag("repository:push", push.repository, tag);
   const manifest = parseManifest(push.bytes, push.contentType);
   const digest = verifiedDigest(push);
   registry.admitWrite();
 
-  const { db } = registry;
-  await db.transaction(async (tx) => {
-    const now = registry.clock.now();
-    const actor = actorOf(push.caller.principal);
-    const repositoryId = await ensureRepository(registry, tx, push.repository, push.caller, now);
-    await checkReferences(registry, tx, repositoryId, manifest);
-    for (const tag of tags) await checkCondition(tx, repositoryId, tag, push.condition);
-    await insertManifest(db, tx, { repositoryId, digest, bytes: push.bytes, manifest, actor, now });
-    for (const tag of tags) await pointTag(tx, { repositoryId, tag, actor, now }, digest);
-  });
+  await registry.db.transaction((tx) => store(registry, tx, push, { tags, manifest, digest }));
   registry.manifestCache.set(digest, push.bytes);
   return { digest, subject: manifest.subject?.digest ?? null, tags: push.tags };
+}
+
+/** What a push turned out to bring. */
+interface Parsed {
+  readonly tags: readonly Tag[];
+  readonly manifest: Manifest;
+  readonly digest: Digest;
+}
+
+async function store(
+  registry: Registry,
+  tx: Tx,
+  push: ManifestPush,
+  { tags, manifest, digest }: Parsed,
+): Promise<void> {
+  const { repository, caller, bytes, condition } = push;
+  const now = registry.clock.now();
+  const actor = actorOf(caller.principal);
+  const repositoryId = await ensureRepository(registry, tx, repository, caller, now);
+  await checkReferences(registry, tx, repositoryId, manifest);
+
+  const moves: TagMove[] = [];
+  for (const tag of tags) {
+    const current = await findTag(tx, repositoryId, tag);
+    checkCondition(tag, current, condition);
+    if (current?.digest !== digest) moves.push({ tag, current, next: digest });
+  }
+  const place = { repositoryId, repository };
+  await assertTagsMayMove(tx, place, moves);
+
+  const row = { repositoryId, digest, bytes, manifest, actor, now };
+  const inserted = await insertManifest(registry.db, tx, row);
+  if (inserted === "retyped") {
+    const consequence = `its manifest is not read as ${manifest.mediaType} from now on`;
+    await assertTagsOfMayChange(tx, place, digest, consequence);
+  }
+  for (const { tag } of moves) await pointTag(tx, { repositoryId, tag, actor, now }, digest);
+  if (inserted !== "present" || moves.length > 0) {
+    await record(registry, tx, push, { repositoryId, digest, inserted, moves });
+  }
+}
+
+interface TagMove {
+  readonly tag: Tag;
+  readonly current: PresentTag | null;
+  readonly next: Digest;
+}
+
+/** One line for the whole push: `tag.moved` where the manifest was there and only its tags are new. */
+async function record(
+  registry: Registry,
+  tx: Tx,
+  { repository, reference, caller }: ManifestPush,
+  done: {
+    readonly repositoryId: string;
+    readonly digest: Digest;
+    readonly inserted: Inserted;
+    readonly moves: readonly TagMove[];
+  },
+): Promise<void> {
+  const { repositoryId, digest, inserted, moves } = done;
+  await registry.audit.append(tx, {
+    actor: caller.actor,
+    action: inserted === "present" ? "tag.moved" : "manifest.pushed",
+    resource:
+      reference.kind === "tag" ? `${repository}:${reference.tag}` : `${repository}@${digest}`,
+    // `ensureRepository` saw to it that the project is the one that was judged.
+    projectId: caller.projectId ?? (await findProjectId(tx, repositoryId)),
+    result: "done",
+    detail: {
+      digest,
+      tags: moves.map(({ tag, current }) => ({ tag, from: current?.digest ?? null })),
+    },
+  });
 }
 
 function tagsToMove({ reference, tags }: ManifestPush): readonly Tag[] {
@@ -153,14 +222,8 @@ function wrongSize(descriptor: Descriptor, size: number): RegistryError {
   });
 }
 
-async function checkCondition(
-  tx: Tx,
-  repositoryId: string,
-  tag: Tag,
-  condition: TagCondition,
-): Promise<void> {
+function checkCondition(tag: Tag, current: PresentTag | null, condition: TagCondition): void {
   if (condition.kind === "none") return;
-  const current = await findTag(tx, repositoryId, tag);
   const holds =
     condition.kind === "absent"
       ? current === null

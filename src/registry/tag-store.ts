@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import type { PresentTag } from "../access/tag-protection.ts";
 import { compiled } from "../db/compiled.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import type { TagHistoryRow } from "../db/tables.ts";
@@ -16,7 +17,7 @@ export async function findTag(
   reads: Reads,
   repositoryId: string,
   tag: Tag,
-): Promise<{ digest: Digest; version: number } | null> {
+): Promise<PresentTag | null> {
   const [row] = await selectTag(reads, repositoryId, tag);
   return row ?? null;
 }
@@ -24,16 +25,14 @@ export async function findTag(
 const selectTag = compiled((db, repositoryId: string, tag: Tag) =>
   db
     .selectFrom("tags")
-    .select(["digest", "version"])
+    .select(["digest", "locked_at as lockedAt"])
     .where("repository_id", "=", repositoryId)
     .where("name", "=", tag),
 );
 
-/** Points the tag at the manifest and writes its history. A tag that is there already stays as it is. */
+/** Points the tag at the manifest, where it does not point yet, and writes its history. */
 export async function pointTag(tx: Tx, move: TagMove, digest: Digest): Promise<void> {
   const { repositoryId, tag, actor } = move;
-  const current = await findTag(tx, repositoryId, tag);
-  if (current?.digest === digest) return;
   const { version, moved_at } = await appendHistory(tx, move, {
     digest,
     cause: "push",
@@ -126,6 +125,29 @@ export async function removeTagsOf(
     .deleteFrom("tags")
     .where("repository_id", "=", repositoryId)
     .where("digest", "=", digest)
+    .execute();
+}
+
+/** A tag that is there, by its name. */
+export interface NamedTag extends PresentTag {
+  readonly tag: Tag;
+}
+
+/** Tags of the manifest by name, after `last`. */
+export async function listTagsOf(
+  tx: Tx,
+  { repositoryId, digest }: { readonly repositoryId: string; readonly digest: Digest },
+  last: string,
+  limit: number,
+): Promise<NamedTag[]> {
+  return await tx
+    .selectFrom("tags")
+    .select(["name as tag", "digest", "locked_at as lockedAt"])
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .where("name", ">", last as Tag)
+    .orderBy("name")
+    .limit(limit)
     .execute();
 }
 
