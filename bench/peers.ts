@@ -96,6 +96,7 @@ function launchBerth(binary: string, options: LaunchOptions): Launch {
     BERTH_LISTEN: `127.0.0.1:${options.port}`,
     BERTH_DATA: join(options.folder, "data"),
     BERTH_LOG_REQUESTS: String(options.logRequests ?? false),
+    BERTH_OPEN: "1",
   };
   if (options.tls !== undefined) {
     env["BERTH_TLS_CERT"] = options.tls.certificate;

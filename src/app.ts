@@ -1,14 +1,26 @@
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
-import { createApiHandler } from "./api/router.ts";
+import { createAccess } from "./access/create-access.ts";
+import type { Management } from "./access/endpoint.ts";
+import { openAccess } from "./access/open-access.ts";
+import { createRateLimits } from "./access/rate-limits.ts";
+import { endpoints } from "./api/endpoints.ts";
+import { type ApiGate, createApi } from "./api/router.ts";
+import { createAudit } from "./audit/audit.ts";
+import { loadKeys } from "./auth/key-file.ts";
+import { anonymous } from "./auth/principal.ts";
+import { createSecretBox } from "./auth/secret-box.ts";
 import type { BlobKey } from "./blobs/blob-store.ts";
 import { createDiskReserve } from "./blobs/disk-reserve.ts";
 import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
 import { lockDataFolder } from "./db/data-folder.ts";
 import { migrate } from "./db/migrations/migrate.ts";
 import { openSqlite } from "./db/sqlite.ts";
+import { createDoor } from "./door.ts";
 import { systemClock } from "./lib/clock.ts";
 import type { Config } from "./platform/config.ts";
+import { type Chore, createHousekeeping } from "./platform/housekeeping.ts";
+import { createPublicOrigin } from "./platform/http/public-origin.ts";
 import type { AddressSource } from "./platform/http/request-context.ts";
 import type { Log } from "./platform/log.ts";
 import { createMetrics, type Metrics } from "./platform/metrics.ts";
@@ -17,12 +29,11 @@ import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
 import type { Registry } from "./registry/registry.ts";
 import { createRegistryHandler } from "./registry/router.ts";
-import { verifyEndpoint } from "./verify/verify-endpoint.ts";
 
 /** Memory for manifests and for small blobs that were read or pushed lately. */
 const manifestCacheBytes = 32 * 1024 * 1024;
 const blobCacheBytes = 16 * 1024 * 1024;
-const expireUploadsEveryMs = 10 * 60 * 1000;
+const minuteMs = 60 * 1000;
 
 /** The program without its sockets. */
 export interface App {
@@ -56,12 +67,22 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     onSyncFailure: db.refuseWrites,
     admitWrite: reserve.admitWrite,
   });
+  const secrets = createSecretBox(loadKeys({ setting: config.secretKeys, folder: config.data }));
+  const audit = createAudit({ clock, secrets });
+  const isOpen = config.open !== "";
+  const access = isOpen
+    ? openAccess
+    : createAccess({ db, clock, projectCreation: config.projectCreation });
+  const limits = createRateLimits({ db, clock });
   const registry: Registry = {
     db,
     reads: prepareHotReads(db),
     blobs,
     clock,
     log,
+    access,
+    audit,
+    recordPull: () => {},
     sparse: config.registry.sparse === "allow",
     manifestCache: boundedByBytes<string>(manifestCacheBytes),
     blobCache: boundedByBytes<BlobKey>(blobCacheBytes),
@@ -72,7 +93,15 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   const metrics = createMetrics();
   describe(metrics, registry);
 
-  const housekeeping = createHousekeeping(registry, log);
+  const housekeeping = createHousekeeping(choresOf(registry), log);
+  const gate: ApiGate = {
+    identify: () => anonymous,
+    identifySession: () => null,
+    publicOrigin: createPublicOrigin(config),
+    limit: limits.take,
+  };
+  const management: Management = { db, blobs, clock, log, config, access, audit, secrets };
+  const api = createApi(management, gate, endpoints);
 
   let draining = false;
   return {
@@ -85,7 +114,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
       pages: null,
       notReady: () => (draining ? "draining" : (db.stats.failure?.message ?? null)),
     }),
-    api: createApiHandler([verifyEndpoint({ db, blobs, clock, log })], log),
+    api: api.serveControl,
     start() {
       housekeeping.start();
       reserve.start();
@@ -103,42 +132,27 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   };
 }
 
-/** Ends uploads that nobody goes on with, and clears away what an earlier process left. */
-function createHousekeeping(registry: Registry, log: Log) {
-  const ending = new AbortController();
-  const running = new Set<Promise<void>>();
-  let timer: Timer | undefined;
-
-  function run(work: (signal: AbortSignal) => Promise<void>): void {
-    const ended = work(ending.signal)
-      .catch((error: unknown) => log.error("Background work failed", { error }))
-      .finally(() => running.delete(ended));
-    running.add(ended);
-  }
-
-  async function endIdleUploads(signal: AbortSignal): Promise<void> {
-    const ended = await expireUploads(registry, signal);
-    if (ended > 0) log.info(`Ended ${ended} uploads that were idle for a day`, { uploads: ended });
-  }
-
-  async function clearAway(signal: AbortSignal): Promise<void> {
-    const removed = await removeLeftovers(registry, signal);
-    if (removed > 0) log.info(`Removed ${removed} files of unfinished uploads`, { files: removed });
-  }
-
-  return {
-    start(): void {
-      run(clearAway);
-      timer = setInterval(() => run(endIdleUploads), expireUploadsEveryMs);
-      timer.unref();
+/** What goes on beside requests. */
+function choresOf(registry: Registry): readonly Chore[] {
+  const { log } = registry;
+  return [
+    {
+      name: "clear away what an earlier process left",
+      everyMs: null,
+      async run(signal) {
+        const files = await removeLeftovers(registry, signal);
+        if (files > 0) log.info(`Removed ${files} files of unfinished uploads`, { files });
+      },
     },
-    /** Resolves when nothing runs any more: each looks at the signal before its next item. */
-    async stop(): Promise<void> {
-      clearInterval(timer);
-      ending.abort();
-      await Promise.all(running);
+    {
+      name: "end idle uploads",
+      everyMs: 10 * minuteMs,
+      async run(signal) {
+        const uploads = await expireUploads(registry, signal);
+        if (uploads > 0) log.info(`Ended ${uploads} uploads that were idle for a day`, { uploads });
+      },
     },
-  };
+  ];
 }
 
 function boundedByBytes<Key extends {}>(maxSize: number) {

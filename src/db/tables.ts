@@ -59,6 +59,8 @@ export interface ProjectRow {
   /** JSON: addresses and ranges from which alone the project is reached; none means from anywhere. */
   cidrs: Generated<string>;
   version: Generated<number>;
+  trashed_at: Generated<number | null>;
+  trashed_by: Generated<string | null>;
 }
 
 /** Who may read without a grant: nobody, everybody who signed in, everybody. */
@@ -77,6 +79,8 @@ export interface RepositoryRow {
   /** JSON: an object of texts. */
   labels: Generated<string>;
   version: Generated<number>;
+  trashed_at: Generated<number | null>;
+  trashed_by: Generated<string | null>;
 }
 
 /** Bytes that the blob store holds under `key`. A quarantined blob failed its check: nobody sees it. */

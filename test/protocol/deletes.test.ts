@@ -76,7 +76,7 @@ describe("by tag", () => {
     await client.pushManifest(name, "a", image.manifest);
     const history = app.rows(
       `select h.version, h.digest, h.cause, h.trash_id is not null as trashed from tag_history h
-         join repositories r on r.id = h.repository_id where r.name = ? order by version`,
+         join repositories r on r.id = h.repository_id where r.name = ? order by h.version`,
       name,
     );
     expect(history).toEqual([
@@ -330,7 +330,7 @@ describe("large units", () => {
     await client.pushManifest(name, "t5", image.manifest);
     expect(
       app.rows(
-        `select max(version) as n from tag_history h join repositories r
+        `select max(h.version) as n from tag_history h join repositories r
          on r.id = h.repository_id where r.name = ? and h.tag = 't5'`,
         name,
       ),

@@ -16,7 +16,7 @@ async function spawnServer(folder: string): Promise<Spawned> {
     [process.execPath, "src/main.ts", "serve", "--listen", "127.0.0.1:0", "--data", folder],
     {
       cwd: join(import.meta.dir, "../.."),
-      env: { ...Bun.env, BERTH_LOG_FORMAT: "json" },
+      env: { ...Bun.env, BERTH_LOG_FORMAT: "json", BERTH_OPEN: "1" },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "inherit",

@@ -22,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function berth(...args: string[]) {
   return Bun.spawn([executable, ...args], {
     cwd: folder,
-    env: {},
+    env: { BERTH_OPEN: "1" },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -35,16 +35,16 @@ async function outcome(...args: string[]) {
   return { code: await child.exited, out: out.trim(), err: err.trim() };
 }
 
-/** A server on a free port; its first line says where. */
+/** A server on a free port; a line of its log says where. */
 async function serve(data: string) {
   const child = berth("--listen", ":0", "--data", data, "--log", "json");
   let text = "";
   for await (const chunk of child.stdout) {
     text += new TextDecoder().decode(chunk);
-    if (text.includes("\n")) break;
+    const url = /"url":"([^"]+)".*\n/.exec(text)?.[1];
+    if (url !== undefined) return { child, url };
   }
-  const { url } = JSON.parse(text.split("\n")[0] ?? "") as { url: string };
-  return { child, url };
+  throw new Error(`the server ended before it was ready: ${text}`);
 }
 
 test("says its version, which is that of package.json", async () => {

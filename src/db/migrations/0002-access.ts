@@ -23,12 +23,18 @@ async function widenRegistry(db: Kysely<Tables>, { integer }: DialectFacts): Pro
   await add("projects", "description", "text", "");
   await add("projects", "cidrs", "text", "[]");
   await add("projects", "version", integer, 1);
+  await add("projects", "trashed_at", integer, null);
+  await add("projects", "trashed_by", "text", null);
   await add("repositories", "visibility", "text", null);
   await add("repositories", "description", "text", "");
   await add("repositories", "labels", "text", "{}");
   await add("repositories", "version", integer, 1);
+  await add("repositories", "trashed_at", integer, null);
+  await add("repositories", "trashed_by", "text", null);
   await add("tags", "locked_at", integer, null);
   await add("tags", "locked_by", "text", null);
+  await sql`create index repositories_by_project on repositories (project_id, name)
+    where state = 'live'`.execute(db);
 }
 
 async function createPrincipals(
