@@ -110,16 +110,13 @@ export async function deleteFamily(tx: Tx, family: string): Promise<void> {
   await tx.deleteFrom("credentials").where("family", "=", family).execute();
 }
 
-/** True when it was not used before: a refresh token is exchanged once. */
-export async function markUsed(tx: Tx, id: string, now: number): Promise<boolean> {
-  const row = await tx
+/** Of a refresh token: it was exchanged, and is worth nothing from now on. */
+export async function markUsed(tx: Tx, id: string, now: number): Promise<void> {
+  await tx
     .updateTable("credentials")
     .set({ used_at: now, last_used_at: now })
     .where("id", "=", id)
-    .where("used_at", "is", null)
-    .returning("id")
-    .executeTakeFirst();
-  return row !== undefined;
+    .execute();
 }
 
 /** Removes at most `limit` that expired before then; returns how many. */
@@ -134,6 +131,18 @@ export async function deleteExpired(
     .select("id")
     .where("expires_at", "<", before)
     .where("kind", "in", kinds)
+    .limit(limit);
+  const rows = await tx.deleteFrom("credentials").where("id", "in", ids).returning("id").execute();
+  return rows.length;
+}
+
+/** Removes at most `limit` refresh tokens that were exchanged before then; returns how many. */
+export async function deleteExchanged(tx: Tx, before: number, limit: number): Promise<number> {
+  const ids = tx
+    .selectFrom("credentials")
+    .select("id")
+    .where("family", "is not", null)
+    .where("used_at", "<", before)
     .limit(limit);
   const rows = await tx.deleteFrom("credentials").where("id", "in", ids).returning("id").execute();
   return rows.length;

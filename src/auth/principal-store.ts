@@ -128,7 +128,7 @@ export async function listPrincipals(reads: Reads, page: PrincipalPage): Promise
   return await query.orderBy("name").limit(page.limit).execute();
 }
 
-/** Columns that may change. `ended` is not among them: see `endEverythingIssued`. */
+/** Columns that may change; for `generation` see `endEverythingIssued`. */
 export type PrincipalChanges = Partial<
   Pick<
     PrincipalRow,
@@ -176,6 +176,21 @@ export async function endEverythingIssued(tx: Tx, id: string): Promise<void> {
     .execute();
 }
 
+/** The same password under another hash: nothing that was issued ends. Nothing where it was changed meanwhile. */
+export async function replacePasswordHash(
+  tx: Tx,
+  id: string,
+  from: string,
+  to: string,
+): Promise<void> {
+  await tx
+    .updateTable("principals")
+    .set({ password_hash: to })
+    .where("id", "=", id)
+    .where("password_hash", "=", from)
+    .execute();
+}
+
 /**
  * The row stays, without anything that could be signed in with. Credentials, grants and memberships
  * go in the same transaction, so that whoever gets the name later inherits nothing.
@@ -220,6 +235,11 @@ export async function listExpiringRobots(
     .orderBy("name")
     .limit(page.limit)
     .execute();
+}
+
+/** Not a change of the robot: its version stays. */
+export async function setExpiryTold(tx: Tx, id: string, at: number): Promise<void> {
+  await tx.updateTable("principals").set({ expiry_told_at: at }).where("id", "=", id).execute();
 }
 
 /** By id and by name; null where there is none, or it was deleted. For the path of every request. */

@@ -1,0 +1,284 @@
+import { LRUCache } from "lru-cache";
+import type { Audit } from "../audit/audit.ts";
+import type { Database } from "../db/database.ts";
+import type { CredentialRow, PrincipalRow } from "../db/tables.ts";
+import { assert } from "../lib/assert.ts";
+import type { Clock } from "../lib/clock.ts";
+import { hashOfSecret, looksLikeSecret } from "../lib/secret-text.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import type { Log } from "../platform/log.ts";
+import { createAccessVersion } from "./access-version-store.ts";
+import { parseAuthorization } from "./authorization-header.ts";
+import { prepareCredentialReads } from "./credential-store.ts";
+import { createFailedSignIns } from "./failed-sign-ins.ts";
+import { createLastUsed } from "./last-used.ts";
+import { createPasswordCheck } from "./password-check.ts";
+import { type Anonymous, anonymous, type KnownPrincipal, type Principal } from "./principal.ts";
+import { preparePrincipalReads } from "./principal-store.ts";
+import { type Proof, prove, type Refusal } from "./prove.ts";
+import { type TokenIssuer, tokenLengthMax } from "./registry-token.ts";
+import { isSessionOver } from "./session.ts";
+
+/** Headers whose answer is remembered: some 10 MB at most. */
+const rememberedMax = 10_000;
+/** How long a password that was right needs no argon2. */
+const passwordRememberedMs = 60_000;
+const headerLengthMax = tokenLengthMax + "Bearer ".length;
+/** A use that follows another so soon is not noted. */
+const noteEveryMs = 30_000;
+/** With a personal access token the name says nothing: these are what clients fill in. */
+const namesOfNobody: ReadonlySet<string> = new Set(["", "token", "oauth2accesstoken"]);
+
+/** Finds out who makes a request. What it knows is at most a second older than the database. */
+export interface Authenticator {
+  /**
+   * Whom the `Authorization` header proves; anonymous without one. At once for whoever was seen
+   * lately, and for every token but a registry token. Throws UNAUTHORIZED in the same words for
+   * everything that is wrong, TOOMANYREQUESTS while passwords are guessed at, and UNAVAILABLE when the
+   * database cannot be asked.
+   */
+  identify(authorization: string | null, address: () => string): Principal | Promise<Principal>;
+  /** The user of that password, for the sign-in page. Throws as `identify` does. */
+  checkPassword(name: string, password: string, address: string): Promise<KnownPrincipal>;
+  /** Whose session the cookie is; null where it is none, or is over. */
+  identifySession(cookie: string, address: () => string): KnownPrincipal | null;
+  /** To be called after each commit that changed who may do what: this node knows it from then on. */
+  changed(): void;
+  /** Begins to write down what was used when. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export interface AuthenticatorDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit: Audit;
+  readonly tokens: TokenIssuer;
+}
+
+type NewlyKnown = Omit<Proof, "principal"> & { readonly principal: KnownPrincipal | Anonymous };
+type Remembered = NewlyKnown & { notedAt: number };
+
+export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
+  const { db, clock, tokens } = deps;
+  const principals = preparePrincipalReads(db);
+  const credentials = prepareCredentialReads(db);
+  const version = createAccessVersion(db, clock);
+  const lastUsed = createLastUsed(deps);
+  const failed = createFailedSignIns(deps);
+  const passwords = createPasswordCheck({ db, clock, log: deps.log, find: principals.byName });
+  // Keys are SHA-256 of the headers, so that memory holds no passwords and a look-up tells nothing by its time.
+  const remembered = new LRUCache<string, Remembered>({ max: rememberedMax });
+  /** Requests that come together with a password that is being checked wait for that one check. */
+  const checking = new Map<string, Promise<Remembered>>();
+  let knownVersion = 0;
+
+  /** Forgets everything when somebody's rights changed: rows are read anew before anything is remembered. */
+  function catchUp(): void {
+    const now = orUnavailable(() => version.current());
+    if (now === knownVersion) return;
+    knownVersion = now;
+    remembered.clear();
+  }
+
+  function identify(header: string | null, address: () => string): Principal | Promise<Principal> {
+    if (header === null) return anonymous;
+    if (header.length > headerLengthMax) throw refused();
+    catchUp();
+    const key = Bun.SHA256.hash(header, "base64");
+    const known = remembered.get(key);
+    if (known !== undefined && known.validUntil > clock.now()) return admit(known, address);
+    const read = parseAuthorization(header);
+    if (read === null) throw refused();
+    const { scheme } = read;
+    const secret = scheme === "basic" ? read.secret : read.token;
+    const kind = kindOfSecret(secret);
+    if (kind !== null) {
+      const proof = bySecret(secret, kind, scheme === "basic" ? read.name : null, address);
+      return admit(remember(key, proof), address);
+    }
+    const found = scheme === "basic" ? byPassword(key, read, address) : byToken(key, secret);
+    return found.then((entry) => admit(entry, address));
+  }
+
+  /** The last look before each request: where it comes from may differ each time. */
+  function admit(entry: Remembered, address: () => string): Principal {
+    const { principal, mayComeFrom } = entry;
+    if (principal.kind === "anonymous") return principal;
+    if (mayComeFrom !== null) {
+      const from = address();
+      if (!mayComeFrom(from)) throw refuse("address", principal, principal.credentialId, from);
+    }
+    const now = clock.now();
+    if (now - entry.notedAt >= noteEveryMs) {
+      entry.notedAt = now;
+      lastUsed.touch(principal.id, principal.credentialId, now);
+    }
+    return principal;
+  }
+
+  function remember(key: string, proof: NewlyKnown): Remembered {
+    const entry = toRemembered(proof);
+    remembered.set(key, entry);
+    return entry;
+  }
+
+  /** A personal access token or a robot's secret: one look-up by its hash. */
+  function bySecret(
+    text: string,
+    kind: "token" | "secret",
+    name: string | null,
+    address: () => string,
+  ): Proof {
+    const now = clock.now();
+    const credential = findByText(text, kind);
+    if (credential === null) throw refuse("unknown", null, null, address());
+    const row = orUnavailable(() => principals.byId(credential.principal_id));
+    const isNamed =
+      name === null || name === row?.name || (kind === "token" && namesOfNobody.has(name));
+    const proof = isNamed ? prove(row, credential, now) : "name";
+    if (typeof proof === "string") throw refuse(proof, row, credential.id, address());
+    return proof;
+  }
+
+  function findByText(text: string, kind: CredentialRow["kind"]): CredentialRow | null {
+    const prefix = prefixes[kind];
+    if (!looksLikeSecret(text, prefix)) return null;
+    const row = orUnavailable(() => credentials.byHash(hashOfSecret(text)));
+    return row?.kind === kind ? row : null;
+  }
+
+  async function byToken(key: string, token: string): Promise<Remembered> {
+    const { holder, scope, expiresAt } = await tokens.verify(token);
+    // From here to the end nothing is awaited: what is remembered is what the rows say now.
+    catchUp();
+    if (holder === null) {
+      const principal = { kind: "anonymous", scope } as const;
+      return remember(key, { principal, validUntil: expiresAt, mayComeFrom: null });
+    }
+    const row = orUnavailable(() => principals.byId(holder.id));
+    if (row === null || row.generation !== holder.generation) throw refused();
+    const { credentialId } = holder;
+    const credential =
+      credentialId === null ? null : orUnavailable(() => credentials.byId(credentialId));
+    if (credentialId !== null && credential === null) throw refused();
+    const proof = prove(row, credential, clock.now());
+    if (typeof proof === "string") throw refused();
+    return remember(key, {
+      principal: { ...proof.principal, scope },
+      validUntil: Math.min(proof.validUntil, expiresAt),
+      mayComeFrom: proof.mayComeFrom,
+    });
+  }
+
+  function byPassword(
+    key: string,
+    read: { name: string; secret: string },
+    address: () => string,
+  ): Promise<Remembered> {
+    const underWay = checking.get(key);
+    if (underWay !== undefined) return underWay;
+    const check = provePassword(key, read, address()).finally(() => checking.delete(key));
+    checking.set(key, check);
+    return check;
+  }
+
+  async function provePassword(
+    key: string | null,
+    { name, secret }: { name: string; secret: string },
+    address: string,
+  ): Promise<Remembered> {
+    const checked = await passwords.check(name, secret, address);
+    // As in `byToken`: from here on nothing is awaited, so that no change comes in between.
+    catchUp();
+    const seen = checked.row;
+    const row = seen === null ? null : orUnavailable(() => principals.byId(seen.id));
+    if (row === null || seen === null) throw refuse("unknown", null, null, address);
+    const matches = checked.matches && row.password_hash === seen.password_hash;
+    const proof = matches ? prove(row, null, clock.now()) : "password";
+    if (typeof proof === "string") throw refuse(proof, row, null, address);
+    const validUntil = Math.min(proof.validUntil, clock.now() + passwordRememberedMs);
+    const entry = toRemembered({ ...proof, validUntil });
+    if (key !== null) remembered.set(key, entry);
+    return entry;
+  }
+
+  function refuse(
+    reason: Refusal,
+    account: Pick<PrincipalRow, "id" | "kind" | "name"> | null,
+    credentialId: string | null,
+    address: string,
+  ): RegistryError {
+    failed.tell({ account, credentialId, reason, address });
+    return refused();
+  }
+
+  return {
+    identify,
+    async checkPassword(name, password, address) {
+      catchUp();
+      const entry = await provePassword(null, { name, secret: password }, address);
+      const principal = admit(entry, () => address);
+      assert(principal.kind === "user", "a password is a user's");
+      return principal;
+    },
+    identifySession(cookie, address) {
+      const now = clock.now();
+      const credential = findByText(cookie, "session");
+      if (credential === null) return null;
+      if (isSessionOver(credential, now, lastUsed.pending(credential.id))) return null;
+      const row = orUnavailable(() => principals.byId(credential.principal_id));
+      const proof = prove(row, credential, now);
+      if (typeof proof === "string") return null;
+      if (proof.mayComeFrom !== null && !proof.mayComeFrom(address())) return null;
+      lastUsed.touch(proof.principal.id, credential.id, now);
+      return proof.principal;
+    },
+    changed() {
+      remembered.clear();
+      version.changed();
+    },
+    start: lastUsed.start,
+    async stop() {
+      await lastUsed.stop();
+      await failed.settled();
+    },
+  };
+}
+
+function toRemembered({ principal, validUntil, mayComeFrom }: NewlyKnown): Remembered {
+  return { principal, validUntil, mayComeFrom, notedAt: Number.NEGATIVE_INFINITY };
+}
+
+const prefixes = {
+  token: "berth_pat_",
+  secret: "berth_robot_",
+  refresh: "berth_refresh_",
+  session: "berth_session_",
+} as const;
+
+function kindOfSecret(text: string): "token" | "secret" | null {
+  if (text.startsWith(prefixes.token)) return "token";
+  return text.startsWith(prefixes.secret) ? "secret" : null;
+}
+
+/** The same words whatever was wrong: names, states and addresses are nobody's business. */
+function refused(): RegistryError {
+  return new RegistryError("UNAUTHORIZED", {
+    message: "the credentials are wrong, expired, or not accepted from here",
+  });
+}
+
+/** Whom the database cannot vouch for, nobody is. */
+function orUnavailable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new RegistryError("UNAVAILABLE", {
+      message: "credentials cannot be checked now: try again in a few seconds",
+      headers: { "retry-after": "5" },
+      cause,
+    });
+  }
+}

@@ -1,0 +1,76 @@
+import { LRUCache } from "lru-cache";
+import type { Audit } from "../audit/audit.ts";
+import type { Database } from "../db/database.ts";
+import type { PrincipalRow } from "../db/tables.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../platform/log.ts";
+import type { Refusal } from "./prove.ts";
+
+/** One line for an account in this time: guessing must not fill the disk. */
+const lineEveryMs = 60_000;
+const accountsMax = 10_000;
+
+export interface FailedSignIn {
+  /** Null where nobody has that name. What was typed is not written down: it may be a password. */
+  readonly account: Pick<PrincipalRow, "id" | "kind" | "name"> | null;
+  readonly credentialId: string | null;
+  readonly reason: Refusal;
+  readonly address: string;
+}
+
+/** Writes refused sign-ins to the audit, beside the requests that they came with. */
+export interface FailedSignIns {
+  tell(failed: FailedSignIn): void;
+  /** Resolves when what was told is written. */
+  settled(): Promise<void>;
+}
+
+export function createFailedSignIns(deps: {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit: Audit;
+}): FailedSignIns {
+  const { db, clock, log, audit } = deps;
+  const told = new LRUCache<string, { at: number; unwritten: number }>({ max: accountsMax });
+  const writing = new Set<Promise<void>>();
+
+  async function write(failed: FailedSignIn, attempts: number): Promise<void> {
+    const { account, reason } = failed;
+    await db.transaction((tx) =>
+      audit.append(tx, {
+        actor: {
+          id: account?.id ?? null,
+          name: account?.name ?? "(unknown)",
+          credentialId: failed.credentialId,
+          address: failed.address,
+        },
+        action: "signin.failed",
+        resource: account === null ? "registry" : `${account.kind} ${account.name}`,
+        projectId: null,
+        result: "refused",
+        detail: { reason, attempts },
+      }),
+    );
+  }
+
+  return {
+    tell(failed) {
+      const key = failed.account?.id ?? "";
+      const before = told.get(key);
+      const now = clock.monotonic();
+      if (before !== undefined && now - before.at < lineEveryMs) {
+        before.unwritten += 1;
+        return;
+      }
+      told.set(key, { at: now, unwritten: 0 });
+      const written = write(failed, 1 + (before?.unwritten ?? 0))
+        .catch((error: unknown) => log.warn("Cannot record a failed sign-in", { error }))
+        .finally(() => writing.delete(written));
+      writing.add(written);
+    },
+    async settled() {
+      await Promise.all(writing);
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { availableParallelism } from "node:os";
+import { RegistryError } from "../oci/registry-error.ts";
+
+/** Bytes in UTF-8. Nothing is cut off: other hashes ignore what is behind the 72nd byte. */
+export const passwordBytesMin = 8;
+export const passwordBytesMax = 1024;
+
+/** At least what OWASP asks for: argon2id with 19 MiB and two passes. */
+const parameters = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
+const currentForm = "$argon2id$v=19$m=19456,t=2,p=1$";
+
+/** One core is left to everybody else while somebody floods the sign-in. */
+const atOnce = Math.min(2, Math.max(1, availableParallelism() - 1));
+const waitingMax = 32;
+
+/** Of 32 random bytes that nobody kept: compared with where there is no password, so that it takes as long. */
+const dummyHash =
+  "$argon2id$v=19$m=19456,t=2,p=1$35BUI33+TbXinOdqTAkmCyBEc3Bp8UGjwH0xZ2U3Jdg$ar5LYzgU5/Jf1QTt5NYt2QPM0dxWM8rL6edkYRwGweE";
+
+/**
+ * argon2id, in PHC form. Throws RegistryError 400 for a length that is not allowed, and 429 when too
+ * many wait.
+ */
+export async function hashPassword(text: string): Promise<string> {
+  const bytes = Buffer.byteLength(text);
+  if (bytes < passwordBytesMin || bytes > passwordBytesMax) {
+    throw new RegistryError("UNSUPPORTED", {
+      status: 400,
+      message: `a password must be ${passwordBytesMin} to ${passwordBytesMax} bytes long`,
+    });
+  }
+  if (text.startsWith("berth_")) {
+    throw new RegistryError("UNSUPPORTED", {
+      status: 400,
+      message: 'a password must not begin with "berth_", as tokens do',
+    });
+  }
+  return await inTurn(() => Bun.password.hash(text, parameters));
+}
+
+/**
+ * Takes as long without a hash as with a wrong one: pass null for whoever has none or is not there.
+ * Throws RegistryError 429 when too many wait.
+ */
+export async function verifyPassword(text: string, hash: string | null): Promise<boolean> {
+  const bytes = Buffer.byteLength(text);
+  // Nobody has such a password, whatever their name is.
+  if (bytes < passwordBytesMin || bytes > passwordBytesMax) return false;
+  const matches = await inTurn(() => Bun.password.verify(text, hash ?? dummyHash, "argon2id"));
+  return matches && hash !== null;
+}
+
+/** Whether it was made with other parameters than a new one would be. */
+export function isOutdated(hash: string): boolean {
+  return !hash.startsWith(currentForm);
+}
+
+let running = 0;
+const waiting: (() => void)[] = [];
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (running >= atOnce) {
+    if (waiting.length >= waitingMax) {
+      throw new RegistryError("TOOMANYREQUESTS", {
+        message: "too many sign-ins with a password wait already: try again in a few seconds",
+        headers: { "retry-after": "5" },
+      });
+    }
+    // Whoever ends hands its place over, so that nobody who comes meanwhile takes it.
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  } else {
+    running += 1;
+  }
+  try {
+    return await work();
+  } finally {
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
+  }
+}
