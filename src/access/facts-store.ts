@@ -1,4 +1,4 @@
-import type { Database } from "../db/database.ts";
+import { perDatabase } from "../db/compiled.ts";
 import type { Visibility } from "../db/tables.ts";
 import { assert } from "../lib/assert.ts";
 import { type ProjectName, projectOf, type RepositoryName } from "../oci/repository-name.ts";
@@ -48,7 +48,7 @@ interface Columns extends ProjectColumns {
   readonly repository_created_at: number | null;
 }
 
-export function prepareFactsReads(db: Database): FactsReads {
+export const prepareFactsReads = perDatabase((db): FactsReads => {
   const project = db.prepare<ProjectColumns>(
     `select id, visibility, cidrs, created_by, created_at
        from projects where name = ?1 and state = 'live'`,
@@ -75,7 +75,7 @@ export function prepareFactsReads(db: Database): FactsReads {
       return { project: facts, repository: toRepository(row, facts) };
     },
   };
-}
+});
 
 function toProject(row: ProjectColumns): ProjectFacts {
   const cidrs = parseRanges(row.cidrs);

@@ -1,4 +1,4 @@
-import type { Database } from "../db/database.ts";
+import { perDatabase } from "../db/compiled.ts";
 import { assert } from "../lib/assert.ts";
 
 /** A grant as it is stored, with the group through which the principal has it. */
@@ -44,7 +44,7 @@ const columns =
 const tuple = `json_array(id, effect, group_name, project_id, pattern, tag_pattern, role, actions,
   cidrs, expires_at)`;
 
-export function prepareRightsReads(db: Database): RightsReads {
+export const prepareRightsReads = perDatabase((db): RightsReads => {
   // One row with all of it: a prepared read gives one. JSON keeps texts apart, whatever they hold.
   const grants = db.prepare<{ list: string }>(
     `select json_group_array(${tuple}) as list from (
@@ -73,7 +73,7 @@ export function prepareRightsReads(db: Database): RightsReads {
       return new Map(JSON.parse(row.list) as [string, string][]);
     },
   };
-}
+});
 
 function toGrant(tuple: GrantTuple): StoredGrant {
   const [id, effect, group, projectId, pattern, tagPattern, role, actions, cidrs, expiresAt] =

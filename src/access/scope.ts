@@ -18,9 +18,8 @@ export interface ScopeQuestion {
 export const registryPattern = "*";
 
 /**
- * Whether a credential lets through what its holder may do. An entry lists actions in full
- * (`repository:pull`) or, in the token service's words, those on repositories (`pull`); `*` is every
- * action on repositories, and with the pattern of the registry itself, listing it.
+ * Whether a credential lets through what its holder may do. Asking whether the registry is there
+ * takes no scope: clients do it with whatever token they have.
  */
 export function scopeCovers(scope: Scope | null, question: ScopeQuestion): boolean {
   if (scope === null || question.action === "registry:ping") return true;
@@ -37,33 +36,20 @@ export function scopeCovers(scope: Scope | null, question: ScopeQuestion): boole
 function entryCovers(entry: ScopeEntry, question: ScopeQuestion): boolean {
   const { action, resource } = question;
   switch (action) {
-    case "registry:list":
-      return (
-        entry.pattern === registryPattern && (lists(entry, action) || entry.actions.includes("*"))
-      );
     case "registry:ping":
+    case "registry:list":
     case "account:manage":
     case "system:manage":
-      return entry.pattern === registryPattern && lists(entry, action);
+      return entry.pattern === registryPattern && entry.actions.includes(action);
     case "project:create":
       return coversCreation(entry, resource);
     default:
       return (
-        listsOnRepository(entry, action) &&
+        entry.actions.includes(action) &&
         fits(entry.pattern, resource) &&
         isStillMeant(entry.issuedFor, question)
       );
   }
-}
-
-function lists(entry: ScopeEntry, action: Action): boolean {
-  return entry.actions.includes(action);
-}
-
-function listsOnRepository(entry: ScopeEntry, action: Action): boolean {
-  if (lists(entry, action)) return true;
-  const [kind, verb = ""] = action.split(":");
-  return kind === "repository" && (entry.actions.includes(verb) || entry.actions.includes("*"));
 }
 
 function fits(pattern: string, resource: Resource): boolean {
@@ -81,12 +67,12 @@ function fits(pattern: string, resource: Resource): boolean {
 /** Creating takes a scope that was not narrowed to some repositories, or one that says so. */
 function coversCreation(entry: ScopeEntry, resource: Resource): boolean {
   if (entry.issuedFor !== undefined) return false;
-  if (lists(entry, "project:create")) {
+  if (entry.actions.includes("project:create")) {
     if (entry.pattern === "**") return true;
     const project = resource.kind === "registry" ? null : resource.name.split("/", 1)[0];
     return typeof project === "string" && coversProject(entry.pattern, project);
   }
-  return entry.pattern === "**" && listsOnRepository(entry, "repository:push");
+  return entry.pattern === "**" && entry.actions.includes("repository:push");
 }
 
 /**

@@ -1,0 +1,216 @@
+import type { Anonymous, KnownPrincipal, Principal } from "../auth/principal.ts";
+import type { IssuedToken, TokenAccess, TokenClaims } from "../auth/registry-token.ts";
+import type { Database } from "../db/database.ts";
+import { assert } from "../lib/assert.ts";
+import { excerpt, RegistryError } from "../oci/registry-error.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Access, Action } from "./authorize.ts";
+import { prepareFactsReads } from "./facts-store.ts";
+import { type AskedScopes, parseScopes, type RepositoryVerb } from "./token-scopes.ts";
+
+/** Bytes of the body of a POST that are worth reading. */
+export const tokenFormBytesMax = 32 * 1024;
+
+export interface TokenServiceDeps {
+  readonly db: Database;
+  readonly access: Access;
+  /** Who presents these credentials. Throws UNAUTHORIZED or TOOMANYREQUESTS. */
+  readonly identify: (
+    authorization: string | null,
+    address: () => string,
+  ) => Principal | Promise<Principal>;
+  readonly issue: (claims: TokenClaims) => Promise<IssuedToken>;
+  readonly refresh: RefreshTokens;
+  /** The public host, with its port, under which clients know the registry; null where it is not known. */
+  readonly service: () => string | null;
+}
+
+/** Refresh tokens: what clients keep instead of a password. */
+export interface RefreshTokens {
+  /** A new one, which lets through no more than what the principal came with; null where none is given. */
+  begin(principal: KnownPrincipal, address: () => string): Promise<string | null>;
+  /**
+   * Who holds it. With `rotate` it is used up, and `next` takes its place; a second use of one that is
+   * used up ends all that came of the same sign-in. Throws UNAUTHORIZED.
+   */
+  redeem(
+    token: string,
+    options: { readonly rotate: boolean; readonly address: () => string },
+  ): Promise<{ readonly principal: KnownPrincipal; readonly next: string | null }>;
+}
+
+/** In the words of the distribution project's token specification and of OAuth 2.0 (RFC 6749 §5.1). */
+export interface TokenAnswer {
+  /** The same text twice: clients know either. */
+  readonly token: string;
+  readonly access_token: string;
+  readonly token_type: "Bearer";
+  readonly expires_in: number;
+  /** RFC 3339. */
+  readonly issued_at: string;
+  /** What was given of what was asked. */
+  readonly scope: string;
+  readonly refresh_token?: string;
+}
+
+/** Docker's token service. Answers are not to be stored by anybody on the way. */
+export interface TokenService {
+  /** A GET: the query behind `?`, and who asks by the header; without it, anonymous. */
+  get(query: string, authorization: string | null, address: () => string): Promise<TokenAnswer>;
+  /** A POST: a form (`application/x-www-form-urlencoded`) with an OAuth 2.0 grant. */
+  post(form: string, address: () => string): Promise<TokenAnswer>;
+}
+
+export function createTokenService(deps: TokenServiceDeps): TokenService {
+  const facts = prepareFactsReads(deps.db);
+
+  async function answer(ask: Ask): Promise<TokenAnswer> {
+    const { principal } = ask;
+    const access = grantedAccess(ask);
+    const { token, expiresInSeconds, issuedAt } = await deps.issue({ principal, access });
+    const refreshToken = await ask.refreshToken();
+    return {
+      token,
+      access_token: token,
+      token_type: "Bearer",
+      expires_in: expiresInSeconds,
+      issued_at: new Date(issuedAt).toISOString(),
+      scope: access.map(formatScope).join(" "),
+      ...(refreshToken === null ? {} : { refresh_token: refreshToken }),
+    };
+  }
+
+  /** What is asked for, as far as the rights of now and the credential let it through. */
+  function grantedAccess({ principal, scopes, address }: Ask): TokenAccess[] {
+    const granted: TokenAccess[] = [];
+    for (const [name, asked] of scopes.repositories) {
+      const { project, repository } = facts.ofRepository(name);
+      const may = (verb: RepositoryVerb) => mayOn(principal, verb, name, address);
+      // Who may make the project may do everything in it: of what others make, the token says nothing.
+      const makesProject = project === null && asked.has("push") && may("push");
+      const actions = makesProject ? [...asked] : [...asked].filter(may);
+      if (actions.length === 0) continue;
+      const ids = { pid: project?.id ?? null, rid: repository?.id ?? null };
+      granted.push({ type: "repository", name, actions, ...ids });
+    }
+    if (scopes.catalog) {
+      const { allowed } = deps.access.decide(
+        principal,
+        "registry:list",
+        { kind: "registry" },
+        address,
+      );
+      const ids = { pid: null, rid: null };
+      if (allowed) granted.push({ type: "registry", name: "catalog", actions: ["*"], ...ids });
+    }
+    return granted;
+  }
+
+  function mayOn(
+    principal: Principal,
+    verb: RepositoryVerb,
+    name: RepositoryName,
+    address: () => string,
+  ): boolean {
+    const action: Action = `repository:${verb}`;
+    return deps.access.decide(principal, action, { kind: "repository", name }, address).allowed;
+  }
+
+  function readScopes(parameters: URLSearchParams): AskedScopes {
+    const service = deps.service();
+    const asked = parameters.get("service");
+    if (asked !== null && asked !== "" && service !== null && asked !== service) {
+      throw invalid(`this is the token service of ${service}, not of ${excerpt(asked)}`);
+    }
+    return parseScopes(parameters.getAll("scope"), service);
+  }
+
+  return {
+    async get(query, authorization, address) {
+      const parameters = readParameters(query);
+      const scopes = readScopes(parameters);
+      refuseExchange(authorization);
+      const principal = await deps.identify(authorization, address);
+      assert(principal.kind !== "operator", "the operator needs no token");
+      const offline = parameters.get("offline_token") === "true" && principal.kind !== "anonymous";
+      const refreshToken = async () => (offline ? deps.refresh.begin(principal, address) : null);
+      return await answer({ principal, scopes, address, refreshToken });
+    },
+
+    async post(form, address) {
+      const parameters = readParameters(form);
+      const scopes = readScopes(parameters);
+      const offline = parameters.get("access_type") === "offline";
+      switch (parameters.get("grant_type")) {
+        case "password": {
+          const principal = await deps.identify(basicOf(parameters), address);
+          assert(
+            principal.kind === "user" || principal.kind === "robot",
+            "a password proved that somebody is nobody",
+          );
+          const refreshToken = async () =>
+            offline ? deps.refresh.begin(principal, address) : null;
+          return await answer({ principal, scopes, address, refreshToken });
+        }
+        case "refresh_token": {
+          // Docker keeps the one it has whatever it is answered: only who asks for another gets one.
+          const { principal, next } = await deps.refresh.redeem(
+            required(parameters, "refresh_token"),
+            { rotate: offline, address },
+          );
+          return await answer({ principal, scopes, address, refreshToken: async () => next });
+        }
+        default:
+          throw invalid("grant_type must be password or refresh_token");
+      }
+    },
+  };
+}
+
+interface Ask {
+  readonly principal: KnownPrincipal | Anonymous;
+  readonly scopes: AskedScopes;
+  readonly address: () => string;
+  readonly refreshToken: () => Promise<string | null>;
+}
+
+function formatScope({ type, name, actions }: TokenAccess): string {
+  return `${type}:${name}:${actions.join(",")}`;
+}
+
+/** Of parameters that come twice nobody knows which is meant; scopes may. */
+function readParameters(text: string): URLSearchParams {
+  const parameters = new URLSearchParams(text);
+  const seen = new Set<string>();
+  for (const key of parameters.keys()) {
+    if (key !== "scope" && seen.has(key)) throw invalid(`${excerpt(key)} is there twice`);
+    seen.add(key);
+  }
+  return parameters;
+}
+
+/** Five minutes must not become for ever. A registry token is the one bearer token that holds a dot. */
+function refuseExchange(authorization: string | null): void {
+  if (authorization === null || !/^bearer\s.*\./i.test(authorization)) return;
+  throw new RegistryError("UNAUTHORIZED", {
+    message: "a registry token is not exchanged for another: sign in again",
+  });
+}
+
+/** The header that says the same, so that there is one way to sign in. */
+function basicOf(parameters: URLSearchParams): string {
+  const name = required(parameters, "username");
+  const password = required(parameters, "password");
+  if (name.includes(":")) throw new RegistryError("UNAUTHORIZED");
+  return `Basic ${Buffer.from(`${name}:${password}`, "utf8").toString("base64")}`;
+}
+
+function required(parameters: URLSearchParams, key: string): string {
+  const value = parameters.get(key);
+  if (value === null || value === "") throw invalid(`${key} is missing`);
+  return value;
+}
+
+function invalid(message: string): RegistryError {
+  return new RegistryError("UNSUPPORTED", { status: 400, message });
+}
