@@ -136,6 +136,31 @@ export async function deleteExpired(
   return rows.length;
 }
 
+/** Ends the oldest of the kind that the principal has above `most`. */
+export async function deleteSurplus(
+  tx: Tx,
+  principalId: string,
+  kind: CredentialRow["kind"],
+  most: number,
+): Promise<void> {
+  const surplus = tx
+    .selectFrom("credentials")
+    .select("id")
+    .where("principal_id", "=", principalId)
+    .where("kind", "=", kind)
+    .orderBy("id", "desc")
+    .limit(surplusMax)
+    .offset(most);
+  await tx.deleteFrom("credentials").where("id", "in", surplus).execute();
+}
+
+/** Rows that one call removes: there is one too many each time. */
+const surplusMax = 10;
+
+export async function setExpiry(tx: Tx, id: string, expiresAt: number): Promise<void> {
+  await tx.updateTable("credentials").set({ expires_at: expiresAt }).where("id", "=", id).execute();
+}
+
 /** Removes at most `limit` refresh tokens that were exchanged before then; returns how many. */
 export async function deleteExchanged(tx: Tx, before: number, limit: number): Promise<number> {
   const ids = tx
