@@ -1,0 +1,114 @@
+import { z } from "zod";
+import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import {
+  formatTime,
+  pageInput,
+  pageOutput,
+  parsed,
+  repositoryName,
+  time,
+} from "../access/schema.ts";
+import type { Reads } from "../db/database.ts";
+import { parseDigest } from "../oci/digest.ts";
+import { projectOf, type RepositoryName } from "../oci/repository-name.ts";
+import { findRepositoryId } from "../registry/repository-store.ts";
+import { unknownRepository } from "../registry/unknown.ts";
+import { type DigestPulls, digestPulls, listPulls, nextDigestPulls } from "./pull-list-store.ts";
+
+const recentDays = 30;
+const dayMs = 24 * 60 * 60 * 1000;
+/** Digests that are summed up before others get their turn. */
+const digestsAtOnce = 10;
+
+const digest = parsed(parseDigest).optional().describe("Only of this manifest.");
+
+const list = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/repositories/{repository}/pulls",
+  command: "pulls list",
+  summary: "Lists who pulled what from a repository, newest first.",
+  // Addresses and names of people: not for everybody who may pull.
+  action: "project:manage",
+  resource: ({ repository }) => ({ kind: "project", name: projectOf(repository) }),
+  input: z.strictObject({
+    repository: repositoryName,
+    digest,
+    limit: pageInput.limit,
+    after: pageInput.after,
+  }),
+  output: pageOutput(
+    z.object({
+      at: time,
+      digest: z.string(),
+      tag: z.string().nullable().describe("By which it was asked for; null: by digest."),
+      platform: z.string().nullable().describe("As the index says that lists it."),
+      principal: z.string().nullable().describe("Name of the user or robot; null: anonymous."),
+      credential_id: z.string().nullable(),
+      address: z.string(),
+      user_agent: z.string(),
+    }),
+  ),
+  async handler({ db }, input) {
+    const repositoryId = await idOf(db.reads, input.repository);
+    const before = input.after === "" ? null : input.after;
+    const wanted = input.digest ?? null;
+    const page = await listPulls(db.reads, repositoryId, wanted, before, input.limit);
+    return {
+      items: page.pulls.map(({ id: _, at, ...pull }) => ({ at: formatTime(at), ...pull })),
+      next: page.next,
+    };
+  },
+});
+
+const summary = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/repositories/{repository}/pulls/summary",
+  command: "pulls summary",
+  summary: `Counts the pulls of each manifest of a repository, of the last ${recentDays} days and in all.`,
+  action: "repository:pull",
+  resource: ({ repository }) => ({ kind: "repository", name: repository }),
+  input: z.strictObject({
+    repository: repositoryName,
+    digest,
+    limit: pageInput.limit,
+    after: pageInput.after,
+  }),
+  output: pageOutput(
+    z.object({
+      digest: z.string(),
+      recent: z.number().describe(`Of the last ${recentDays} days.`),
+      total: z.number(),
+      last_day: z.iso.date().describe("The day of the last pull, UTC."),
+    }),
+  ),
+  async handler({ db, clock }, { repository, limit, after, ...input }) {
+    const repositoryId = await idOf(db.reads, repository);
+    const fromDay = Math.floor(clock.now() / dayMs) - recentDays + 1;
+    if (input.digest !== undefined) {
+      const found = await digestPulls(db.reads, repositoryId, input.digest, fromDay);
+      return { items: found === null ? [] : [toItem(found)], next: null };
+    }
+    const items: DigestPulls[] = [];
+    while (items.length <= limit) {
+      const last = items.at(-1)?.digest ?? after;
+      const next = await nextDigestPulls(db.reads, repositoryId, last, fromDay);
+      if (next === null) return { items: items.map(toItem), next: null };
+      items.push(next);
+      if (items.length % digestsAtOnce === 0) await Bun.sleep(0);
+    }
+    const page = items.slice(0, limit);
+    return { items: page.map(toItem), next: page.at(-1)?.digest ?? null };
+  },
+});
+
+async function idOf(reads: Reads, repository: RepositoryName): Promise<string> {
+  const id = await findRepositoryId(reads, repository);
+  if (id === null) throw unknownRepository(repository);
+  return id;
+}
+
+function toItem({ digest, recent, total, last_day }: DigestPulls) {
+  return { digest, recent, total, last_day: formatTime(last_day * dayMs).slice(0, 10) };
+}
+
+export const pullEndpoints: readonly Endpoint[] = [list, summary];
