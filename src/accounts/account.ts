@@ -1,0 +1,66 @@
+import { change } from "../access/change.ts";
+import type { ApiCall, Management } from "../access/endpoint.ts";
+import { createLoginThrottle, type LoginThrottle } from "../auth/login-throttle.ts";
+import { hashPassword, verifyPassword } from "../auth/passwords.ts";
+import type { KnownPrincipal } from "../auth/principal.ts";
+import { endEverythingIssued, findPrincipal, updatePrincipal } from "../auth/principal-store.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+
+/**
+ * The user whose account the caller manages. Throws DENIED for whoever has none, and for a token:
+ * what one may do with it must not outlive it.
+ */
+export function ownUser({ principal }: ApiCall): KnownPrincipal {
+  if (principal.kind !== "user") {
+    throw new RegistryError("DENIED", {
+      message: "only a user has an account of their own: name the user instead",
+    });
+  }
+  if (principal.credentialKind !== "password" && principal.credentialKind !== "session") {
+    throw new RegistryError("DENIED", {
+      message: "an account is managed with its password or a session, not with a token",
+    });
+  }
+  return principal;
+}
+
+/**
+ * Changes one's own password: who sits at somebody else's open browser does not know the current one.
+ * All sessions end, the caller's too. Throws DENIED when the current one is wrong, and 429 for who
+ * guesses at it.
+ */
+export async function changeOwnPassword(
+  deps: Management,
+  call: ApiCall,
+  user: KnownPrincipal,
+  { current, next }: { current: string; next: string },
+): Promise<null> {
+  const before = await findPrincipal(deps.db.reads, user.id);
+  const attempt = throttleOf(deps).begin(user.name, call.address);
+  if (!(await verifyPassword(current, before?.password_hash ?? null))) {
+    throw new RegistryError("DENIED", { message: "the current password is another one" });
+  }
+  attempt.succeeded();
+  const passwordHash = await hashPassword(next);
+  const entry = {
+    action: "user.password_set",
+    resource: `user ${user.name}`,
+    detail: { own: true },
+  };
+  return await change(deps, call, entry, async (tx) => {
+    await updatePrincipal(tx, user.id, { password_hash: passwordHash });
+    await endEverythingIssued(tx, user.id);
+    return null;
+  });
+}
+
+function throttleOf(deps: Management): LoginThrottle {
+  let throttle = throttles.get(deps);
+  if (throttle === undefined) {
+    throttle = createLoginThrottle(deps);
+    throttles.set(deps, throttle);
+  }
+  return throttle;
+}
+
+const throttles = new WeakMap<Management, LoginThrottle>();

@@ -1,0 +1,216 @@
+import { z } from "zod";
+import type { Action, Resource } from "../access/authorize.ts";
+import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import {
+  cidrs,
+  description,
+  pageInput,
+  pageOf,
+  pageOutput,
+  projectName,
+} from "../access/schema.ts";
+import { listPrincipals } from "../auth/principal-store.ts";
+import type { ProjectName } from "../oci/repository-name.ts";
+import {
+  newSecretOutput,
+  robotDetailsOutput,
+  robotGrants,
+  robotOutput,
+  robotRole,
+  robotView,
+} from "./robot-schemas.ts";
+import {
+  createRobot,
+  deleteRobot,
+  detailsOf,
+  findHome,
+  findRobot,
+  revokeSecret,
+  rotateRobot,
+  updateRobot,
+} from "./robots.ts";
+import { expiresInDays, expiryDaysDefault, id, reuseName, robotShortName } from "./schemas.ts";
+
+/** Where a robot belongs: the same operations serve those of a project and those of the registry. */
+interface Place {
+  readonly path: "/api/v1/robots" | "/api/v1/projects/{project}/robots";
+  readonly action: Action;
+  /** The project's key is there for one place and not for the other. */
+  readonly input: { readonly project: z.ZodOptional<typeof projectName> };
+  /** Ends the summaries. */
+  readonly of: string;
+}
+
+const registry: Place = {
+  path: "/api/v1/robots",
+  action: "system:manage",
+  input: {} as Place["input"],
+  of: "of the registry",
+};
+
+const project: Place = {
+  path: "/api/v1/projects/{project}/robots",
+  action: "project:manage",
+  input: { project: projectName } as unknown as Place["input"],
+  of: "of a project",
+};
+
+function resource({ project: name }: { project?: ProjectName | undefined }): Resource {
+  return name === undefined ? { kind: "registry" } : { kind: "project", name };
+}
+
+export const robotEndpoints: readonly Endpoint[] = [registry, project].flatMap((place) => [
+  ...endpointsOfRobots(place),
+  ...endpointsOfSecrets(place),
+]);
+
+const robotPath = {
+  robot: z.string().max(200).describe("Its short name, or what it signs in with."),
+};
+
+function endpointsOfRobots({ path, action, input, of }: Place): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: "GET",
+      path,
+      command: "robot list",
+      summary: `Lists the robots ${of}${path === registry.path ? " and of every project" : ""}.`,
+      action,
+      resource,
+      input: z.strictObject({ ...input, ...pageInput }),
+      output: pageOutput(robotOutput),
+      async handler({ db }, { project: name, limit, after }) {
+        const home = await findHome(db.reads, name ?? null);
+        const rows = await listPrincipals(db.reads, {
+          kind: "robot",
+          ...(home === null ? {} : { projectId: home.id }),
+          after,
+          limit: limit + 1,
+        });
+        return pageOf(rows, limit, (row) => row.name, robotView);
+      },
+    }),
+
+    defineEndpoint({
+      method: "POST",
+      path,
+      command: "robot create",
+      summary: `Makes a robot ${of}; its secret is shown once.`,
+      action,
+      resource,
+      input: z.strictObject({
+        ...input,
+        name: robotShortName,
+        description: description.default(""),
+        role: robotRole,
+        grants: robotGrants,
+        cidrs: cidrs.default([]),
+        expires_in_days: expiresInDays.default(expiryDaysDefault),
+        reuse_name: reuseName,
+      }),
+      output: robotDetailsOutput.extend({
+        secret: z.string().describe("The secret itself, which nobody can ask for again."),
+      }),
+      status: 201,
+      shownOnce: "secret",
+      async handler(deps, given, call) {
+        const { project: name, expires_in_days: days, reuse_name: reuse, ...rest } = given;
+        const robot = { ...rest, role: rest.role, expiresInDays: days, reuseName: reuse };
+        return await createRobot(deps, call, name ?? null, robot);
+      },
+    }),
+
+    defineEndpoint({
+      method: "GET",
+      path: `${path}/{robot}`,
+      command: "robot show",
+      summary: `Shows a robot ${of}, its secrets (not what they are) and what it may do.`,
+      action,
+      resource,
+      input: z.strictObject({ ...input, ...robotPath }),
+      output: robotDetailsOutput,
+      version: ({ version }) => version,
+      async handler({ db }, { project: name, robot }) {
+        const home = await findHome(db.reads, name ?? null);
+        return await detailsOf(db.reads, await findRobot(db.reads, home, robot));
+      },
+    }),
+
+    defineEndpoint({
+      method: "PATCH",
+      path: `${path}/{robot}`,
+      command: "robot update",
+      summary: `Changes, disables or prolongs a robot ${of}.`,
+      action,
+      resource,
+      input: z.strictObject({
+        ...input,
+        ...robotPath,
+        description: description.optional(),
+        disabled: z.boolean().optional().describe("None of its secrets signs in meanwhile."),
+        cidrs: cidrs.optional(),
+        expires_in_days: expiresInDays.optional(),
+      }),
+      output: robotDetailsOutput,
+      version: ({ version }) => version,
+      async handler(deps, { project: name, robot, expires_in_days: days, ...changes }, call) {
+        const asked = { project: name ?? null, robot };
+        return await updateRobot(deps, call, asked, { ...changes, expiresInDays: days });
+      },
+    }),
+
+    defineEndpoint({
+      method: "DELETE",
+      path: `${path}/{robot}`,
+      command: "robot delete",
+      summary: `Deletes a robot ${of} with its secrets and what it might do.`,
+      action,
+      resource,
+      input: z.strictObject({ ...input, ...robotPath }),
+      output: z.null(),
+      status: 204,
+      async handler(deps, { project: name, robot }, call) {
+        return await deleteRobot(deps, call, { project: name ?? null, robot });
+      },
+    }),
+  ];
+}
+
+function endpointsOfSecrets({ path, action, input, of }: Place): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: "POST",
+      path: `${path}/{robot}/secrets`,
+      command: "robot rotate",
+      summary: `Gives a robot ${of} a second secret, shown once: revoke the first when nothing uses it.`,
+      action,
+      resource,
+      input: z.strictObject({
+        ...input,
+        ...robotPath,
+        expires_in_days: expiresInDays.optional().describe("Days from now until the robot ends."),
+      }),
+      output: newSecretOutput,
+      status: 201,
+      shownOnce: "secret",
+      async handler(deps, { project: name, robot, expires_in_days: days }, call) {
+        return await rotateRobot(deps, call, { project: name ?? null, robot, expiresInDays: days });
+      },
+    }),
+
+    defineEndpoint({
+      method: "DELETE",
+      path: `${path}/{robot}/secrets/{id}`,
+      command: "robot revoke",
+      summary: `Ends a secret of a robot ${of} at once.`,
+      action,
+      resource,
+      input: z.strictObject({ ...input, ...robotPath, id }),
+      output: z.null(),
+      status: 204,
+      async handler(deps, { project: name, robot, id: secretId }, call) {
+        return await revokeSecret(deps, call, { project: name ?? null, robot, id: secretId });
+      },
+    }),
+  ];
+}
