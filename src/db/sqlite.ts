@@ -12,8 +12,11 @@ import { connect, isFull, sharedSync } from "./sqlite-connection.ts";
 import type { Tables } from "./tables.ts";
 import { openWalSync } from "./wal-sync.ts";
 
-/** Pages that reads keep at hand, KiB. With SQLite's 2 MB a tag among 100,000 took a third longer to find. */
-const readCacheKib = 16 * 1024;
+/**
+ * Pages that reads keep at hand, KiB. A tag out of 100,000, asked for in no order, is found in 7 us
+ * with this, in 12 us with half of it, which the tags alone outgrow; one out of 10 in 3 us.
+ */
+const readCacheKib = 32 * 1024;
 
 export interface SqliteOptions {
   /** Path of the database file. */
