@@ -46,7 +46,10 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
     decide(principal, action, resource, address) {
       if (principal.kind === "operator") return { allowed: true };
       refresh();
-      const key = resource.kind === "repository" ? keyOf(principal, action, resource) : null;
+      const key =
+        resource.kind === "repository" && action.startsWith("repository:")
+          ? keyOf(principal, action, resource)
+          : null;
       const known = key === null ? undefined : memory.decisions.get(key);
       if (known !== undefined && (known.until === null || clock.now() < known.until)) {
         return known.decision;
@@ -126,7 +129,7 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
 
 function earliestEnd(question: Question): number | null {
   let earliest: number | null = null;
-  for (const { expiresAt } of grantsAbout(question)) {
+  for (const { expiresAt } of grantsAbout(question, question.action)) {
     if (expiresAt === null || expiresAt <= question.now) continue;
     if (earliest === null || expiresAt < earliest) earliest = expiresAt;
   }

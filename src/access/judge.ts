@@ -3,7 +3,7 @@ import { assertNever } from "../lib/assert.ts";
 import { type ProjectName, projectOf, reservedProjectNames } from "../oci/repository-name.ts";
 import type { Action, Decision, Resource } from "./authorize.ts";
 import type { Facts } from "./facts-store.ts";
-import { coversProject } from "./pattern.ts";
+import { coversProject, reachesProject } from "./pattern.ts";
 import type { Grant, Rights } from "./rights.ts";
 import { type ScopeQuestion, scopeCovers } from "./scope.ts";
 
@@ -128,8 +128,7 @@ function rule(question: Question, action: Action): Ruling {
 function ruleOnRegistry(principal: Principal, action: Action): Ruling {
   switch (action) {
     case "registry:ping":
-      // A token of nobody proves that its bearer went through the token service, as clients do.
-      return principal.kind !== "anonymous" || principal.scope !== null
+      return isKnown(principal)
         ? yes("everybody", "whoever signed in may ask")
         : no("nothing", "nobody signed in");
     case "registry:list":
@@ -154,7 +153,9 @@ function ruleOnRegistry(principal: Principal, action: Action): Ruling {
 
 function ruleByGrants(question: Question, action: Action): Ruling {
   const { resource, facts } = question;
-  const grants = grantsAbout(question).filter((grant) => misfit(grant, question, action) === null);
+  const grants = grantsAbout(question, action).filter(
+    (grant) => misfit(grant, question, action) === null,
+  );
   const denying = grants.find((grant) => grant.denies);
   if (denying !== undefined) return denyBy(denying, action);
   if (facts.project === null && resource.kind === "repository" && action === "repository:push") {
@@ -188,7 +189,7 @@ function ruleOnCreation(question: Question): Ruling {
     return no("reserved name", `the name ${name} is kept for the registry`);
   }
   if (isAdministrator(principal)) return yes("administrator", "administrators may do everything");
-  const about = name === null ? [] : question.rights.about(null, name);
+  const about = name === null ? [] : question.rights.aboutProject(null, name);
   const grants = about.filter((grant) => misfit(grant, question, "project:create") === null);
   const denying = grants.find((grant) => grant.denies);
   if (denying !== undefined) return denyBy(denying, "project:create");
@@ -203,10 +204,21 @@ function ruleOnCreation(question: Question): Ruling {
   );
 }
 
-/** The grants that may speak of the resource. */
-export function grantsAbout({ resource, facts, rights }: Question): readonly Grant[] {
-  if (resource.kind === "registry") return [];
-  return rights.about(facts.project?.id ?? null, resource.name);
+/** The grants that may speak of the action and the resource. */
+export function grantsAbout(
+  { resource, facts, rights }: Question,
+  action: Action,
+): readonly Grant[] {
+  const projectId = facts.project?.id ?? null;
+  if (isAboutRepository(resource, action)) return rights.about(projectId, resource.name);
+  const project = projectNameOf(resource);
+  return project === null ? [] : rights.aboutProject(projectId, project);
+}
+
+type RepositoryResource = Extract<Resource, { kind: "repository" }>;
+
+function isAboutRepository(resource: Resource, action: Action): resource is RepositoryResource {
+  return resource.kind === "repository" && action.startsWith("repository:");
 }
 
 /** Why a grant says nothing about the action. */
@@ -223,13 +235,17 @@ export function misfit(grant: Grant, question: Question, action: Action): Misfit
   return null;
 }
 
-/** About a project speaks only what covers all of it. */
+/**
+ * About a project speaks only what covers all of it. But whoever may see something in it may see the
+ * project.
+ */
 function fitsResource(grant: Grant, resource: Resource, action: Action): boolean {
-  if (resource.kind === "registry") return false;
-  if (resource.kind === "repository" && !action.startsWith("project:")) {
-    return grant.fitsName(resource.name);
-  }
-  return coversProject(grant.pattern, projectNameOf(resource) ?? "");
+  if (isAboutRepository(resource, action)) return grant.fitsName(resource.name);
+  const project = projectNameOf(resource);
+  if (project === null) return false;
+  return action === "project:read" && !grant.denies
+    ? reachesProject(grant.pattern, project)
+    : coversProject(grant.pattern, project);
 }
 
 function fitsTag(grant: Grant, action: Action, tag: string | null | undefined): boolean {

@@ -36,6 +36,12 @@ export function coversProject(pattern: string, project: string): boolean {
   return compilePattern(pattern.slice(0, -"/**".length))(project);
 }
 
+/** Whether the pattern may fit a repository of the project. */
+export function reachesProject(pattern: string, project: string): boolean {
+  const slash = pattern.indexOf("/");
+  return compilePattern(slash === -1 ? pattern : pattern.slice(0, slash))(project);
+}
+
 /** Throws UNSUPPORTED (400) for a pattern of repository names that could reach beyond `project`. */
 export function parseRepositoryPattern(pattern: string, project: string | null): string {
   compilePattern(pattern);

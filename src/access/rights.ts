@@ -21,13 +21,15 @@ export interface Rights {
   /** How many grants, for caches to weigh. */
   readonly size: number;
   /**
-   * Those that may speak of a repository, or of a project, of this name: those of the project, and
-   * those that hold in every project. Whether each does is still to be asked.
+   * Those that may speak of a repository of this name: those of its project, and those that hold in
+   * every project. Whether each does is still to be asked.
    */
-  about(projectId: string | null, name: string): readonly Grant[];
+  about(projectId: string | null, repository: string): readonly Grant[];
+  /** Those that may speak of the project itself, or of anything in it. */
+  aboutProject(projectId: string | null, project: string): readonly Grant[];
 }
 
-export const noRights: Rights = { size: 0, about: () => [] };
+export const noRights: Rights = { size: 0, about: () => [], aboutProject: () => [] };
 
 /**
  * Orders grants by project and by the literal beginning of their pattern, so that a decision looks at
@@ -39,43 +41,56 @@ export function createRights(
   roles: ReadonlyMap<string, string>,
 ): Rights {
   if (stored.length === 0) return noRights;
-  const projects = new Map<string | null, Map<string, Bucket>>();
+  const projects = new Map<string | null, Index>();
   for (const grant of stored) {
-    const buckets = entry(projects, grant.projectId, () => new Map<string, Bucket>());
-    entry(
-      buckets,
-      beginningOf(grant.pattern),
-      (): Bucket => ({ stored: [], grants: null }),
-    ).stored.push(grant);
+    const index = entry(projects, grant.projectId, makeIndex);
+    const slot: Slot = { stored: grant, grant: null };
+    const beginning = beginningOf(grant.pattern);
+    entry(index.byBeginning, beginning, makeList).push(slot);
+    entry(index.byProject, firstOf(beginning), makeList).push(slot);
   }
   const everywhere = projects.get(null);
+
+  function collect(by: keyof Index, projectId: string | null, keys: readonly string[]): Grant[] {
+    const own = projectId === null ? undefined : projects.get(projectId);
+    const found: Grant[] = [];
+    for (const key of keys) {
+      for (const slot of own?.[by].get(key) ?? []) found.push(ready(slot, roles));
+      for (const slot of everywhere?.[by].get(key) ?? []) found.push(ready(slot, roles));
+    }
+    return found;
+  }
+
   return {
     size: stored.length,
-    about(projectId, name) {
-      const found: Grant[] = [];
-      const own = projectId === null ? undefined : projects.get(projectId);
-      for (const beginning of beginningsOf(name)) {
-        collect(own?.get(beginning), roles, found);
-        collect(everywhere?.get(beginning), roles, found);
-      }
-      return found;
-    },
+    about: (projectId, repository) => collect("byBeginning", projectId, beginningsOf(repository)),
+    aboutProject: (projectId, project) => collect("byProject", projectId, ["", project]),
   };
 }
 
-interface Bucket {
-  readonly stored: StoredGrant[];
-  grants: readonly Grant[] | null;
+interface Slot {
+  readonly stored: StoredGrant;
+  grant: Grant | null;
 }
 
-function collect(
-  bucket: Bucket | undefined,
-  roles: ReadonlyMap<string, string>,
-  into: Grant[],
-): void {
-  if (bucket === undefined) return;
-  bucket.grants ??= bucket.stored.map((grant) => makeReady(grant, roles));
-  into.push(...bucket.grants);
+interface Index {
+  /** By the components of the pattern before its first star, two at most. */
+  readonly byBeginning: Map<string, Slot[]>;
+  /** By the first of these alone. */
+  readonly byProject: Map<string, Slot[]>;
+}
+
+function makeIndex(): Index {
+  return { byBeginning: new Map(), byProject: new Map() };
+}
+
+function makeList(): Slot[] {
+  return [];
+}
+
+function ready(slot: Slot, roles: ReadonlyMap<string, string>): Grant {
+  slot.grant ??= makeReady(slot.stored, roles);
+  return slot.grant;
 }
 
 function makeReady(stored: StoredGrant, roles: ReadonlyMap<string, string>): Grant {
@@ -125,7 +140,6 @@ function setOf(json: string): ReadonlySet<string> {
   return set;
 }
 
-/** The components of a pattern before its first star, two at most. */
 function beginningOf(pattern: string): string {
   const star = pattern.indexOf("*");
   if (star === -1) return firstTwo(pattern);
@@ -137,6 +151,11 @@ function beginningOf(pattern: string): string {
 function beginningsOf(name: string): readonly string[] {
   const slash = name.indexOf("/");
   return slash === -1 ? ["", name] : ["", name.slice(0, slash), firstTwo(name)];
+}
+
+function firstOf(path: string): string {
+  const first = path.indexOf("/");
+  return first === -1 ? path : path.slice(0, first);
 }
 
 function firstTwo(path: string): string {

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { IssuedFor, Scope, ScopeEntry } from "../auth/principal.ts";
+import type { IssuedFor, Principal, Scope, ScopeEntry } from "../auth/principal.ts";
 import type { Action, Resource } from "./authorize.ts";
 import type { Facts } from "./facts-store.ts";
 import { compilePattern, coversProject, type Matcher } from "./pattern.ts";
@@ -19,7 +19,8 @@ export const registryPattern = "*";
 
 /**
  * Whether a credential lets through what its holder may do. Asking whether the registry is there
- * takes no scope: clients do it with whatever token they have.
+ * takes no scope: clients do it with whatever token they have. With one for some repositories one may
+ * list these.
  */
 export function scopeCovers(scope: Scope | null, question: ScopeQuestion): boolean {
   if (scope === null || question.action === "registry:ping") return true;
@@ -37,7 +38,9 @@ function entryCovers(entry: ScopeEntry, question: ScopeQuestion): boolean {
   const { action, resource } = question;
   switch (action) {
     case "registry:ping":
+      return true;
     case "registry:list":
+      return listsEverything(entry) || entry.actions.includes("repository:pull");
     case "account:manage":
     case "system:manage":
       return entry.pattern === registryPattern && entry.actions.includes(action);
@@ -50,6 +53,42 @@ function entryCovers(entry: ScopeEntry, question: ScopeQuestion): boolean {
         isStillMeant(entry.issuedFor, question)
       );
   }
+}
+
+/**
+ * Who is asked about when repositories are listed. A registry token for the catalog names no
+ * repositories: it is given only to whom everything that they may see may be shown.
+ */
+export function asListing(principal: Principal): Principal {
+  if (principal.kind === "operator" || principal.scope === null) return principal;
+  if (!principal.scope.some(listsEverything)) return principal;
+  const isOwn = ({ pattern, issuedFor }: ScopeEntry) =>
+    pattern !== registryPattern && issuedFor === undefined;
+  // A token that somebody narrowed by hand lists what it is for.
+  if (principal.scope.some(isOwn)) return principal;
+  let unscoped = listings.get(principal);
+  if (unscoped === undefined) {
+    unscoped = { ...principal, scope: null };
+    listings.set(principal, unscoped);
+  }
+  return unscoped;
+}
+
+const listings = new WeakMap<Principal, Principal>();
+
+/** Whether all that one may pull may be listed with it: then a token for the catalog widens nothing. */
+export function pullsEverything(scope: Scope | null): boolean {
+  return (
+    scope === null ||
+    scope.some(
+      ({ pattern, actions, issuedFor }) =>
+        pattern === "**" && issuedFor === undefined && actions.includes("repository:pull"),
+    )
+  );
+}
+
+function listsEverything({ pattern, actions }: ScopeEntry): boolean {
+  return pattern === registryPattern && actions.includes("registry:list");
 }
 
 function fits(pattern: string, resource: Resource): boolean {

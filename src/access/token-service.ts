@@ -6,6 +6,7 @@ import { excerpt, RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Access, Action } from "./authorize.ts";
 import { prepareFactsReads } from "./facts-store.ts";
+import { pullsEverything } from "./scope.ts";
 import { type AskedScopes, parseScopes, type RepositoryVerb } from "./token-scopes.ts";
 
 /** Bytes of the body of a POST that are worth reading. */
@@ -93,7 +94,8 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
       const ids = { pid: project?.id ?? null, rid: repository?.id ?? null };
       granted.push({ type: "repository", name, actions, ...ids });
     }
-    if (scopes.catalog) {
+    const scope = principal.scope;
+    if (scopes.catalog && pullsEverything(scope)) {
       const { allowed } = deps.access.decide(
         principal,
         "registry:list",

@@ -93,7 +93,7 @@ export async function explain(deps: WhyDeps, asked: WhyQuestion): Promise<Why> {
     return { ...about, allowed: false, reason: ended, rule: "account", grant: null, others: [] };
   }
   const { decision, rule, grant, reason } = judge(question);
-  const others = grantsAbout(question)
+  const others = grantsAbout(question, action)
     .filter(({ id }) => id !== grant?.id)
     .slice(0, othersMax)
     .map((other) => ({ ...toWhyGrant(other), because: whyNot(other, question, grant) }));
