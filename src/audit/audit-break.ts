@@ -20,6 +20,7 @@ export function explainBreak(links: readonly Link[], following: readonly AuditRo
   const [line] = following as [AuditRow, ...AuditRow[]];
   return (
     findInsertedBefore(links, line) ??
+    findPassedOver(links, following) ??
     findDisplaced(links, following) ??
     findRemoved(following) ??
     edited(links, following)
@@ -28,12 +29,24 @@ export function explainBreak(links: readonly Link[], following: readonly AuditRo
 
 /** Lines with right hashes were put in before this one, which then got a higher number. */
 function findInsertedBefore(links: readonly Link[], line: AuditRow): AuditProblem | null {
-  for (const { seq, hash } of links.slice(0, -1)) {
-    if (wouldBeWhole(hash, line, seq + 1)) {
+  for (const [at, { seq, hash }] of links.slice(0, -1).entries()) {
+    // A copy of a line would be whole in the place of that line, which is there.
+    if (links[at + 1]?.hash !== line.hash && wouldBeWhole(hash, line, seq + 1)) {
       return problem("inserted", seq + 1, `line ${seq + 1} was inserted`);
     }
   }
   return null;
+}
+
+/** It stood behind the end when the next one was written, which follows from the one before it. */
+function findPassedOver(
+  links: readonly Link[],
+  following: readonly AuditRow[],
+): AuditProblem | null {
+  const [line, ...rest] = following as [AuditRow, ...AuditRow[]];
+  const previous = (links.at(-1) as Link).hash;
+  if (!rest.slice(0, linksKept).some((next) => wouldBeWhole(previous, next, next.seq))) return null;
+  return problem("inserted", line.seq, `line ${line.seq} was inserted`);
 }
 
 /** A later line belongs here: either this one was put in before it, or they changed places. */

@@ -1,7 +1,9 @@
 import { sql } from "kysely";
+import { compiled } from "../db/compiled.ts";
 import type { Database, Reads } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
 import type { AuditRow } from "../db/tables.ts";
+import { readChain } from "./audit-store.ts";
 
 /** Lines that one page looks at, besides those that it returns: what matches nothing ends all the same. */
 const lookedAtMax = 10_000;
@@ -127,18 +129,26 @@ function along(reads: Reads, path: Path) {
   }
 }
 
-/** The number of the first line of that time or later, or one past the end. Times never go back. */
+/**
+ * The number of the first line of that time or later, or one past the end. Times never go back, so that
+ * halving finds it, and no change of anything has to keep an index of times.
+ */
 export async function firstSeqAt(reads: Reads, at: number): Promise<number> {
-  const row = await reads
-    .selectFrom("audit")
-    .select("seq")
-    .where("at", ">=", at)
-    .orderBy("at")
-    .orderBy("seq")
-    .limit(1)
-    .executeTakeFirst();
-  return row?.seq ?? pastEnd;
+  const chain = await readChain(reads);
+  let low = chain.first_seq;
+  let high = chain.seq + 1;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const [line] = await selectTimeFrom(reads, middle);
+    if (line === undefined || line.at >= at) high = middle;
+    else low = line.seq + 1;
+  }
+  return low;
 }
+
+const selectTimeFrom = compiled((db, seq: number) =>
+  db.selectFrom("audit").select(["seq", "at"]).where("seq", ">=", seq).orderBy("seq").limit(1),
+);
 
 async function principalsNamed(reads: Reads, name: string): Promise<string[]> {
   const rows = await reads
