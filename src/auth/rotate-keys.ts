@@ -6,6 +6,7 @@ import { writeKeyFile } from "./key-file.ts";
 import { resealSome } from "./sealed-store.ts";
 import {
   createSecretBox,
+  derivesWith,
   idOfKey,
   keysOf,
   replaceKeys,
@@ -57,6 +58,7 @@ export async function rotateKeys(deps: RotateDeps): Promise<Rotated> {
     });
   }
   return await rotation.run(async () => {
+    if (keysOf(box).length > 1) await finish(deps);
     const keys = [randomBytes(secretKeyBytes), ...keysOf(box)];
     writeKeyFile(folder, keys);
     replaceKeys(box, keys, 1);
@@ -77,6 +79,7 @@ async function finish({ db, box, folder, rederive }: RotateDeps): Promise<Rotate
   const [current, ...earlier] = keys;
   if (current === undefined) throw new Error("a secret box has no key");
   if (earlier.length > 0) {
+    const before = derivesWith(box);
     await db
       .transaction(async (tx) => {
         await rederive(
@@ -88,7 +91,7 @@ async function finish({ db, box, folder, rederive }: RotateDeps): Promise<Rotate
         replaceKeys(box, keys, 0);
       })
       .catch((error: unknown) => {
-        replaceKeys(box, keys, 1);
+        replaceKeys(box, keys, before);
         throw error;
       });
   }

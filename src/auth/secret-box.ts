@@ -94,20 +94,26 @@ export function keysOf(box: SecretBox): readonly Buffer[] {
   return ringOf(box).keys.map(({ secret }) => secret);
 }
 
+/** The place of the key that derives. */
+export function derivesWith(box: SecretBox): number {
+  const { keys, deriving } = ringOf(box);
+  return keys.findIndex(({ id }) => id === deriving.id);
+}
+
 /** Eight hex digits that name a key without telling of it. */
 export function idOfKey(key: Buffer): string {
   return createHash("sha256").update(key).digest("hex").slice(0, 8);
 }
 
 /**
- * Gives a box in use other keys. `derivesWith` is the place of the key that derives: while keys
+ * Gives a box in use other keys. `deriving` is the place of the one that derives: while keys
  * rotate, what was derived from the earlier one still holds.
  */
-export function replaceKeys(box: SecretBox, keys: readonly Buffer[], derivesWith = 0): void {
+export function replaceKeys(box: SecretBox, keys: readonly Buffer[], deriving = 0): void {
   const ring = ringOf(box);
   const next = toRing(keys);
   ring.keys = next.keys;
-  ring.deriving = next.keys[derivesWith] ?? next.deriving;
+  ring.deriving = next.keys[deriving] ?? next.deriving;
 }
 
 interface Key {
