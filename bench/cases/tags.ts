@@ -1,6 +1,6 @@
 import { type Bench, folderOf, inTurns, record, settleDisk, withServers } from "../bench.ts";
 import { connect, head } from "../connection.ts";
-import { getLoad, pool, quantile } from "../measure.ts";
+import { getLoad, median, pool, quantile } from "../measure.ts";
 import {
   type Blob,
   connections,
@@ -62,25 +62,29 @@ export async function tagCurve(bench: Bench): Promise<void> {
       await settleDisk();
       for (const size of curveSizes) await expectTags(server, `bench/c${size}`, size);
     }
-    await inTurns(bench, servers, (server, round) => timedCurve(bench, server, round));
+    await inTurns(bench, servers, (server) => timedCurve(bench, server));
     const largest = Math.max(...curveSizes);
     await inTurns(bench, servers, (server) => timedLists(bench, server, `c${largest}`, largest));
   };
   await withServers(bench, "curve", {}, work, berth);
 }
 
-async function timedCurve(bench: Bench, server: Server, round: number): Promise<void> {
-  const options = { connections: curveConnections, headers: accept };
-  const p50s = new Map<number, number>();
-  for (const size of round % 2 === 0 ? curveSizes : curveSizes.toReversed()) {
-    const paths = tagPaths(`bench/c${size}`, size);
-    await getLoad(server.origin, paths, { ...options, seconds: 1 });
-    const load = await getLoad(server.origin, paths, { ...options, seconds: bench.seconds });
-    p50s.set(size, load.p50Ms);
-    record(bench, `curve_${size}`, server.peer, load.p50Ms);
+/** Second by second in turns: over longer stretches the machine drifts more than the sizes differ. */
+async function timedCurve(bench: Bench, server: Server): Promise<void> {
+  const options = { connections: curveConnections, headers: accept, seconds: 1 };
+  const samples = curveSizes.map((size) => ({ size, p50s: [] as number[] }));
+  for (let turn = 0; turn <= bench.seconds; turn++) {
+    for (const { size, p50s } of turn % 2 === 0 ? samples : samples.toReversed()) {
+      const load = await getLoad(server.origin, tagPaths(`bench/c${size}`, size), options);
+      // The first warms up.
+      if (turn > 0) p50s.push(load.p50Ms);
+    }
   }
-  const slowest = Math.max(...p50s.values());
-  record(bench, "curve_flat", server.peer, slowest / (p50s.get(nth(curveSizes, 0)) ?? 0));
+  const medians = samples.map(({ p50s }) => median(p50s));
+  for (const [index, { size }] of samples.entries()) {
+    record(bench, `curve_${size}`, server.peer, nth(medians, index));
+  }
+  record(bench, "curve_flat", server.peer, Math.max(...medians) / nth(medians, 0));
 }
 
 async function timedBlobHeads(bench: Bench, server: Server, blob: Blob): Promise<void> {
