@@ -33,6 +33,28 @@ export const repositoryName = parsed(parseRepositoryName).describe(
 );
 export const tagName = parsed(parseTag).describe("Name of a tag.");
 
+/** Of groups and roles. */
+export const plainName = z
+  .string()
+  .max(64)
+  .regex(
+    /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/,
+    "must be lowercase letters and digits, with single . _ -",
+  )
+  .describe("Its name.");
+
+export const principalName = z
+  .string()
+  .max(400)
+  .regex(/^[a-z0-9._-]+$/, "names no user or robot")
+  .describe("Name of a user or robot.");
+
+export const identifier = z
+  .string()
+  .max(64)
+  .regex(/^[A-Za-z0-9-]+$/, "must be an id")
+  .describe("Its id, as a list has it.");
+
 /** What a person wrote about something. No control characters but line feeds. */
 export const description = z
   .string()

@@ -1,5 +1,33 @@
 import type { Endpoint } from "../access/endpoint.ts";
+import { grantEndpoints } from "../access/grant-endpoints.ts";
+import { groupEndpoints } from "../access/group-endpoints.ts";
+import { rateLimitEndpoints } from "../access/rate-limit-endpoints.ts";
+import { roleEndpoints } from "../access/role-endpoints.ts";
+import { tagRuleEndpoints } from "../access/tag-rule-endpoints.ts";
+import { whyEndpoints } from "../access/why-endpoint.ts";
+import { accountsEndpoints } from "../accounts/endpoints.ts";
+import { memberEndpoints } from "../projects/member-endpoints.ts";
+import { projectEndpoints } from "../projects/project-endpoints.ts";
+import { repositoryEndpoints } from "../projects/repository-endpoints.ts";
+import { tagEndpoints } from "../projects/tag-endpoints.ts";
+import { pullEndpoints } from "../pulls/pull-endpoints.ts";
+import { auditEndpoints } from "../records/audit-endpoints.ts";
 import { verifyEndpoints } from "../verify/verify-endpoint.ts";
 
 /** The management API: what the router serves, the commands call and the OpenAPI document describes. */
-export const endpoints: readonly Endpoint[] = [...verifyEndpoints];
+export const endpoints: readonly Endpoint[] = [
+  ...accountsEndpoints,
+  ...projectEndpoints,
+  ...memberEndpoints,
+  ...repositoryEndpoints,
+  ...tagEndpoints,
+  ...tagRuleEndpoints,
+  ...groupEndpoints,
+  ...roleEndpoints,
+  ...grantEndpoints,
+  ...rateLimitEndpoints,
+  ...whyEndpoints,
+  ...auditEndpoints,
+  ...pullEndpoints,
+  ...verifyEndpoints,
+];

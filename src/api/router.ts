@@ -1,4 +1,4 @@
-import type { Denied, Resource } from "../access/authorize.ts";
+import type { Action, Denied, Resource } from "../access/authorize.ts";
 import type { ApiCall, Endpoint, Management } from "../access/endpoint.ts";
 import { unknownProject } from "../access/unknown.ts";
 import { actorName, actorOf, operator, type Principal } from "../auth/principal.ts";
@@ -143,6 +143,8 @@ async function run(
   if (endpoint.streams) return stream(await endpoint.handler(deps, input, call));
   const produce = async (remember: ApiCall["remember"]) => {
     const output = await endpoint.handler(deps, input, { ...call, remember });
+    // No answer tells of what a power cut could still undo.
+    await deps.db.settled();
     return endpoint.output.parse(output);
   };
   const key = endpoint.method === "POST" ? request.headers.get("idempotency-key") : null;
@@ -187,12 +189,20 @@ function authorize(deps: Management, endpoint: Endpoint, input: unknown, caller:
   const resource = endpoint.resource?.(input) ?? { kind: "registry" };
   const { principal, from } = caller;
   const decision = deps.access.decide(principal, endpoint.action, resource, from);
-  if (!decision.allowed) throw refusal(principal, resource, decision);
+  if (!decision.allowed) throw refusal(principal, endpoint.action, resource, decision);
 }
 
 /** What one may not see is answered as what does not exist. */
-function refusal(principal: Principal, resource: Resource, denied: Denied): RegistryError {
+function refusal(
+  principal: Principal,
+  action: Action,
+  resource: Resource,
+  denied: Denied,
+): RegistryError {
   if (principal.kind === "anonymous") return new RegistryError("UNAUTHORIZED");
+  if (!denied.visible && action === "project:create") {
+    return new RegistryError("DENIED", { message: "you may not create this project" });
+  }
   if (!denied.visible && resource.kind === "project") return unknownProject(resource.name);
   if (!denied.visible && resource.kind === "repository") return unknownRepository(resource.name);
   return new RegistryError("DENIED", { message: denied.reason });
@@ -237,5 +247,3 @@ function stream(output: unknown): Response {
     headers: { "content-type": "application/x-ndjson" },
   });
 }
-
-export { createApiHandler } from "./old-handler.ts";

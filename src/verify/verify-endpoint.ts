@@ -1,15 +1,9 @@
 import { z } from "zod";
-import {
-  defineEndpoint as defineStatic,
-  type Endpoint as StaticEndpoint,
-} from "../access/endpoint.ts";
+import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
 import { conflict } from "../access/unknown.ts";
 import { perDatabase } from "../db/compiled.ts";
 import { createMutex } from "../lib/mutex.ts";
-import { RegistryError } from "../oci/registry-error.ts";
-import { defineEndpoint, type Endpoint } from "../platform/http/endpoint.ts";
 import { DAMAGES, type Damage } from "./damage.ts";
-import type { VerifyDeps } from "./suspect.ts";
 import { verify } from "./verify.ts";
 
 const damages = Object.keys(DAMAGES) as [Damage, ...Damage[]];
@@ -48,8 +42,8 @@ export const verifyReport = z.object({
 const running = perDatabase(createMutex);
 
 /** `berth verify`, whose command reads the report. One run at a time. */
-export const verifyEndpoints: readonly StaticEndpoint[] = [
-  defineStatic({
+export const verifyEndpoints: readonly Endpoint[] = [
+  defineEndpoint({
     method: "POST",
     path: "/api/v1/verify",
     command: null,
@@ -65,26 +59,3 @@ export const verifyEndpoints: readonly StaticEndpoint[] = [
     },
   }),
 ];
-
-/** `berth verify`. One run at a time. */
-export function verifyEndpoint(deps: VerifyDeps): Endpoint {
-  const running = createMutex();
-  return defineEndpoint({
-    method: "POST",
-    path: "/api/v1/verify",
-    summary:
-      "Checks every stored byte and every reference; repairs what is damaged where asked to.",
-    action: "system:verify",
-    input: z.strictObject({ repair: z.boolean().default(false) }),
-    output: verifyReport,
-    async handler({ repair }) {
-      if (running.waiting > 0) {
-        throw new RegistryError("DENIED", {
-          status: 409,
-          message: "a verification is running already",
-        });
-      }
-      return running.run(() => verify(deps, { repair }));
-    },
-  });
-}

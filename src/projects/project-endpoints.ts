@@ -1,0 +1,190 @@
+import { z } from "zod";
+import { change } from "../access/change.ts";
+import {
+  type ApiCall,
+  assertVersion,
+  defineEndpoint,
+  type Endpoint,
+  type Management,
+  nothing,
+} from "../access/endpoint.ts";
+import { grantOwner } from "../access/grant-store.ts";
+import {
+  findProject,
+  getProject,
+  insertProject,
+  listProjects,
+  type Project,
+} from "../access/project-store.ts";
+import { assertTagsMayGo } from "../access/protected-tag-store.ts";
+import { cidrs, description, pageInput, pageOutput, projectName } from "../access/schema.ts";
+import { conflict } from "../access/unknown.ts";
+import { actorOf } from "../auth/principal.ts";
+import { deletePrincipal } from "../auth/principal-store.ts";
+import {
+  type ProjectName,
+  parseRepositoryName,
+  refuseReservedName,
+} from "../oci/repository-name.ts";
+import {
+  allowedOf,
+  allowedOutput,
+  projectAnswer,
+  projectOutput,
+  visibility,
+} from "./project-schema.ts";
+import { listRobotsOf, trashProject, updateProject } from "./project-store.ts";
+import { visiblePage } from "./visible-page.ts";
+
+const shownProject = projectOutput.extend({ allowed: allowedOutput });
+
+const inProject = z.strictObject({ project: projectName });
+const ofProject = ({ project }: z.output<typeof inProject>) =>
+  ({ kind: "project", name: project }) as const;
+
+const list = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/projects",
+  command: "project list",
+  summary: "Lists the projects that one may see, by name.",
+  action: "registry:list",
+  input: z.strictObject(pageInput),
+  output: pageOutput(projectOutput),
+  handler: (deps, { limit, after }, call) =>
+    visiblePage({
+      read: (page) => listProjects(deps.db.reads, page),
+      after,
+      limit,
+      isVisible: ({ name }) => may(deps, call, "project:read", name),
+      toItem: projectAnswer,
+    }),
+});
+
+const create = defineEndpoint({
+  method: "POST",
+  path: "/api/v1/projects",
+  command: "project create",
+  summary: "Makes a project, which whoever makes it owns.",
+  action: "project:create",
+  input: z.strictObject({
+    name: projectName,
+    visibility: visibility.default("private"),
+    description: description.default(""),
+    cidrs: cidrs.default([]),
+  }),
+  resource: ({ name }) => ({ kind: "project", name }),
+  output: projectOutput,
+  status: 201,
+  version: (output) => output.version,
+  async handler(deps, { name, ...rest }, call) {
+    refuseReservedName(parseRepositoryName(name));
+    const now = deps.clock.now();
+    const actor = actorOf(call.principal);
+    const { entry, note } = noted("project.created", name, { visibility: rest.visibility });
+    return change(deps, call, entry, async (tx) => {
+      if ((await findProject(tx, name)) !== null) throw conflict(`the name ${name} is taken`);
+      const projectId = await insertProject(tx, { name, createdBy: actor, now, ...rest });
+      note(projectId);
+      if (actor !== null) {
+        await grantOwner(tx, { projectId, project: name, principalId: actor, actor, now });
+      }
+      return projectAnswer(await getProject(tx, name));
+    });
+  },
+});
+
+const show = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/projects/{project}",
+  command: "project show",
+  summary: "Shows a project.",
+  action: "project:read",
+  resource: ofProject,
+  input: inProject,
+  output: shownProject,
+  version: (output) => output.version,
+  async handler(deps, { project: name }, call) {
+    const project = await getProject(deps.db.reads, name);
+    const actions = ["project:manage"] as const;
+    const allowed = allowedOf(deps.access, call, { kind: "project", name }, actions);
+    return { ...projectAnswer(project), allowed };
+  },
+});
+
+const update = defineEndpoint({
+  method: "PATCH",
+  path: "/api/v1/projects/{project}",
+  command: "project update",
+  summary: "Changes visibility, description or addresses of a project.",
+  action: "project:manage",
+  resource: ofProject,
+  input: inProject.extend({
+    visibility: visibility.optional(),
+    description: description.optional(),
+    cidrs: cidrs.optional(),
+  }),
+  output: projectOutput,
+  version: (output) => output.version,
+  async handler(deps, { project: name, ...changes }, call) {
+    const { entry, note } = noted("project.changed", name, changes);
+    return change(deps, call, entry, async (tx) => {
+      const project = await getProject(tx, name);
+      assertVersion(call, project.version);
+      note(project.id);
+      await updateProject(tx, project.id, changes);
+      return projectAnswer(await getProject(tx, name));
+    });
+  },
+});
+
+const remove = defineEndpoint({
+  method: "DELETE",
+  path: "/api/v1/projects/{project}",
+  command: "project delete",
+  summary: "Deletes a project with all that is in it; its robots end.",
+  action: "project:manage",
+  resource: ofProject,
+  input: inProject,
+  output: nothing,
+  status: 204,
+  async handler(deps, { project: name }, call) {
+    const { entry, note } = noted("project.deleted", name, {});
+    await change(deps, call, entry, async (tx) => {
+      const project = await getProject(tx, name);
+      assertVersion(call, project.version);
+      note(project.id);
+      await assertTagsMayGo(tx, { projectId: project.id, repositoryId: null });
+      await endProject(tx, project, actorOf(call.principal), deps.clock.now());
+    });
+    return undefined;
+  },
+});
+
+/** Its robots would stay somebody who is signed in, and keep names that a new project wants. */
+async function endProject(
+  tx: Parameters<typeof trashProject>[0],
+  project: Project,
+  actor: string | null,
+  now: number,
+): Promise<void> {
+  for (const id of await listRobotsOf(tx, project.id)) await deletePrincipal(tx, id);
+  await trashProject(tx, project.id, { actor, now });
+}
+
+function may(deps: Management, call: ApiCall, action: "project:read", name: ProjectName): boolean {
+  const resource = { kind: "project", name } as const;
+  return deps.access.decide(call.principal, action, resource, () => call.address).allowed;
+}
+
+/** The audit's line of a change to a project whose id the transaction finds. */
+function noted(action: string, name: ProjectName, detail: Readonly<Record<string, unknown>>) {
+  let projectId: string | null = null;
+  return {
+    entry: () => ({ action, resource: `project ${name}`, projectId, detail }),
+    note(id: string) {
+      projectId = id;
+    },
+  };
+}
+
+export const projectEndpoints: readonly Endpoint[] = [list, create, show, update, remove];

@@ -1,0 +1,46 @@
+import { z } from "zod";
+import type { Access, Action, Resource } from "../access/authorize.ts";
+import type { ApiCall } from "../access/endpoint.ts";
+import type { Project } from "../access/project-store.ts";
+import { formatTime, time } from "../access/schema.ts";
+
+export const visibility = z
+  .enum(["private", "internal", "public"])
+  .describe("Who may read without a grant: nobody, everybody who signed in, everybody.");
+
+export const projectOutput = z.object({
+  name: z.string(),
+  visibility,
+  description: z.string(),
+  cidrs: z.array(z.string()),
+  created_at: time,
+  created_by: z.string().nullable(),
+  version: z.int(),
+});
+
+export function projectAnswer(project: Project): z.input<typeof projectOutput> {
+  return {
+    name: project.name,
+    visibility: project.visibility,
+    description: project.description,
+    cidrs: [...project.cidrs],
+    created_at: formatTime(project.createdAt),
+    created_by: project.createdBy,
+    version: project.version,
+  };
+}
+
+/** What of `actions` the caller may do: so that programs for people need not try. */
+export function allowedOf(
+  access: Access,
+  call: ApiCall,
+  resource: Resource,
+  actions: readonly Action[],
+): Action[] {
+  const from = () => call.address;
+  return actions.filter((action) => access.decide(call.principal, action, resource, from).allowed);
+}
+
+export const allowedOutput = z
+  .array(z.string())
+  .describe("What the caller may do to it, besides looking.");
