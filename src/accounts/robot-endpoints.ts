@@ -59,14 +59,14 @@ function resource({ project: name }: { project?: ProjectName | undefined }): Res
   return name === undefined ? { kind: "registry" } : { kind: "project", name };
 }
 
+const robotPath = {
+  robot: z.string().max(200).describe("Its short name, or what it signs in with."),
+};
+
 export const robotEndpoints: readonly Endpoint[] = [registry, project].flatMap((place) => [
   ...endpointsOfRobots(place),
   ...endpointsOfSecrets(place),
 ]);
-
-const robotPath = {
-  robot: z.string().max(200).describe("Its short name, or what it signs in with."),
-};
 
 function endpointsOfRobots({ path, action, input, of }: Place): Endpoint[] {
   return [

@@ -1,6 +1,7 @@
 import { change } from "../access/change.ts";
 import type { ApiCall, Management } from "../access/endpoint.ts";
 import { deleteCredential, insertCredential, listCredentials } from "../auth/credential-store.ts";
+import type { KnownPrincipal } from "../auth/principal.ts";
 import { sessionLongestMs } from "../auth/session.ts";
 import type { Tx } from "../db/database.ts";
 import { makeSecret } from "../lib/secret-text.ts";
@@ -10,34 +11,32 @@ const sessionsMax = 50;
 /** Characters of a User-Agent. */
 const agentLengthMax = 200;
 
-/** Who just proved who they are. */
-export interface SignedIn {
-  readonly id: string;
-  readonly name: string;
-  /** Of the session that they had before, which ends: nobody goes on with what somebody else planted. */
-  readonly earlierSessionId: string | null;
-}
-
-/** Opens a session of the pages. Returns its secret, for the cookie. */
+/**
+ * Opens a session of the pages for who just proved who they are. `earlier` is who they were before in
+ * the same browser: that session ends, so that nobody goes on with one that somebody else planted.
+ * Returns its secret, for the cookie.
+ */
 export async function openSession(
   deps: Management,
   call: ApiCall,
-  { id, name, earlierSessionId }: SignedIn,
-  userAgent: string,
+  user: KnownPrincipal,
+  { earlier, userAgent }: { earlier: KnownPrincipal | null; userAgent: string },
 ): Promise<string> {
   const { text, hash } = makeSecret("berth_session_");
   const now = deps.clock.now();
-  await change(deps, call, { action: "session.opened", resource: `user ${name}` }, async (tx) => {
-    if (earlierSessionId !== null) await deleteCredential(tx, earlierSessionId, id);
-    await makeRoom(tx, id);
+  const entry = { action: "session.opened", resource: `user ${user.name}` };
+  await change(deps, { ...call, principal: user }, entry, async (tx) => {
+    const before = earlier?.credentialId ?? null;
+    if (earlier !== null && before !== null) await deleteCredential(tx, before, earlier.id);
+    await makeRoom(tx, user.id);
     await insertCredential(tx, {
-      principalId: id,
+      principalId: user.id,
       kind: "session",
       hash,
       description: plain(userAgent),
       expiresAt: now + sessionLongestMs,
       now,
-      createdBy: id,
+      createdBy: user.id,
     });
   });
   return text;
