@@ -1,29 +1,46 @@
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
+import type { Access } from "./access/authorize.ts";
 import { createAccess } from "./access/create-access.ts";
 import type { Management } from "./access/endpoint.ts";
 import { openAccess } from "./access/open-access.ts";
 import { createRateLimits } from "./access/rate-limits.ts";
+import { createTokenService } from "./access/token-service.ts";
+import { isSetUp, setUpUnattended } from "./accounts/setup.ts";
+import { setupText } from "./accounts/setup-text.ts";
 import { endpoints } from "./api/endpoints.ts";
-import { type ApiGate, createApi } from "./api/router.ts";
-import { createAudit } from "./audit/audit.ts";
+import { pruneIdempotencyKeys } from "./api/idempotency.ts";
+import { type Api, type ApiGate, createApi } from "./api/router.ts";
+import { createTokenEndpoint, keysResponse } from "./api/token-endpoint.ts";
+import { type Audit, auditHead, createAudit, resealAuditChain } from "./audit/audit.ts";
+import { pruneAudit } from "./audit/prune-audit.ts";
+import { type Authenticator, createAuthenticator } from "./auth/authenticator.ts";
+import { removeExpiredCredentials } from "./auth/expired-credentials.ts";
+import { tellOfExpiringRobots } from "./auth/expiring-robots.ts";
 import { loadKeys } from "./auth/key-file.ts";
 import { anonymous } from "./auth/principal.ts";
-import { createSecretBox } from "./auth/secret-box.ts";
+import { createRefreshTokens } from "./auth/refresh-token.ts";
+import { createTokenIssuer, type TokenIssuer } from "./auth/registry-token.ts";
+import { finishRotation } from "./auth/rotate-keys.ts";
+import { createSecretBox, type SecretBox } from "./auth/secret-box.ts";
 import type { BlobKey } from "./blobs/blob-store.ts";
 import { createDiskReserve } from "./blobs/disk-reserve.ts";
 import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
 import { lockDataFolder } from "./db/data-folder.ts";
+import type { Database } from "./db/database.ts";
 import { migrate } from "./db/migrations/migrate.ts";
 import { openSqlite } from "./db/sqlite.ts";
-import { createDoor } from "./door.ts";
-import { systemClock } from "./lib/clock.ts";
+import { createDoor, type Handler } from "./door.ts";
+import { type Clock, systemClock } from "./lib/clock.ts";
+import { cookieName, readCookie } from "./pages/cookies.ts";
 import type { Config } from "./platform/config.ts";
 import { type Chore, createHousekeeping } from "./platform/housekeeping.ts";
 import { createPublicOrigin } from "./platform/http/public-origin.ts";
 import type { AddressSource } from "./platform/http/request-context.ts";
 import type { Log } from "./platform/log.ts";
 import { createMetrics, type Metrics } from "./platform/metrics.ts";
+import { prunePulls } from "./pulls/prune-pulls.ts";
+import { createPullRecorder } from "./pulls/pull-recorder.ts";
 import { expireUploads, removeLeftovers } from "./registry/expire-uploads.ts";
 import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
@@ -41,6 +58,10 @@ export interface App {
   fetch(request: Request, server: AddressSource): Response | Promise<Response>;
   /** Serves the management API, on the control socket. */
   api(request: Request): Promise<Response>;
+  /** What to tell whoever starts it, while it waits to be set up; else null. `url`: as seen from here. */
+  greeting(url: string): Promise<string | null>;
+  /** The end of the audit, to be kept elsewhere; null while there is none. */
+  auditHead(): Promise<string | null>;
   /** Begins the work in the background, which deletes: a command that only looks goes without. */
   start(): void;
   /** From now on `/readyz` says no, so that balancers look elsewhere. */
@@ -67,13 +88,12 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     onSyncFailure: db.refuseWrites,
     admitWrite: reserve.admitWrite,
   });
-  const secrets = createSecretBox(loadKeys({ setting: config.secretKeys, folder: config.data }));
-  const audit = createAudit({ clock, secrets });
-  const isOpen = config.open !== "";
-  const access = isOpen
-    ? openAccess
-    : createAccess({ db, clock, projectCreation: config.projectCreation });
-  const limits = createRateLimits({ db, clock });
+  const control = await openAccessControl({ config, db, clock, log });
+  const { access, audit, secrets, gate } = control;
+  const management: Management = { db, blobs, clock, log, config, access, audit, secrets };
+  await prepareAccounts(control, management);
+
+  const pulls = createPullRecorder({ db, clock, log });
   const registry: Registry = {
     db,
     reads: prepareHotReads(db),
@@ -82,7 +102,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     log,
     access,
     audit,
-    recordPull: () => {},
+    recordPull: pulls.record,
     sparse: config.registry.sparse === "allow",
     manifestCache: boundedByBytes<string>(manifestCacheBytes),
     blobCache: boundedByBytes<BlobKey>(blobCacheBytes),
@@ -92,16 +112,11 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   };
   const metrics = createMetrics();
   describe(metrics, registry);
-
-  const housekeeping = createHousekeeping(choresOf(registry), log);
-  const gate: ApiGate = {
-    identify: () => anonymous,
-    identifySession: () => null,
-    publicOrigin: createPublicOrigin(config),
-    limit: limits.take,
-  };
-  const management: Management = { db, blobs, clock, log, config, access, audit, secrets };
   const api = createApi(management, gate, endpoints);
+  const housekeeping = createHousekeeping(
+    [...choresOfRegistry(registry), ...choresOfRecords(management), ...control.chores],
+    log,
+  );
 
   let draining = false;
   return {
@@ -110,13 +125,19 @@ export async function openApp(config: Config, log: Log): Promise<App> {
       log,
       metrics,
       registry: createRegistryHandler(registry, gate),
-      management: null,
-      pages: null,
+      management: control.isOpen ? null : openManagement(control, management, api),
+      pages: control.isOpen ? null : null,
       notReady: () => (draining ? "draining" : (db.stats.failure?.message ?? null)),
     }),
     api: api.serveControl,
+    async greeting(url) {
+      return control.isOpen || (await isSetUp(management)) ? null : setupText(url, secrets, config);
+    },
+    auditHead: () => auditHead(db.reads),
     start() {
       housekeeping.start();
+      pulls.start();
+      control.authenticator.start();
       reserve.start();
     },
     drain() {
@@ -124,6 +145,8 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     },
     async close() {
       await housekeeping.stop();
+      await control.authenticator.stop();
+      await pulls.stop();
       await blobs.close();
       await db.close();
       await reserve.close();
@@ -132,8 +155,110 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   };
 }
 
+interface AccessControl {
+  /** Everybody may do everything: there are no accounts to manage, but for the operator's commands. */
+  readonly isOpen: boolean;
+  readonly access: Access;
+  readonly audit: Audit;
+  readonly secrets: SecretBox;
+  readonly authenticator: Authenticator;
+  readonly tokens: TokenIssuer;
+  readonly gate: ApiGate;
+  readonly chores: readonly Chore[];
+}
+
+/** Who somebody is, what they may do, and the record of what they did. */
+async function openAccessControl(deps: {
+  config: Config;
+  db: Database;
+  clock: Clock;
+  log: Log;
+}): Promise<AccessControl> {
+  const { config, db, clock, log } = deps;
+  const fromSetting = config.secretKeys.length > 0;
+  const secrets = createSecretBox(loadKeys({ setting: config.secretKeys, folder: config.data }));
+  await finishRotation({
+    db,
+    box: secrets,
+    folder: fromSetting ? null : config.data,
+    async rederive(tx, earlier, current) {
+      await resealAuditChain(tx, current, earlier);
+    },
+  });
+  const audit = createAudit({ clock, secrets });
+  const tokens = createTokenIssuer({ db, clock, secrets, issuer: () => config.url });
+  const authenticator = createAuthenticator({ db, clock, log, audit, tokens });
+  const limits = createRateLimits({ db, clock });
+  const isOpen = config.open !== "";
+  const { projectCreation } = config;
+  const rights = isOpen ? openAccess : createAccess({ db, clock, projectCreation });
+  const access: Access = {
+    decide: rights.decide,
+    changed() {
+      rights.changed();
+      authenticator.changed();
+      limits.changed();
+    },
+  };
+  const gate: ApiGate = {
+    identify: isOpen ? () => anonymous : authenticator.identify,
+    identifySession(context) {
+      const cookie = readCookie(context.request, cookieName("berth", context.scheme));
+      return cookie === null ? null : authenticator.identifySession(cookie, () => context.client);
+    },
+    publicOrigin: createPublicOrigin(config),
+    limit: limits.take,
+  };
+  const chores: Chore[] = [
+    { name: "renew the keys of tokens", everyMs: 60 * minuteMs, run: () => tokens.rotateIfDue() },
+    {
+      name: "tell of robots that expire",
+      everyMs: 60 * minuteMs,
+      async run() {
+        await tellOfExpiringRobots({ db, clock, audit });
+      },
+    },
+    {
+      name: "remove credentials that expired",
+      everyMs: 60 * minuteMs,
+      async run() {
+        await removeExpiredCredentials({ db, clock });
+      },
+    },
+  ];
+  return { isOpen, access, audit, secrets, authenticator, tokens, gate, chores };
+}
+
+/** What must be there before the first request. */
+async function prepareAccounts(control: AccessControl, management: Management): Promise<void> {
+  if (control.isOpen) return;
+  await control.tokens.rotateIfDue();
+  await setUpUnattended(management);
+}
+
+/** `/api/`, the token service, and the keys with which others check its tokens. */
+function openManagement(control: AccessControl, management: Management, api: Api): Handler {
+  const { db, clock, log, access, audit, config } = management;
+  const { tokens, gate } = control;
+  const refresh = createRefreshTokens({ db, clock, audit, changed: access.changed });
+  const service = createTokenService({
+    db,
+    access,
+    identify: gate.identify,
+    issue: tokens.issue,
+    refresh,
+    service: () => (config.url === null ? null : new URL(config.url).host),
+  });
+  const answerToken = createTokenEndpoint({ service, gate, log });
+  return (context) => {
+    if (context.path === "/token") return answerToken(context);
+    if (context.path === "/.well-known/jwks.json") return keysResponse(tokens.jwks());
+    return api.serve(context);
+  };
+}
+
 /** What goes on beside requests. */
-function choresOf(registry: Registry): readonly Chore[] {
+function choresOfRegistry(registry: Registry): readonly Chore[] {
   const { log } = registry;
   return [
     {
@@ -150,6 +275,34 @@ function choresOf(registry: Registry): readonly Chore[] {
       async run(signal) {
         const uploads = await expireUploads(registry, signal);
         if (uploads > 0) log.info(`Ended ${uploads} uploads that were idle for a day`, { uploads });
+      },
+    },
+  ];
+}
+
+/** Records that are kept for a set time. */
+function choresOfRecords(management: Management): readonly Chore[] {
+  const { config } = management;
+  return [
+    {
+      name: "remove old lines of the audit",
+      everyMs: 60 * minuteMs,
+      async run(signal) {
+        await pruneAudit(management, config.auditDays, signal);
+      },
+    },
+    {
+      name: "remove old pulls",
+      everyMs: 60 * minuteMs,
+      async run(signal) {
+        await prunePulls(management, config.pullsDays, signal);
+      },
+    },
+    {
+      name: "forget answers of the management API",
+      everyMs: 60 * minuteMs,
+      async run() {
+        await pruneIdempotencyKeys(management);
       },
     },
   ];

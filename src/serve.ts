@@ -22,6 +22,8 @@ export interface Running {
   /** The public address, or where the registry is as seen from this machine. */
   readonly url: string;
   readonly port: number;
+  /** What to tell whoever starts it, while it waits to be set up; else null. `url`: as seen from here. */
+  greeting(url: string): Promise<string | null>;
   /** Refuses new connections, lets requests end within `drainMsMax`, and closes the data folder. Once. */
   stop(): Promise<void>;
 }
@@ -61,6 +63,8 @@ export async function serve(config: Config, log: Log, limits: ServeLimits = {}):
             );
           });
     app.start();
+    const head = await app.auditHead();
+    if (head !== null) log.info(`The audit ends at ${head}`, { audit_head: head });
     async function end(): Promise<void> {
       clearInterval(reload ?? undefined);
       app.drain();
@@ -76,6 +80,7 @@ export async function serve(config: Config, log: Log, limits: ServeLimits = {}):
     return {
       url: urlOf(config, port),
       port,
+      greeting: app.greeting,
       stop() {
         ending ??= end();
         return ending;

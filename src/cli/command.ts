@@ -3,10 +3,17 @@ import type { Log } from "../platform/log.ts";
 
 /** What commands need from the levels above; `main.ts` brings it. */
 export interface CommandDeps {
-  serve(config: Config, log: Log): Promise<{ readonly url: string; stop(): Promise<void> }>;
+  serve(config: Config, log: Log): Promise<RunningServer>;
   openApp(config: Config, log: Log): Promise<LocalApp>;
   /** Where the server of a data folder takes commands. */
   controlPath(config: Config): string;
+}
+
+/** A server of this process; see serve.ts. */
+export interface RunningServer {
+  readonly url: string;
+  greeting(url: string): Promise<string | null>;
+  stop(): Promise<void>;
 }
 
 /** The program without its sockets. */

@@ -31,8 +31,11 @@ export const serveCommand: Command = {
       return 1;
     }
     const url = urlFromHere(running.url);
-    if (isText) console.log(welcome(url, config.data));
-    else log.info(`Berth ${version} serves ${url}`, { version, url, data: config.data });
+    const greeting = await running.greeting(url);
+    if (isText) console.log(welcome(url, config.data, greeting));
+    // Standard output is JSON then.
+    else if (greeting !== null) console.error(welcome(url, config.data, greeting));
+    if (!isText) log.info(`Berth ${version} serves ${url}`, { version, url, data: config.data });
     log.flush();
 
     const signal = await stopSignal();
@@ -49,18 +52,20 @@ function urlFromHere(url: string): string {
   return url.replace(/^(https?:\/\/)(?:0\.0\.0\.0|\[::\])(?=:|$)/, "$1localhost");
 }
 
-function welcome(url: string, data: string): string {
+/** `greeting`: what comes next until there is an administrator; null for what comes next after. */
+function welcome(url: string, data: string, greeting: string | null): string {
   const { host } = new URL(url);
-  return `
-  Berth ${version}
-  Registry  ${url}
-  Data      ${data}
-
+  const next = `
   Next, with any image that you have:
     docker tag alpine ${host}/demo/alpine
     docker push ${host}/demo/alpine
     docker pull ${host}/demo/alpine
 `;
+  return `
+  Berth ${version}
+  Registry  ${url}
+  Data      ${data}
+${greeting ?? next}`;
 }
 
 /** Resolves with the first signal to stop. One that comes well after it ends the process at once. */
