@@ -33,6 +33,7 @@ import { openSqlite } from "./db/sqlite.ts";
 import { createDoor, type Handler } from "./door.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { cookieName, readCookie } from "./pages/cookies.ts";
+import { createPages } from "./pages/pages.ts";
 import type { Config } from "./platform/config.ts";
 import { type Chore, createHousekeeping } from "./platform/housekeeping.ts";
 import { createPublicOrigin } from "./platform/http/public-origin.ts";
@@ -126,7 +127,13 @@ export async function openApp(config: Config, log: Log): Promise<App> {
       metrics,
       registry: createRegistryHandler(registry, gate),
       management: control.isOpen ? null : openManagement(control, management, api),
-      pages: control.isOpen ? null : null,
+      pages: control.isOpen
+        ? null
+        : createPages({
+            management,
+            authenticator: control.authenticator,
+            publicOrigin: gate.publicOrigin,
+          }),
       notReady: () => (draining ? "draining" : (db.stats.failure?.message ?? null)),
     }),
     api: api.serveControl,

@@ -15,6 +15,8 @@ export interface Caller {
    */
   readonly projectId: string | null | undefined;
   mayPull(repository: RepositoryName): boolean;
+  /** Whether the repository is shown where repositories are listed. */
+  mayList(repository: RepositoryName): boolean;
   /** Throws DENIED where the rights end before this tag. */
   assertMayWriteTag(action: Action, repository: RepositoryName, tag: Tag): void;
 }

@@ -5,7 +5,7 @@ import { listRepositoryNames } from "./repository-store.ts";
 
 export const repositoriesPageMax = 1_000;
 
-/** Repositories that hold a manifest and that the caller may pull from, in byte order, after `last`. */
+/** Repositories that hold a manifest and that the caller may see, in byte order, after `last`. */
 export async function listRepositories(
   registry: Registry,
   last: string,
@@ -18,7 +18,7 @@ export async function listRepositories(
   // One more than asked for tells whether there is a next page. Each round reads on from the last name.
   while (limit > 0 && names.length <= limit) {
     const batch = await listRepositoryNames(registry.db, after, batchSize);
-    names.push(...batch.filter((name) => caller.mayPull(name)));
+    names.push(...batch.filter((name) => caller.mayList(name)));
     const end = batch.at(-1);
     if (end === undefined || batch.length < batchSize) break;
     after = end;

@@ -1,5 +1,5 @@
-import { bumpAccessVersion } from "../auth/access-version-store.ts";
 import { grantOwner } from "../access/grant-store.ts";
+import { bumpAccessVersion } from "../auth/access-version-store.ts";
 import { actorOf } from "../auth/principal.ts";
 import { compiled } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";

@@ -1,4 +1,5 @@
 import type { Resource } from "../access/authorize.ts";
+import { asListing } from "../access/scope.ts";
 import { actorName, actorOf, auditActor, type Principal } from "../auth/principal.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
@@ -125,15 +126,16 @@ function createCaller(
   projectId: string | null | undefined,
 ): Caller {
   const from = () => context.client;
+  const mayRead = (asker: Principal, name: RepositoryName) =>
+    registry.access.decide(asker, "repository:pull", { kind: "repository", name }, from).allowed;
   return {
     principal,
     projectId,
     get actor() {
       return auditActor(principal, context.client);
     },
-    mayPull: (name) =>
-      registry.access.decide(principal, "repository:pull", { kind: "repository", name }, from)
-        .allowed,
+    mayPull: (name) => mayRead(principal, name),
+    mayList: (name) => mayRead(asListing(principal), name),
     assertMayWriteTag(action, name, tag) {
       const decision = registry.access.decide(
         principal,
