@@ -13,9 +13,9 @@ import { tagEndpoints } from "../projects/tag-endpoints.ts";
 import { pullEndpoints } from "../pulls/pull-endpoints.ts";
 import { auditEndpoints } from "../records/audit-endpoints.ts";
 import { verifyEndpoints } from "../verify/verify-endpoint.ts";
+import { openApiEndpoint } from "./openapi.ts";
 
-/** The management API: what the router serves, the commands call and the OpenAPI document describes. */
-export const endpoints: readonly Endpoint[] = [
+const described: readonly Endpoint[] = [
   ...accountsEndpoints,
   ...projectEndpoints,
   ...memberEndpoints,
@@ -31,3 +31,6 @@ export const endpoints: readonly Endpoint[] = [
   ...pullEndpoints,
   ...verifyEndpoints,
 ];
+
+/** The management API: what the router serves, the commands call and the OpenAPI document describes. */
+export const endpoints: readonly Endpoint[] = [openApiEndpoint(described), ...described];
