@@ -76,7 +76,10 @@ export function judge(question: Question): Verdict {
   }
   const ruling = rule(question, action);
   if (!ruling.allowed) {
-    const visible = action !== reading(resource) && rule(question, reading(resource)).allowed;
+    // There is nothing under a reserved name that could be hidden.
+    const visible =
+      ruling.rule === "reserved name" ||
+      (action !== reading(resource) && rule(question, reading(resource)).allowed);
     return { ...ruling, decision: { ...denied(ruling.reason), visible } };
   }
   if (!scopeCovers(principal.scope, toScopeQuestion(question))) {
@@ -119,9 +122,9 @@ function rule(question: Question, action: Action): Ruling {
       return ruleOnCreation(question);
     default:
       if (resource.kind === "registry") return no("nothing", `${action} is about a repository`);
-      if (isAdministrator(principal))
-        return yes("administrator", "administrators may do everything");
-      return ruleByGrants(question, action);
+      if (!isAdministrator(principal)) return ruleByGrants(question, action);
+      if (makesProject(question, action)) return ruleOnCreation(question);
+      return yes("administrator", "administrators may do everything");
   }
 }
 
@@ -152,18 +155,20 @@ function ruleOnRegistry(principal: Principal, action: Action): Ruling {
 }
 
 function ruleByGrants(question: Question, action: Action): Ruling {
-  const { resource, facts } = question;
   const grants = grantsAbout(question, action).filter(
     (grant) => misfit(grant, question, action) === null,
   );
   const denying = grants.find((grant) => grant.denies);
   if (denying !== undefined) return denyBy(denying, action);
-  if (facts.project === null && resource.kind === "repository" && action === "repository:push") {
-    return ruleOnCreation(question);
-  }
+  if (makesProject(question, action)) return ruleOnCreation(question);
   const allowing = grants[0];
   if (allowing !== undefined) return allowBy(allowing, action);
   return ruleByVisibility(question, action);
+}
+
+/** Whether it is a push that makes the project it goes into. */
+function makesProject({ resource, facts }: Question, action: Action): boolean {
+  return facts.project === null && resource.kind === "repository" && action === "repository:push";
 }
 
 function ruleByVisibility({ principal, resource, facts }: Question, action: Action): Ruling {
@@ -271,8 +276,7 @@ function toScopeQuestion(question: Question): ScopeQuestion {
     resource,
     facts,
     principalId: isKnown(principal) ? principal.id : null,
-    createsProject:
-      facts.project === null && resource.kind === "repository" && action === "repository:push",
+    createsProject: makesProject(question, action),
   };
 }
 
