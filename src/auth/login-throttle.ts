@@ -36,6 +36,8 @@ export interface Attempt {
 
 interface Failures {
   count: number;
+  /** Monotonic milliseconds of the last one. */
+  lastAt: number;
   /** Monotonic milliseconds, before which there is no next attempt. */
   waitUntil: number;
 }
@@ -46,7 +48,7 @@ interface Window {
 }
 
 export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle {
-  const accounts = new LRUCache<string, Failures>({ max: rememberedMax, ttl: forgetAfterMs });
+  const accounts = new LRUCache<string, Failures>({ max: rememberedMax });
   const networks = new LRUCache<string, Window>({ max: rememberedMax });
 
   function windowOf(network: string, now: number): Window {
@@ -57,12 +59,18 @@ export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle 
     return window;
   }
 
+  function failuresOf(key: string, now: number): Failures {
+    const found = accounts.get(key);
+    if (found !== undefined && now - found.lastAt < forgetAfterMs) return found;
+    return { count: 0, lastAt: now, waitUntil: 0 };
+  }
+
   return {
     begin(account, address) {
       const now = clock.monotonic();
       const network = networkOf(address);
       const key = `${network} ${account.slice(0, accountLengthMax)}`;
-      const failures = accounts.get(key) ?? { count: 0, waitUntil: 0 };
+      const failures = failuresOf(key, now);
       if (failures.waitUntil > now) throw wait(failures.waitUntil - now);
       const window = windowOf(network, now);
       if (window.count >= networkFailuresMax) {
@@ -70,6 +78,7 @@ export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle 
       }
       window.count += 1;
       failures.count += 1;
+      failures.lastAt = now;
       failures.waitUntil = now + waitAfter(failures.count);
       accounts.set(key, failures);
       return {
