@@ -53,8 +53,7 @@ export function assertSetupToken(secrets: SecretBox, text: string): void {
   const right = Buffer.from(hashOfSecret(setupToken(secrets)));
   if (looksLikeSecret(text, "berth_setup_") && timingSafeEqual(given, right)) return;
   throw new RegistryError("DENIED", {
-    message:
-      "that is not the setup token: it is in the address that Berth printed when it started, and `berth setup --print-token` prints it again",
+    message: "that is not the setup token, which is in the address that Berth printed at its start",
   });
 }
 

@@ -29,7 +29,7 @@ export async function showHome(visit: Visit): Promise<PageAnswer> {
 <p class="lead">A registry for container images and every other OCI artifact.</p>
 ${plainHttpNotice(visit)}
 <div class="prose"><p>You are not signed in.</p></div>
-<div class="prose actions"><a class="button go" href="/signin">Sign in</a></div>
+<div class="prose"><a class="button go" href="/signin">Sign in</a></div>
 ${offersSignUp(visit) && html`<p class="prose">No account yet? <a href="/signup">Make one</a>.</p>`}`;
   return pageAnswer(gatePage({ title: host, main, aside: fromTerminal(host) }));
 }
@@ -99,7 +99,7 @@ async function homePage(
 ${news}${plainHttpNotice(member)}
 <div class="two"><div>
 <section class="sect"><h2>From a terminal</h2>
-${commands(`docker login ${host} --username ${user.name}`)}
+${commands(loginCommand(member))}
 <p class="small">Give it a token instead of your password. Then, with any image that you have:</p>
 ${commands(`docker tag alpine ${host}/${user.name}/alpine`, `docker push ${host}/${user.name}/alpine`)}</section>
 ${newTokenSection(hidden, fields)}
@@ -112,12 +112,17 @@ ${tokensSection(hidden, tokens.map(tokenView), management.clock.now())}`;
 }
 
 function newTokenNotice(member: Member, token: string): Html {
-  const line = `echo ${token} | docker login ${hostOf(member)} --username ${member.user.name} --password-stdin`;
   return notice({
     kind: "good",
     what: "This is the new token. It is shown only now.",
-    more: html`${commands(token)}<span>Signing in with it:</span>${commands(line)}`,
+    more: html`${commands(token)}<span>Sign in with this command, and paste the token where it asks for the password:</span>${commands(
+      loginCommand(member),
+    )}`,
   });
+}
+
+function loginCommand(member: Member): string {
+  return `docker login ${hostOf(member)} --username ${member.user.name}`;
 }
 
 function newTokenSection(hidden: Html, fields: URLSearchParams): Html {
@@ -171,7 +176,7 @@ function tokensSection(hidden: Html, tokens: readonly TokenView[], now: number):
 <td data-label="Last used">${dayOf(token.last_used_at) ?? "never"}</td>
 <td><form method="post" action="/tokens/revoke">${hidden}<input type="hidden" name="id" value="${token.id}"><button class="less" aria-label="Revoke ${token.description}">Revoke</button></form></td></tr>`,
   );
-  return html`<section class="sect"><h2>Your tokens</h2><table class="rows"><thead><tr><th scope="col">What for</th><th scope="col">May</th><th scope="col">Ends</th><th scope="col">Last used</th><th scope="col">Revoke</th></tr></thead><tbody>${rows}</tbody></table></section>`;
+  return html`<section class="sect"><h2>Your tokens</h2><table class="rows"><thead><tr><th scope="col">What for</th><th scope="col">May</th><th scope="col">Ends</th><th scope="col">Last used</th><th scope="col"><span class="unseen">Revoke</span></th></tr></thead><tbody>${rows}</tbody></table></section>`;
 }
 
 function wordsOfScopes(scopes: TokenView["scopes"]): string {
@@ -193,7 +198,7 @@ function dayOf(time: string | null): string | null {
 function passwordSection(hidden: Html, { name }: KnownPrincipal): Html {
   return html`<section class="sect"><h2>Change your password</h2>
 <p class="small">You are signed out everywhere else. Tokens stay.</p>
-<form method="post" action="/password">${hidden}<input type="hidden" name="user" value="${name}" autocomplete="username">
+<form method="post" action="/password">${hidden}<input hidden type="text" name="user" value="${name}" autocomplete="username" readonly>
 ${field({ name: "current", label: "Current password", type: "password", autocomplete: "current-password" })}
 ${field({ name: "password", label: "New password", type: "password", autocomplete: "new-password", minLength: 8, hint: "At least 8 characters." })}
 ${field({ name: "again", label: "The new password again", type: "password", autocomplete: "new-password", minLength: 8 })}

@@ -63,7 +63,7 @@ function setupForm(
 ): PageAnswer {
   const { hidden, cookie } = visit.forms.open(visit.context);
   const main = html`<h1>Set up this registry</h1>
-<p class="lead">Make the first account: its administrator, who may do everything.</p>
+<p class="lead">The first account is the administrator's: it may do everything.</p>
 ${trouble}${plainHttpNotice(visit)}
 <form method="post" action="/setup">${hidden}<input type="hidden" name="token" value="${fields.get("token") ?? ""}">
 ${field({

@@ -34,6 +34,7 @@ svg { display: block; flex: none; }
 :focus-visible { outline: 2px solid var(--focus); outline-offset: 1px; border-radius: 3px; }
 .skip { position: absolute; inset-inline-start: 8px; top: -80px; padding: 8px 12px; background: var(--bg); }
 .skip:focus { top: 8px; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
 .brand { display: inline-flex; align-items: center; gap: 9px; color: var(--text); font: 600 15px/20px var(--sans); text-decoration: none; }
 .brand svg { width: 20px; height: 20px; }
@@ -48,9 +49,10 @@ svg { display: block; flex: none; }
 .gate form, .gate .note, .gate .prose { max-width: 440px; }
 .gate .go { width: 100%; }
 .gate aside section { max-width: 560px; margin-bottom: 28px; }
+.gate aside .small + .small { margin-top: 8px; }
 .lead { margin-bottom: 22px; color: var(--text-2); }
 .prose p + p, .prose p + .code, .prose .code + p { margin-top: 12px; }
-.prose + .prose, .prose + form, .prose + .actions { margin-top: 20px; }
+.prose + .prose, .prose + form, form + .prose { margin-top: 20px; }
 .quay { position: absolute; inset-inline: 0; bottom: 0; width: max(100%, 860px); height: auto; fill: none; stroke: var(--edge); stroke-width: 1.5; }
 .quay .hull { fill: var(--line); }
 .quay .deck { fill: var(--bg-sunken); stroke: none; }
@@ -88,11 +90,11 @@ button:hover, .button:hover { background: var(--bg-hover); }
 .gate aside .code, .note .code { background: var(--bg); }
 .steps li { display: flex; gap: 12px; padding: 6px 0; border-bottom: 1px solid var(--line); color: var(--text-3); }
 .steps li[aria-current] { color: var(--text); font-weight: 600; }
-.chip { display: inline-block; padding: 0 6px; border: 1px solid var(--edge); border-radius: 2px; color: var(--text-2); font-size: 12px; line-height: 18px; vertical-align: 2px; white-space: nowrap; }
+.chip { display: inline-block; padding: 0 6px; border: 1px solid var(--edge); border-radius: 2px; color: var(--text-2); font: 400 12px/18px var(--sans); letter-spacing: 0; vertical-align: 2px; white-space: nowrap; }
 
 .rows { width: 100%; border-collapse: collapse; text-align: start; }
 .rows th { padding: 4px 16px 4px 0; border-bottom: 1px solid var(--edge); color: var(--text-3); font: 500 12px/16px var(--sans); text-align: start; }
-.rows td { padding: 7px 16px 7px 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; vertical-align: top; }
+.rows td { padding: 6px 16px 6px 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 .rows td:last-child, .rows th:last-child { padding-inline-end: 0; text-align: end; }
 .rows form { display: inline; }
 
@@ -107,6 +109,7 @@ button:hover, .button:hover { background: var(--bg-hover); }
 @media (max-width: 720px) {
   .top { padding: 0 16px; gap: 12px; }
   .page { padding: 20px 16px 48px; }
+  .pair { grid-template-columns: minmax(0, 1fr); }
   .field input, .field select, button, .button { height: 40px; font-size: 16px; }
   .less { height: 36px; font-size: 14px; }
   .rows thead { display: none; }
