@@ -10,7 +10,7 @@ const settings = {
   /**
    * Bytes. Decides how much garbage is let lie. 32 uploads to a slow disk beside 200 stalled readers
    * took 256 MB with the machine's memory (24 GiB), 231 MB with this, although a chunk that was written
-   * frees its memory at once. It costs a tenth of a second of processor time for each gigabyte received.
+   * frees its memory at once. It costs up to 0.2 s of processor time for each gigabyte received.
    */
   BUN_JSC_forceRAMSize: "134217728",
 };
