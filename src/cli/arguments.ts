@@ -1,9 +1,17 @@
 import { nearest } from "../lib/nearest.ts";
-import { type Command, type FlagName, type Flags, flagTable, UsageError } from "./command.ts";
+import {
+  type Command,
+  type FlagName,
+  type Flags,
+  flagTable,
+  type OwnFlag,
+  type OwnFlags,
+  UsageError,
+} from "./command.ts";
 
 export interface ParsedArguments {
   readonly command: Command;
-  readonly flags: Flags;
+  readonly flags: Flags & OwnFlags;
   readonly words: readonly string[];
 }
 
@@ -13,17 +21,21 @@ export function parseArguments(
   commands: readonly [Command, ...Command[]],
 ): ParsedArguments {
   const { command, rest } = findCommand(argv, commands);
-  const flags: Record<string, string | true> = {};
+  const flags: Record<string, string | boolean | readonly string[]> = {};
   const words: string[] = [];
   for (let index = 0; index < rest.length; index++) {
     const argument = rest[index] ?? "";
     if (argument === "-h") {
       flags["help"] = true;
     } else if (argument.startsWith("-")) {
-      const { name, inline } = splitFlag(argument, command);
-      const takesValue = flagTable[name].value !== undefined;
-      if (!takesValue && inline !== null) throw new UsageError(`--${name} takes no value.`);
-      flags[name] = takesValue ? (inline ?? valueAfter(name, rest, ++index)) : true;
+      const { flag, inline } = splitFlag(argument, command);
+      const { name, value } = flag;
+      if (value === undefined) flags[name] = truthOf(flag, inline);
+      else {
+        const text = inline ?? valueAfter(flag, rest, ++index);
+        const earlier = flags[name];
+        flags[name] = flag.repeats ? [...(Array.isArray(earlier) ? earlier : []), text] : text;
+      }
     } else {
       words.push(argument);
     }
@@ -31,7 +43,7 @@ export function parseArguments(
   if (words.length > 0 && command.words === undefined) {
     throw new UsageError(`berth ${command.name} takes no further words, and got ${words[0]}.`);
   }
-  return { command, flags: flags as Flags, words };
+  return { command, flags: flags as Flags & OwnFlags, words };
 }
 
 function findCommand(argv: readonly string[], commands: readonly [Command, ...Command[]]) {
@@ -57,20 +69,38 @@ const aliases: Record<string, string> = {
   "-v": "version",
 };
 
+/** What a command takes, in the order of its help. */
+export function flagsOf(command: Command): OwnFlag[] {
+  const shared = (names: readonly FlagName[]): OwnFlag[] =>
+    names.map((name) => ({ name, ...flagTable[name] }));
+  return [...(command.own ?? []), ...shared(command.flags)];
+}
+
 function splitFlag(argument: string, command: Command) {
   const [, name = "", inline = null] = /^--?([^=]*)(?:=(.*))?$/s.exec(argument) ?? [];
-  const allowed: readonly FlagName[] = [...command.flags, "help"];
-  const known = allowed.find((flag) => flag === name);
-  if (known !== undefined && argument.startsWith("--")) return { name: known, inline };
-  const near = nearest(name, allowed);
+  const allowed = [...flagsOf(command), { name: "help", ...flagTable.help }];
+  const flag = allowed.find((candidate) => candidate.name === name);
+  if (flag !== undefined && argument.startsWith("--")) return { flag, inline };
+  const near = nearest(
+    name,
+    allowed.map((candidate) => candidate.name),
+  );
   const hint = near === null ? "." : `; did you mean --${near}?`;
   throw new UsageError(`berth ${command.name} has no flag ${argument.split("=")[0]}${hint}`);
 }
 
-function valueAfter(name: FlagName, rest: readonly string[], index: number): string {
-  const value = rest[index];
-  if (value !== undefined && !value.startsWith("--")) return value;
-  throw new UsageError(`--${name} needs a value: --${name} <${flagTable[name].value}>.`);
+/** `--flag`, or of one that a command has for itself `--flag=false`. */
+function truthOf({ name }: OwnFlag, inline: string | null): boolean {
+  if (inline === null) return true;
+  const isShared = name in flagTable;
+  if (!isShared && (inline === "true" || inline === "false")) return inline === "true";
+  throw new UsageError(`--${name} takes no value${isShared ? "" : " but true and false"}.`);
+}
+
+function valueAfter({ name, value }: OwnFlag, rest: readonly string[], index: number): string {
+  const text = rest[index];
+  if (text !== undefined && !text.startsWith("--")) return text;
+  throw new UsageError(`--${name} needs a value: --${name} <${value}>.`);
 }
 
 function namesOf(commands: readonly Command[]): string[] {

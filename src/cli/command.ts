@@ -1,3 +1,4 @@
+import type { Endpoint } from "../access/endpoint.ts";
 import type { Config, ConfigFlags } from "../platform/config.ts";
 import type { Log } from "../platform/log.ts";
 
@@ -7,6 +8,8 @@ export interface CommandDeps {
   openApp(config: Config, log: Log): Promise<LocalApp>;
   /** Where the server of a data folder takes commands. */
   controlPath(config: Config): string;
+  /** The management API, whose commands are made of it. */
+  readonly endpoints: readonly Endpoint[];
 }
 
 /** A server of this process; see serve.ts. */
@@ -27,18 +30,31 @@ export type Flags = ConfigFlags & { readonly repair?: true; readonly help?: true
 
 export type FlagName = keyof Flags;
 
+/** A flag that a command has for itself. Its value is text, true without one, a list where it repeats. */
+export interface OwnFlag {
+  readonly name: string;
+  /** What its value is; without this it takes none, or `true` or `false`. */
+  readonly value?: string;
+  readonly repeats?: true;
+  readonly summary: string;
+}
+
+export type OwnFlags = Readonly<Record<string, string | boolean | readonly string[]>>;
+
 export interface Command {
   /** One word, or two: `config print`. */
   readonly name: string;
   /** One sentence for the list of commands. */
   readonly summary: string;
   readonly flags: readonly FlagName[];
+  /** Further ones; `run` finds their values among the others. */
+  readonly own?: readonly OwnFlag[];
   /** Words after the name that it takes; none if absent. */
   readonly words?: string;
   /** Further lines of its help. */
   readonly details?: string;
   /** Returns the exit code. */
-  run(flags: Flags, words: readonly string[], deps: CommandDeps): Promise<number>;
+  run(flags: Flags & OwnFlags, words: readonly string[], deps: CommandDeps): Promise<number>;
 }
 
 /** What each flag is, for the parser and the help text; one without `value` takes none. */

@@ -3,7 +3,8 @@ import { version } from "../platform/version.ts";
 import { parseArguments } from "./arguments.ts";
 import { type Command, type CommandDeps, UsageError } from "./command.ts";
 import { configPrint } from "./config-print.ts";
-import { helpText } from "./help.ts";
+import { endpointCommands } from "./endpoint-commands.ts";
+import { helpText, nounText } from "./help.ts";
 import { serveCommand } from "./serve-command.ts";
 import { verifyCommand } from "./verify-command.ts";
 
@@ -17,31 +18,39 @@ const versionCommand: Command = {
   },
 };
 
-const helpCommand: Command = {
-  name: "help",
-  summary: "List the commands and settings, or say what one command does.",
-  flags: [],
-  words: "[command]",
-  async run(_flags, words) {
-    const name = words.join(" ");
-    const command = commands.find((candidate) => candidate.name === name) ?? null;
-    if (command === null && name !== "") parseArguments(words, commands);
-    console.log(helpText(commands, command));
-    return 0;
-  },
-};
-
 /** The first is what a run without arguments does. */
-const commands: readonly [Command, ...Command[]] = [
+const ownCommands: readonly [Command, ...Command[]] = [
   serveCommand,
   verifyCommand,
   configPrint,
   versionCommand,
-  helpCommand,
 ];
+
+/** Those of the management API come behind those that are more than one request. */
+function commandsOf({ endpoints }: CommandDeps): readonly [Command, ...Command[]] {
+  const names = new Set(ownCommands.map(({ name }) => name));
+  const ofEndpoints = endpointCommands(endpoints).filter(({ name }) => !names.has(name));
+  const help: Command = {
+    name: "help",
+    summary: "List the commands and settings, or say what one command does.",
+    flags: [],
+    words: "[command]",
+    async run(_flags, words) {
+      const name = words.join(" ");
+      const command = commands.find((candidate) => candidate.name === name) ?? null;
+      const ofNoun = commands.filter((candidate) => candidate.name.startsWith(`${name} `));
+      if (command === null && name !== "" && ofNoun.length === 0) parseArguments(words, commands);
+      console.log(command === null && name !== "" ? nounText(ofNoun) : helpText(commands, command));
+      return 0;
+    },
+  };
+  const commands = [...ownCommands, help, ...ofEndpoints] as const;
+  return commands;
+}
 
 /** Runs what `argv` names and returns the exit code: 2 where the command line makes no sense. */
 export async function runCommand(argv: readonly string[], deps: CommandDeps): Promise<number> {
+  const commands = commandsOf(deps);
   try {
     const { command, flags, words } = parseArguments(argv, commands);
     if (flags.help) {

@@ -5,30 +5,61 @@ import type { CommandDeps } from "./command.ts";
 /** The management API refused or failed; the message is the answer's sentence. */
 export class CallError extends Error {
   override name = "CallError";
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
 }
+
+/** Sends one request to the management API. Throws `CallError` for an answer that is no success. */
+export type Send = (method: string, path: string, body?: unknown) => Promise<Response>;
 
 /**
  * Calls the management API: that of the server that runs on the data folder; with none, the same
- * handlers in this process, which holds the folder meanwhile. Returns the answer's JSON.
+ * handlers in this process, which holds the folder until `body` is done.
  */
+export async function withApi<T>(
+  config: Config,
+  deps: CommandDeps,
+  body: (send: Send) => Promise<T>,
+): Promise<T> {
+  const unix = deps.controlPath(config);
+  let local: LocalApi | null = null;
+  const send: Send = async (method, path, input) => {
+    const request = () =>
+      new Request(`http://berth${path}`, {
+        method,
+        ...(input === undefined
+          ? {}
+          : { headers: { "content-type": "application/json" }, body: JSON.stringify(input) }),
+      });
+    const answered = local === null ? await askServer(request(), unix) : null;
+    if (answered === null) local ??= await openLocal(config, deps);
+    const response = answered ?? (await (local as LocalApi).api(request()));
+    if (response.ok) return response;
+    const problem = (await response.json().catch(() => ({}))) as { detail?: string };
+    throw new CallError(problem.detail ?? `status ${response.status}`, response.status);
+  };
+  try {
+    return await body(send);
+  } finally {
+    await (local as LocalApi | null)?.close();
+  }
+}
+
+/** One POST; returns the answer's JSON, or null where it has none. */
 export async function callApi(
   path: string,
   body: unknown,
   config: Config,
   deps: CommandDeps,
 ): Promise<unknown> {
-  const request = () =>
-    new Request(`http://berth${path}`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-  const response =
-    (await askServer(request(), deps.controlPath(config))) ??
-    (await askHere(request(), config, deps));
-  const answer: unknown = await response.json();
-  if (response.ok) return answer;
-  throw new CallError((answer as { detail?: string }).detail ?? `status ${response.status}`);
+  return withApi(config, deps, async (send) => {
+    const response = await send("POST", path, body);
+    return response.status === 204 ? null : response.json();
+  });
 }
 
 /** Null where no server listens. */
@@ -43,7 +74,12 @@ async function askServer(request: Request, unix: string): Promise<Response | nul
   }
 }
 
-async function askHere(request: Request, config: Config, deps: CommandDeps): Promise<Response> {
+interface LocalApi {
+  api(request: Request): Promise<Response>;
+  close(): Promise<void>;
+}
+
+async function openLocal(config: Config, deps: CommandDeps): Promise<LocalApi> {
   // Standard output is for what the command finds, which warnings would only repeat.
   const log = createLog({
     format: "text",
@@ -53,10 +89,11 @@ async function askHere(request: Request, config: Config, deps: CommandDeps): Pro
     },
   });
   const app = await deps.openApp(config, log);
-  try {
-    return await app.api(request);
-  } finally {
-    await app.close();
-    log.flush();
-  }
+  return {
+    api: (request) => app.api(request),
+    async close() {
+      await app.close();
+      log.flush();
+    },
+  };
 }

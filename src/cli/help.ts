@@ -1,10 +1,16 @@
 import { type SettingKey, settingKeys, settingsSchema, variableOf } from "../platform/settings.ts";
-import { type Command, flagTable } from "./command.ts";
+import { flagsOf } from "./arguments.ts";
+import type { Command } from "./command.ts";
 
 /** What one command does; of all commands and settings where `command` is null. */
 export function helpText(commands: readonly Command[], command: Command | null): string {
   if (command !== null) return commandHelp(command);
-  const names = rows(commands.map(({ name, summary }) => [name, summary]));
+  const single = commands.filter((command) => !isManagement(command));
+  const names = rows(single.map(({ name, summary }) => [name, summary]));
+  const byNoun = Map.groupBy(commands.filter(isManagement), ({ name }) => name.split(" ")[0] ?? "");
+  const nouns = rows(
+    [...byNoun].sort().map(([noun, group]) => [noun, group.map(verbOf).sort().join(", ")]),
+  );
   const settings = rows(settingKeys.map((key) => [key, variableOf(key), describe(key)]));
   return [
     "berth [command] [flags]: a registry for container images and every other OCI artifact.",
@@ -12,18 +18,39 @@ export function helpText(commands: readonly Command[], command: Command | null):
     "Commands (without one: serve)",
     names,
     "",
+    "Management (berth help project lists what there is of one)",
+    nouns,
+    "",
     "Settings: key in berth.yaml, variable. A flag wins over a variable, a variable over the file.",
     "Any variable can be read from a file: BERTH_URL_FILE names the file that holds BERTH_URL.",
     settings,
   ].join("\n");
 }
 
-function commandHelp({ name, summary, flags, words, details }: Command): string {
+/** The commands that begin with one word. */
+export function nounText(commands: readonly Command[]): string {
+  return rows(
+    commands.map(({ name, words, summary }) => [["berth", name, words ?? ""].join(" "), summary]),
+  );
+}
+
+/** Those that the management API has, which are many. */
+function isManagement({ own }: Command): boolean {
+  return own !== undefined;
+}
+
+function verbOf({ name }: Command): string {
+  return name.slice(name.indexOf(" ") + 1);
+}
+
+function commandHelp(command: Command): string {
+  const { name, summary, words, details } = command;
+  const flags = flagsOf(command);
   const usage = ["berth", name, words, flags.length > 0 ? "[flags]" : undefined];
-  const lines = flags.map((flag) => {
-    const { value, summary: what } = flagTable[flag];
-    return [value === undefined ? `--${flag}` : `--${flag} <${value}>`, what];
-  });
+  const lines = flags.map(({ name: flag, value, summary: what }) => [
+    value === undefined ? `--${flag}` : `--${flag} <${value}>`,
+    what,
+  ]);
   return [
     usage.filter(Boolean).join(" "),
     summary,
