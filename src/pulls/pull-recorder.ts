@@ -1,5 +1,5 @@
 import type { Database } from "../db/database.ts";
-import type { PullDayRow, PullRow } from "../db/tables.ts";
+import type { PullRow } from "../db/tables.ts";
 import type { Clock } from "../lib/clock.ts";
 import { uuidv7 } from "../lib/random.ts";
 import { excerpt } from "../oci/registry-error.ts";
@@ -7,6 +7,7 @@ import type { Log } from "../platform/log.ts";
 import type { Pull } from "../registry/registry.ts";
 import { createPlatforms } from "./platforms.ts";
 import { addPullCounts, insertPulls } from "./pull-store.ts";
+import { createTallies, type Tally } from "./tallies.ts";
 
 const flushEveryMs = 1000;
 /** Rows, and counts, that one transaction writes: it holds up pushes for some four milliseconds. */
@@ -14,11 +15,10 @@ const batch = 500;
 /** Of each second so many pulls are kept one by one, whatever they are. */
 const exactPerSecond = 200;
 /** Beyond that only those that are like no other of that second, up to so many; a row costs 7 us. */
-const rowsPerSecondMax = 2_000;
+const rowsPerSecondMax = 1_000;
 /** Rows, and counts, that wait while the database does not take them. */
 const waitingMax = 10_000;
 const sayEveryMs = 60_000;
-const dayMs = 24 * 60 * 60 * 1000;
 
 export interface PullRecorder {
   /** Never waits and never throws. What the process had not yet written when it was killed is lost. */
@@ -38,8 +38,8 @@ export interface PullStats {
 
 /**
  * Keeps who pulled what: each pull is a row, for some days, and adds to the count of its digest,
- * principal and day, for good. Row and count commit together. When there are very many pulls of the
- * same by the same, only their count is exact: a record must cost a pull next to nothing.
+ * principal and day, for good. When very many pulls come in one second, those like others become no
+ * rows, and their count may wait some seconds: a record must cost a pull next to nothing.
  */
 export function createPullRecorder({
   db,
@@ -53,8 +53,9 @@ export function createPullRecorder({
   const platforms = createPlatforms(db);
   const stats = { recorded: 0, counted: 0, lost: 0 };
   let rows: Pull[] = [];
-  let counts = new Map<string, PullDayRow>();
-  let second = createSecond();
+  const tallies = createTallies(waitingMax);
+  let second = 1;
+  let rowsOfSecond = 0;
   let writing: Promise<void> | null = null;
   let timer: ReturnType<typeof setInterval> | undefined;
   let saidAt = Number.NEGATIVE_INFINITY;
@@ -62,22 +63,25 @@ export function createPullRecorder({
 
   function record(pull: Pull): void {
     stats.recorded += 1;
-    addCount(pull);
-    if (rows.length < waitingMax && second.wants(pull)) rows.push(pull);
+    const tally = tallies.add(pull, 1);
+    if (tally === null) stats.lost += 1;
+    if (rows.length < waitingMax && isWanted(pull, tally)) rows.push(pull);
     else stats.counted += 1;
     if (rows.length >= batch) void flush();
   }
 
-  function addCount({ repositoryId, digest, principalId, at }: Pull): void {
-    const day = Math.floor(at / dayMs);
-    const key = `${repositoryId}${digest}${principalId}${day}`;
-    const found = counts.get(key);
-    if (found !== undefined) found.count += 1;
-    else if (counts.size >= waitingMax) stats.lost += 1;
-    else {
-      const principal_id = principalId ?? "";
-      counts.set(key, { repository_id: repositoryId, digest, principal_id, day, count: 1 });
+  /** Whether a pull becomes a row, of which each second has only so many. */
+  function isWanted(pull: Pull, tally: Tally | null): boolean {
+    if (rowsOfSecond >= rowsPerSecondMax) return false;
+    if (rowsOfSecond >= exactPerSecond && tally !== null) {
+      if (tally.rows === null || tally.rowsSecond !== second) tally.rows = new Map();
+      tally.rowsSecond = second;
+      const last = tally.rows.get(pull.address);
+      if (last !== undefined && isSame(last, pull)) return false;
+      tally.rows.set(pull.address, pull);
     }
+    rowsOfSecond += 1;
+    return true;
   }
 
   function flush(): Promise<void> {
@@ -96,45 +100,39 @@ export function createPullRecorder({
 
   /** Counts of the same add up while they wait: all of them each second would be dear, and is not needed. */
   function countsAtOnce(): number {
-    return Math.max(batch, counts.size - waitingMax / 2);
+    return Math.max(batch, tallies.size - waitingMax / 2);
   }
 
   /** False when the database did not take it: then it waits on. */
   async function writeBatch(countsMax: number): Promise<boolean> {
     const takenRows = rows.splice(0, batch);
-    const takenCounts = take(counts, countsMax);
-    if (takenRows.length === 0 && takenCounts.length === 0) return true;
+    const counts = tallies.take(countsMax);
+    if (takenRows.length === 0 && counts.length === 0) return true;
     try {
       const found = await platforms.of(takenRows);
       const pulls = takenRows.map((pull, at) => toRow(pull, found[at] ?? null));
       await db.transactionUnsynced(async (tx) => {
         await insertPulls(tx, pulls);
-        await addPullCounts(tx, takenCounts);
+        await addPullCounts(tx, counts);
       });
       return true;
     } catch (error) {
-      giveBack(takenRows, takenCounts);
+      putBack(takenRows, counts);
       say("warn", "Pulls cannot be recorded at the moment: they wait in memory", { error });
       return false;
     }
   }
 
-  function giveBack(takenRows: Pull[], takenCounts: readonly PullDayRow[]): void {
+  function putBack(takenRows: Pull[], counts: readonly Tally[]): void {
     rows = takenRows.concat(rows);
     stats.counted += Math.max(0, rows.length - waitingMax);
     rows.length = Math.min(rows.length, waitingMax);
-    const since = counts;
-    counts = new Map(takenCounts.map((count) => [keyOf(count), count]));
-    for (const [key, count] of since) {
-      const found = counts.get(key);
-      if (found !== undefined) found.count += count.count;
-      else if (counts.size < waitingMax) counts.set(key, count);
-      else stats.lost += count.count;
-    }
+    stats.lost += tallies.putBack(counts);
   }
 
   function tick(): void {
-    second = createSecond();
+    second += 1;
+    rowsOfSecond = 0;
     const counted = stats.counted - told.counted;
     const lost = stats.lost - told.lost;
     const level = lost > 0 ? "warn" : "info";
@@ -164,7 +162,7 @@ export function createPullRecorder({
     async stop() {
       clearInterval(timer);
       await writing;
-      while (rows.length > 0 || counts.size > 0) {
+      while (rows.length > 0 || tallies.size > 0) {
         if (!(await writeBatch(batch))) return;
       }
     },
@@ -187,37 +185,11 @@ function toRow(pull: Pull, platform: string | null): PullRow {
   };
 }
 
-function keyOf({ repository_id, digest, principal_id, day }: PullDayRow): string {
-  return `${repository_id}${digest}${principal_id === "" ? null : principal_id}${day}`;
-}
-
-/** Removes and returns the entries that are there for longest. */
-function take<Value>(map: Map<string, Value>, max: number): Value[] {
-  const taken: Value[] = [];
-  for (const [key, value] of map) {
-    if (taken.length >= max) break;
-    map.delete(key);
-    taken.push(value);
-  }
-  return taken;
-}
-
-/** Decides for the pulls of one second which of them become rows. */
-function createSecond() {
-  const seen = new Set<string>();
-  let kept = 0;
-  return {
-    wants(pull: Pull): boolean {
-      if (kept >= rowsPerSecondMax) return false;
-      if (kept >= exactPerSecond) {
-        const { repositoryId, digest, tag, principalId, credentialId, address, userAgent } = pull;
-        // In this order nothing but the two last, of which one has no spaces, is of any length.
-        const key = `${repositoryId}${digest}${tag} ${principalId} ${credentialId} ${address} ${userAgent}`;
-        if (seen.has(key)) return false;
-        seen.add(key);
-      }
-      kept += 1;
-      return true;
-    },
-  };
+/** By the same principal, of the same digest and from the same address they are. */
+function isSame(one: Pull, other: Pull): boolean {
+  return (
+    one.tag === other.tag &&
+    one.credentialId === other.credentialId &&
+    one.userAgent === other.userAgent
+  );
 }
