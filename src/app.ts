@@ -215,6 +215,7 @@ async function openAccessControl(deps: {
     },
     publicOrigin: createPublicOrigin(config),
     limit: limits.take,
+    pullsLeft: (principal, address) => limits.look("pulls", principal, address),
   };
   const chores: Chore[] = [
     { name: "renew the keys of tokens", everyMs: 60 * minuteMs, run: () => tokens.rotateIfDue() },

@@ -15,4 +15,6 @@ export interface Call {
   readonly client: string;
   /** Counts a pull against the caller's limit: throws TOOMANYREQUESTS, returns headers or null. */
   countPull(): Record<string, string> | null;
+  /** The same headers for a HEAD, which is free. */
+  pullsLeft(): Record<string, string> | null;
 }

@@ -18,6 +18,8 @@ export interface Gate {
     principal: Principal,
     address: () => string,
   ): Record<string, string> | null;
+  /** What `limit` would tell of pulls, without counting one. */
+  pullsLeft(principal: Principal, address: () => string): Record<string, string> | null;
 }
 
 /**

@@ -97,6 +97,7 @@ function answer(
       return context.client;
     },
     countPull: () => gate.limit("pulls", principal, from),
+    pullsLeft: () => gate.pullsLeft(principal, from),
   };
   const answered = route.answer(registry, call);
   const makesProject = decision.projectId === null && route.method !== "GET";

@@ -172,6 +172,7 @@ function getManifest(registry: Registry, call: Call): Answer | Promise<Answer> {
   const pulled = pullManifest(registry, nameOf(call), reference, call.method === "HEAD");
   const send = (manifest: PulledManifest) => {
     const answer = manifestAnswer(call, manifest);
+    if (call.method === "HEAD") return withHeaders(answer, call.pullsLeft());
     return answer.body === null ? answer : countedPull(registry, call, reference, manifest, answer);
   };
   return pulled instanceof Promise ? pulled.then(send) : send(pulled);
@@ -198,7 +199,11 @@ function countedPull(
     address: call.client,
     userAgent: call.request.headers.get("user-agent") ?? "",
   });
-  return limits === null ? answer : { ...answer, headers: { ...answer.headers, ...limits } };
+  return withHeaders(answer, limits);
+}
+
+function withHeaders(answer: Answer, headers: Record<string, string> | null): Answer {
+  return headers === null ? answer : { ...answer, headers: { ...answer.headers, ...headers } };
 }
 
 function manifestAnswer(call: Call, { digest, mediaType, bytes }: PulledManifest): Answer {

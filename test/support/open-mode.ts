@@ -21,6 +21,7 @@ export const openGate: Gate = {
   identify: () => anonymous,
   publicOrigin: () => null,
   limit: () => null,
+  pullsLeft: () => null,
 };
 
 /** What a registry needs beside its storage, where everybody may do everything. */
