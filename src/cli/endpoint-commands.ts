@@ -13,12 +13,12 @@ import {
 import { CallError, type Send, withApi } from "./control-client.ts";
 import {
   flagName,
+  flagValueOf,
   type InputKey,
   inputKeys,
   isList,
   parseText,
   toFlags,
-  valueOf,
 } from "./endpoint-input.ts";
 import { readPassword } from "./read-password.ts";
 import { explainStartError } from "./start-error.ts";
@@ -210,7 +210,7 @@ async function readInput(
 }
 
 async function flagValue(key: InputKey, flags: OwnFlags): Promise<unknown> {
-  if (key.kind !== "password") return valueOf(key, flags);
+  if (key.kind !== "password") return flagValueOf(key, flags);
   const name = flagName(key.name);
   const fromStdin = flags[`${name}-stdin`] === true;
   if (!fromStdin && flags[name] !== true && !key.isRequired) return undefined;

@@ -112,7 +112,7 @@ export function toFlags(key: InputKey): OwnFlag[] {
 }
 
 /** The value of a key among the flags; undefined where it was not given. Throws `UsageError`. */
-export function valueOf(key: InputKey, flags: OwnFlags): unknown {
+export function flagValueOf(key: InputKey, flags: OwnFlags): unknown {
   const given = flags[flagName(key.name)];
   if (given === undefined || typeof given === "boolean") return given;
   if (key.isNullable && given === "null") return null;
