@@ -211,10 +211,16 @@ describe("what came of a personal access token", () => {
 
   test("ends when it is revoked", async () => {
     const kept = await beginFrom();
+    const half = await beginFrom();
     const { row, text } = await beginFrom();
     const next = await rotated(text);
     await world.change((tx) => deleteCredential(tx, row.id, alice.id));
     await expectRefused(next);
+    // Though it alone were removed.
+    await world.change((tx) =>
+      tx.deleteFrom("credentials").where("id", "=", half.row.id).execute(),
+    );
+    await expectRefused(half.text);
     await rotated(kept.text);
   });
 });

@@ -247,6 +247,7 @@ describe("a forged token is refused", () => {
   test("longer than any that is made, without a look at it", async () => {
     const { header, claims } = await issued();
     const long = await signed(header, { ...claims, name: "x".repeat(tokenLengthMax) });
+    await expectRefused(long);
     const start = performance.now();
     for (let count = 0; count < 1_000; count++) await expectRefused(long.repeat(20));
     expect(performance.now() - start).toBeLessThan(1_000);
