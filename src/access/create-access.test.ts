@@ -366,6 +366,19 @@ describe("what is remembered", () => {
     });
   });
 
+  test("is nothing of what a deleted project held, which keeps its rows", async () => {
+    const first = await world.addProject("open", { visibility: "public" });
+    const repository = await world.addRepository("open/app");
+    await world.trash("projects", first);
+    const second = await world.addProject("open", { visibility: "public" });
+    expect(verdict(world.access, anonymous, pull, "open/app")).toBe("unseen");
+    const at = world.clock.now();
+    await world.member("open", ada, "reader");
+    const issuedFor = { projectId: second, repositoryId: repository, at };
+    const token = scoped(ada, [{ pattern: "open/app", actions: [pull], issuedFor }]);
+    expect(verdict(world.access, token, pull, "open/app")).toBe("scope");
+  });
+
   test("is no older than a second where another process changed something", async () => {
     const other = world.anotherAccess();
     expect(verdict(other, ada, pull, "team/app")).toBe("unseen");
