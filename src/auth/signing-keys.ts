@@ -78,7 +78,15 @@ export function createSigningKeys(deps: {
     return null;
   }
 
+  function isDue(rows: readonly SigningKeyRow[]): boolean {
+    const now = clock.now();
+    const last = rows.at(-1)?.retires_at ?? now;
+    return last <= now + overlapMs || rows.some((row) => row.retires_at < now - overlapMs);
+  }
+
   async function rotateIfDue(): Promise<void> {
+    await load();
+    if (!isDue(await listSigningKeys(db.reads))) return;
     const made = makeKey();
     await db.transaction(async (tx) => {
       const now = clock.now();
