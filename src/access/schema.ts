@@ -1,6 +1,10 @@
 import { z } from "zod";
 import { RegistryError } from "../oci/registry-error.ts";
-import { type ProjectName, parseRepositoryName } from "../oci/repository-name.ts";
+import {
+  type ProjectName,
+  parseRepositoryName,
+  refuseReservedName,
+} from "../oci/repository-name.ts";
 import { parseTag } from "../oci/tag.ts";
 import { isAddressRange } from "../platform/ip-address.ts";
 
@@ -28,6 +32,11 @@ export function parsed<T>(parse: (text: string) => T) {
 }
 
 export const projectName = parsed(parseProjectName).describe("Name of a project.");
+/** Of a project that is to be made. */
+export const newProjectName = parsed((text) => {
+  refuseReservedName(parseRepositoryName(text));
+  return parseProjectName(text);
+}).describe("Name of the project: the first component of its repositories' names.");
 export const repositoryName = parsed(parseRepositoryName).describe(
   "Name of a repository, its project included; in a path with %2F for each slash.",
 );

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
 import { problemContentType } from "../platform/http/problem.ts";
-import { version } from "../platform/version.ts";
 import { pathParams } from "./match.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -19,7 +18,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Record<string, 
     openapi: "3.1.0",
     info: {
       title: "Berth",
-      version,
+      version: "1",
       summary: "Management of a registry for OCI artifacts.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },

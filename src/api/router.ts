@@ -3,7 +3,6 @@ import type { ApiCall, Endpoint, Management } from "../access/endpoint.ts";
 import { unknownProject } from "../access/unknown.ts";
 import { actorName, actorOf, operator, type Principal } from "../auth/principal.ts";
 import { basicChallenge } from "../oci/auth-challenge.ts";
-import { formatNextLink } from "../oci/link-header.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { type InputProblem, problemOf, problemResponse } from "../platform/http/problem.ts";
 import { openContext, type RequestContext } from "../platform/http/request-context.ts";
@@ -238,8 +237,10 @@ function present(context: RequestContext, endpoint: Endpoint, output: unknown): 
 }
 
 function nextLink({ path, query }: RequestContext, after: string): string {
-  const params = Object.fromEntries(new URLSearchParams(query));
-  return formatNextLink(decodeURIComponent(path), { ...params, after });
+  const params = new URLSearchParams(query);
+  params.set("after", after);
+  // The path is canonical: it goes back as it came.
+  return `<${path}?${params}>; rel="next"`;
 }
 
 function stream(output: unknown): Response {

@@ -17,15 +17,18 @@ import {
   type Project,
 } from "../access/project-store.ts";
 import { assertTagsMayGo } from "../access/protected-tag-store.ts";
-import { cidrs, description, pageInput, pageOutput, projectName } from "../access/schema.ts";
+import {
+  cidrs,
+  description,
+  newProjectName,
+  pageInput,
+  pageOutput,
+  projectName,
+} from "../access/schema.ts";
 import { conflict } from "../access/unknown.ts";
 import { actorOf } from "../auth/principal.ts";
 import { deletePrincipal } from "../auth/principal-store.ts";
-import {
-  type ProjectName,
-  parseRepositoryName,
-  refuseReservedName,
-} from "../oci/repository-name.ts";
+import type { ProjectName } from "../oci/repository-name.ts";
 import {
   allowedOf,
   allowedOutput,
@@ -67,7 +70,7 @@ const create = defineEndpoint({
   summary: "Makes a project, which whoever makes it owns.",
   action: "project:create",
   input: z.strictObject({
-    name: projectName,
+    name: newProjectName,
     visibility: visibility.default("private"),
     description: description.default(""),
     cidrs: cidrs.default([]),
@@ -77,7 +80,6 @@ const create = defineEndpoint({
   status: 201,
   version: (output) => output.version,
   async handler(deps, { name, ...rest }, call) {
-    refuseReservedName(parseRepositoryName(name));
     const now = deps.clock.now();
     const actor = actorOf(call.principal);
     const { entry, note } = noted("project.created", name, { visibility: rest.visibility });
