@@ -10,8 +10,11 @@ import { addPullCounts, insertPulls } from "./pull-store.ts";
 import { createTallies, type Tally } from "./tallies.ts";
 
 const flushEveryMs = 1000;
-/** Rows, and counts, that one transaction writes: it holds up pushes for some four milliseconds. */
+/** Rows that one transaction writes: it holds up pushes for some four milliseconds. */
 const batch = 500;
+/** Counts that are written each second; of more, a part, so that none waits for much longer than this. */
+const countsAtOnce = 100;
+const countsWaitSeconds = 10;
 /** Of each second so many pulls are kept one by one, whatever they are. */
 const exactPerSecond = 200;
 /** Beyond that only those that are like no other of that second, up to so many; a row costs 7 us. */
@@ -67,7 +70,7 @@ export function createPullRecorder({
     if (tally === null) stats.lost += 1;
     if (rows.length < waitingMax && isWanted(pull, tally)) rows.push(pull);
     else stats.counted += 1;
-    if (rows.length >= batch) void flush();
+    if (rows.length >= batch) void flush(countsBeyondHalf());
   }
 
   /** Whether a pull becomes a row, of which each second has only so many. */
@@ -84,23 +87,28 @@ export function createPullRecorder({
     return true;
   }
 
-  function flush(): Promise<void> {
-    writing ??= write().finally(() => {
+  function flush(countsMax: number): Promise<void> {
+    writing ??= write(countsMax).finally(() => {
       writing = null;
     });
     return writing;
   }
 
-  /** Writes until less than a batch waits. */
-  async function write(): Promise<void> {
-    do {
-      if (!(await writeBatch(countsAtOnce()))) return;
-    } while (rows.length >= batch);
+  /** Writes until less than a batch of rows waits. */
+  async function write(countsMax: number): Promise<void> {
+    if (!(await writeBatch(countsMax))) return;
+    while (rows.length >= batch) {
+      if (!(await writeBatch(countsBeyondHalf()))) return;
+    }
   }
 
-  /** Counts of the same add up while they wait: all of them each second would be dear, and is not needed. */
-  function countsAtOnce(): number {
-    return Math.max(batch, tallies.size - waitingMax / 2);
+  /** Counts of the same add up while they wait: where there are many, all of them each second would be dear. */
+  function countsOfSecond(): number {
+    return Math.max(countsAtOnce, Math.ceil(tallies.size / countsWaitSeconds), countsBeyondHalf());
+  }
+
+  function countsBeyondHalf(): number {
+    return Math.max(0, tallies.size - waitingMax / 2);
   }
 
   /** False when the database did not take it: then it waits on. */
@@ -141,7 +149,7 @@ export function createPullRecorder({
       told.counted = stats.counted;
       told.lost = stats.lost;
     }
-    void flush();
+    void flush(countsOfSecond());
   }
 
   /** At most once a minute; false when it was not said. */
