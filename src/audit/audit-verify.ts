@@ -169,7 +169,7 @@ async function compare(reads: Reads, chain: Chain, head: AuditHead): Promise<Aud
   return {
     kind: "rewritten",
     seq: chain.first_seq,
-    message: `line ${head.seq} has another hash than the head that was given: a line from ${chain.first_seq} to ${head.seq} was changed and all hashes after it made anew`,
+    message: `line ${head.seq} has another hash than the head that was given: it or one before it was changed, and all hashes from there on made anew`,
   };
 }
 

@@ -159,7 +159,9 @@ describe("a pull", () => {
 
   test("counts once, whatever fails at whatever point", async () => {
     const outcome = fc.constantFrom("ok", "before", "after");
-    const burst = fc.array(fc.tuple(fc.nat(3), fc.nat(2), fc.nat(1)), { maxLength: 700 });
+    const burst = fc.array(fc.tuple(fc.nat(3), fc.nat(2), fc.nat(1), fc.nat(2)), {
+      maxLength: 700,
+    });
     await fc.assert(
       fc.asyncProperty(
         fc.array(outcome as fc.Arbitrary<"ok" | "before" | "after">, { maxLength: 6 }),
@@ -168,15 +170,24 @@ describe("a pull", () => {
           const store = await open();
           const recorder = createPullRecorder({ ...store, db: failing(store.db, outcomes) });
           for (const pulls of bursts) {
-            for (const [digest, principal, day] of pulls) {
+            for (const [digest, principal, day, repository] of pulls) {
               const principalId = principal === 0 ? null : `p${principal}`;
               const at = today + day * dayMs;
-              recorder.record(pull({ digest: digestOf(digest), principalId, at }));
+              const repositoryId = `r${repository}`;
+              recorder.record(pull({ digest: digestOf(digest), principalId, at, repositoryId }));
             }
             await Bun.sleep(0);
           }
           for (let k = 0; k < 8; k++) await recorder.stop();
-          expect(await counted(store.db)).toBe(bursts.flat().length);
+          const expected = new Map<string, number>();
+          for (const [digest, principal, day, repository] of bursts.flat()) {
+            const key = `r${repository} ${digestOf(digest)} ${principal} ${20619 + day}`;
+            expected.set(key, (expected.get(key) ?? 0) + 1);
+          }
+          const found = await store.db.reads.selectFrom("pull_days").selectAll().execute();
+          const keyOf = (row: (typeof found)[number]) =>
+            `${row.repository_id} ${row.digest} ${row.principal_id.slice(1) || 0} ${row.day}`;
+          expect(new Map(found.map((row) => [keyOf(row), row.count]))).toEqual(expected);
           expect((await rowsOf(store.db)).length).toBe(
             recorder.stats.recorded - recorder.stats.counted,
           );

@@ -94,12 +94,14 @@ function callAs(principal: Principal): ApiCall {
 }
 
 /** What the router does with an endpoint, but for rights. */
-async function ask(command: string, input: object, principal: Principal = operator) {
-  const endpoint = auditEndpoints.find((one) => one.command === command);
-  if (endpoint === undefined) throw new Error(`no command ${command}`);
+async function ask(name: string, input: object, principal: Principal = operator) {
+  const endpoint = auditEndpoints.find((one) => one.command === name || one.path === name);
+  if (endpoint === undefined) throw new Error(`no endpoint ${name}`);
   const output = await endpoint.handler(deps, endpoint.input.parse(input), callAs(principal));
   return endpoint.output.parse(output);
 }
+
+const ofProject = "/api/v1/projects/{project}/audit";
 
 interface Page {
   items: AuditLineOutput[];
@@ -123,9 +125,9 @@ describe("lists", () => {
     expect(every.items).toHaveLength(50);
     const old = (await ask("audit list", { project: "team", resource: "app:v200" })) as Page;
     expect(old.items.map((line) => line.project_id)).toEqual(["before"]);
-    const own = (await ask("audit list-project", { project: "team", resource: "v200" })) as Page;
+    const own = (await ask(ofProject, { project: "team", resource: "v200" })) as Page;
     expect(own.items).toEqual([]);
-    expect(ask("audit list-project", { project: "other" })).rejects.toMatchObject({ status: 404 });
+    expect(ask(ofProject, { project: "other" })).rejects.toMatchObject({ status: 404 });
   });
 
   test.each([{ after: "x" }, { since: "yesterday" }, { limit: "0" }, { unknown: "1" }])(

@@ -46,7 +46,8 @@ const list = defineEndpoint({
 const listOfProject = defineEndpoint({
   method: "GET",
   path: "/api/v1/projects/{project}/audit",
-  command: "audit list-project",
+  // On the control socket there is no need for it: `audit list --project`.
+  command: null,
   summary: "Lists what was changed in a project and by whom, newest first.",
   action: "project:manage",
   resource: ({ project }) => ({ kind: "project", name: project }),
