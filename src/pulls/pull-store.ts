@@ -74,7 +74,10 @@ const upsertCount = compiled(
 const indexBytesMax = 256 * 1024;
 const indexesMax = 4;
 
-/** Bytes of the manifests that list `digest` as a child, newest first. */
+/**
+ * Bytes of the manifests that list `digest` as a child, newest first. Asking for the kind of child as
+ * well would make SQLite read every edge of the repository: the index of children does not have it.
+ */
 export const indexesOf = compiled((db, repositoryId: string, digest: Digest) =>
   db
     .selectFrom("manifest_edges as e")
@@ -84,7 +87,6 @@ export const indexesOf = compiled((db, repositoryId: string, digest: Digest) =>
     .select("m.bytes")
     .where("e.child", "=", bound(digest))
     .where("e.repository_id", "=", bound(repositoryId))
-    .where("e.kind", "=", "manifest")
     .where("m.size", "<=", indexBytesMax)
     .orderBy("m.pushed_at", "desc")
     .limit(indexesMax),
