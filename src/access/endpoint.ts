@@ -56,6 +56,8 @@ export interface Endpoint<
   readonly version?: (output: z.output<Output>) => number;
   /** The key of the output that holds a secret which nobody can ask for again. */
   readonly shownOnce?: string;
+  /** Whether an answer tells of something wrong: the command's exit code is 1 then. */
+  readonly tellsOfFailure?: (output: z.output<Output>) => boolean;
   /** The answer is lines of JSON, written as they come; then `output` is `lines`. */
   readonly streams?: true;
   /** Throws `RegistryError` for what the caller may know. */

@@ -53,6 +53,8 @@ export interface Command {
   readonly words?: string;
   /** Further lines of its help. */
   readonly details?: string;
+  /** One of the many that the management API has: the list of commands names them by their nouns. */
+  readonly isManagement?: true;
   /** Returns the exit code. */
   run(flags: Flags & OwnFlags, words: readonly string[], deps: CommandDeps): Promise<number>;
 }

@@ -1,11 +1,13 @@
 import { ConfigError } from "../platform/config.ts";
 import { version } from "../platform/version.ts";
+import { adminResetPassword } from "./admin-command.ts";
 import { parseArguments } from "./arguments.ts";
 import { type Command, type CommandDeps, UsageError } from "./command.ts";
 import { configPrint } from "./config-print.ts";
 import { endpointCommands } from "./endpoint-commands.ts";
 import { helpText, nounText } from "./help.ts";
 import { serveCommand } from "./serve-command.ts";
+import { setupCommand } from "./setup-command.ts";
 import { verifyCommand } from "./verify-command.ts";
 
 const versionCommand: Command = {
@@ -21,6 +23,8 @@ const versionCommand: Command = {
 /** The first is what a run without arguments does. */
 const ownCommands: readonly [Command, ...Command[]] = [
   serveCommand,
+  setupCommand,
+  adminResetPassword,
   verifyCommand,
   configPrint,
   versionCommand,

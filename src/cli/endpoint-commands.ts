@@ -57,6 +57,7 @@ function commandOf(name: string, endpoints: readonly Endpoint[]): Command {
     name,
     summary: endpoints[0]?.summary ?? "",
     flags: ["data", "config"],
+    isManagement: true,
     get own() {
       return plan().flags;
     },
@@ -130,8 +131,7 @@ async function runEndpoint(
     return 1;
   }
   try {
-    await withApi(config, deps, (send) => call(send, way, input, flags));
-    return 0;
+    return await withApi(config, deps, (send) => call(send, way, input, flags));
   } catch (error) {
     if (error instanceof CallError) {
       console.error(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`);
@@ -217,32 +217,34 @@ async function flagValue(key: InputKey, flags: OwnFlags): Promise<unknown> {
   return readPassword(`${name.charAt(0).toUpperCase()}${name.slice(1)}: `, fromStdin);
 }
 
+/** Returns the exit code. */
 async function call(
   send: Send,
   way: Way,
   input: Readonly<Record<string, unknown>>,
   flags: OwnFlags,
-): Promise<void> {
+): Promise<number> {
   const { endpoint } = way;
   const asJson = flags["json"] === true;
   if (isList(endpoint)) {
     const list = await readList(send, way, input);
     console.log(asJson ? JSON.stringify(list, null, 2) : listText(list.items));
     if (list.next !== null) console.error(`There is more: go on with --after ${list.next}`);
-    return;
+    return 0;
   }
   const response = await sendInput(send, way, input);
   if (endpoint.streams) {
     for await (const chunk of response.body ?? []) process.stdout.write(chunk);
-    return;
+    return 0;
   }
   if (response.status === 204) {
     if (!asJson) console.log("Done.");
-    return;
+    return 0;
   }
   const answer = (await response.json()) as Record<string, unknown>;
   const shownOnce = endpoint.shownOnce ?? null;
   console.log(asJson ? JSON.stringify(answer, null, 2) : answerText(answer, shownOnce));
+  return endpoint.tellsOfFailure?.(answer) === true ? 1 : 0;
 }
 
 /** As many entries as were asked for, page by page. */

@@ -5,9 +5,12 @@ import type { Command } from "./command.ts";
 /** What one command does; of all commands and settings where `command` is null. */
 export function helpText(commands: readonly Command[], command: Command | null): string {
   if (command !== null) return commandHelp(command);
-  const single = commands.filter((command) => !isManagement(command));
+  const single = commands.filter((command) => !command.isManagement);
   const names = rows(single.map(({ name, summary }) => [name, summary]));
-  const byNoun = Map.groupBy(commands.filter(isManagement), ({ name }) => name.split(" ")[0] ?? "");
+  const byNoun = Map.groupBy(
+    commands.filter((command) => command.isManagement),
+    ({ name }) => name.split(" ")[0] ?? "",
+  );
   const nouns = rows(
     [...byNoun].sort().map(([noun, group]) => [noun, group.map(verbOf).sort().join(", ")]),
   );
@@ -32,11 +35,6 @@ export function nounText(commands: readonly Command[]): string {
   return rows(
     commands.map(({ name, words, summary }) => [["berth", name, words ?? ""].join(" "), summary]),
   );
-}
-
-/** Those that the management API has, which are many. */
-function isManagement({ own }: Command): boolean {
-  return own !== undefined;
 }
 
 function verbOf({ name }: Command): string {

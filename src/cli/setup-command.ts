@@ -46,9 +46,14 @@ export async function orExplain(config: Config, run: () => Promise<void>): Promi
     await run();
     return 0;
   } catch (error) {
-    const explained = error instanceof CallError ? error.message : explainStartError(error, config);
+    const explained =
+      error instanceof CallError ? sentenceOf(error.message) : explainStartError(error, config);
     if (explained === null) throw error;
     console.error(explained);
     return 1;
   }
+}
+
+function sentenceOf(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -136,6 +136,7 @@ const verify = defineEndpoint({
       })
       .nullable(),
   }),
+  tellsOfFailure: ({ ok }) => !ok,
   async handler(deps, { head }) {
     const expected = head === undefined ? null : parseAuditHead(head);
     if (head !== undefined && expected === null) {
