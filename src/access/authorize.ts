@@ -50,7 +50,7 @@ export interface Denied {
   readonly allowed: false;
   /** Whether the principal may know that the resource exists: else it is answered as one that does not. */
   readonly visible: boolean;
-  /** The rights would do, the credential lets less through: another token may help. */
+  /** Rights and credential would do, the registry token lets less through: another may help. */
   readonly scopeIsShort: boolean;
   /** For `berth access why` and for the answer of who may see the resource. */
   readonly reason: string;

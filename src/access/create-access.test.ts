@@ -8,6 +8,7 @@ import {
   repositoryOf,
   scoped,
   verdict,
+  withToken,
 } from "../../test/support/access-world.ts";
 import { anonymous, operator, type Scope } from "../auth/principal.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -124,7 +125,7 @@ describe("what belongs to the whole registry", () => {
       expect(verdict(world.access, root, action, "team/app")).toBe("yes");
     }
     expect(verdict(world.access, root, "project:manage", projectNamed("team"))).toBe("yes");
-    expect(verdict(world.access, scoped(root, []), pull, "team/app")).toBe("scope");
+    expect(verdict(world.access, scoped(root, []), pull, "team/app")).toBe("unseen");
   });
 });
 
@@ -167,12 +168,12 @@ describe("a push into a project that is not there", () => {
     const write = (pattern: string): Scope => [{ pattern, actions: [push, pull] }];
     const may = (scope: Scope) => verdict(world.access, scoped(ada, scope), push, "new/app");
     expect(may(write("**"))).toBe("yes");
-    expect(may(write("new/**"))).toBe("scope");
+    expect(may(write("new/**"))).toBe("unseen");
     expect(may([...write("new/**"), { pattern: "new/**", actions: ["project:create"] }])).toBe(
       "yes",
     );
-    expect(may([{ pattern: "**", actions: [pull] }])).toBe("scope");
-    expect(may([{ pattern: "*", actions: ["system:manage", push] }])).toBe("scope");
+    expect(may([{ pattern: "**", actions: [pull] }])).toBe("unseen");
+    expect(may([{ pattern: "*", actions: ["system:manage", push] }])).toBe("unseen");
   });
 });
 
@@ -290,7 +291,7 @@ test("a project that is bound to addresses is not there for others, but for the 
 
 describe("what was issued for a name", () => {
   const token = (who: Known, projectId: string | null, repositoryId: string | null, at: number) =>
-    scoped(who, [
+    withToken(who, [
       {
         pattern: "team/app",
         actions: [pull, push],
@@ -328,7 +329,7 @@ describe("what was issued for a name", () => {
 
   test("may make the project, and covers what its holder made since", async () => {
     const at = world.clock.now();
-    const fresh = scoped(ada, [
+    const fresh = withToken(ada, [
       {
         pattern: "mine/app",
         actions: [pull, push],
@@ -375,7 +376,7 @@ describe("what is remembered", () => {
     const at = world.clock.now();
     await world.member("open", ada, "reader");
     const issuedFor = { projectId: second, repositoryId: repository, at };
-    const token = scoped(ada, [{ pattern: "open/app", actions: [pull], issuedFor }]);
+    const token = withToken(ada, [{ pattern: "open/app", actions: [pull], issuedFor }]);
     expect(verdict(world.access, token, pull, "open/app")).toBe("scope");
   });
 
@@ -403,8 +404,8 @@ describe("what is remembered", () => {
       expect(verdict(world.access, ada, push, "team/app:v1")).toBe("seen");
       expect(verdict(world.access, ada, push, "team/app:x")).toBe("yes");
       expect(verdict(world.access, narrow, pull, "team/app")).toBe("yes");
-      expect(verdict(world.access, narrow, pull, "team/lib")).toBe("scope");
-      expect(verdict(world.access, narrow, push, "team/app")).toBe("scope");
+      expect(verdict(world.access, narrow, pull, "team/lib")).toBe("unseen");
+      expect(verdict(world.access, narrow, push, "team/app")).toBe("seen");
       expect(verdict(world.access, bob, pull, "team/app")).toBe("unseen");
       expect(verdict(world.access, { ...ada, administrator: true }, push, "team/app:v1")).toBe(
         "yes",

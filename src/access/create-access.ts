@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { createAccessVersion } from "../auth/access-version-store.ts";
-import type { Principal, Scope } from "../auth/principal.ts";
+import type { Principal } from "../auth/principal.ts";
 import type { Database } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Access, Action, Decision, Resource } from "./authorize.ts";
@@ -8,6 +8,7 @@ import { type Facts, type FactsReads, prepareFactsReads } from "./facts-store.ts
 import { grantsAbout, judge, type Question } from "./judge.ts";
 import { createRights, noRights, type Rights } from "./rights.ts";
 import { prepareRightsReads, type RightsReads } from "./rights-store.ts";
+import { scopesOf } from "./scope.ts";
 
 /** Decisions that are remembered. One takes some 500 bytes. */
 const decisionsMax = 20_000;
@@ -164,9 +165,9 @@ function identityKey(principal: Principal): string {
 }
 
 function scopeKey(principal: Principal): string {
-  const scope: Scope | null = principal.kind === "operator" ? null : principal.scope;
-  if (scope === null) return "";
-  const text = JSON.stringify(scope);
+  const { own, token } = scopesOf(principal);
+  if (own === null && token === null) return "";
+  const text = JSON.stringify([own, token]);
   let key = scopeKeys.get(text);
   if (key === undefined) {
     scopesSeen += 1;

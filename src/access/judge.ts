@@ -5,7 +5,7 @@ import type { Action, Decision, Resource } from "./authorize.ts";
 import type { Facts } from "./facts-store.ts";
 import { coversProject, reachesProject } from "./pattern.ts";
 import type { Grant, Rights } from "./rights.ts";
-import { type ScopeQuestion, scopeCovers } from "./scope.ts";
+import { type ScopeQuestion, scopeCovers, scopesOf } from "./scope.ts";
 
 /** All that a decision depends on. */
 export interface Question {
@@ -82,8 +82,22 @@ export function judge(question: Question): Verdict {
       (action !== reading(resource) && rule(question, reading(resource)).allowed);
     return { ...ruling, decision: { ...denied(ruling.reason), visible } };
   }
-  if (!scopeCovers(principal.scope, toScopeQuestion(question))) {
+  const asked = toScopeQuestion(question);
+  const { own, token } = scopesOf(principal);
+  if (!scopeCovers(own, asked)) {
     const reason = `${ruling.reason}, but the credential is not for it`;
+    const read = reading(resource);
+    // What the credential was not made for it must not tell of either.
+    const visible = rule(question, read).allowed && scopeCovers(own, { ...asked, action: read });
+    return {
+      decision: { ...denied(reason), visible },
+      rule: "scope",
+      grant: ruling.grant,
+      reason,
+    };
+  }
+  if (!scopeCovers(token, asked)) {
+    const reason = `${ruling.reason}, but the token is not for it`;
     const visible = rule(question, reading(resource)).allowed;
     const decision = { ...denied(reason), visible, scopeIsShort: true };
     return { decision, rule: "scope", grant: ruling.grant, reason };

@@ -149,7 +149,7 @@ function use(what: Counted, subject: Subject, count: 0 | 1, now: number): LimitH
   // Never more than full: the limit may be lower than it was.
   const used = Math.min(limit.amount, Math.max(0, bucket.used - (now - bucket.at) * perMs));
   // Sums of fractions fall a hair short of the whole number that they are.
-  const remaining = Math.floor(limit.amount - used + 1e-6);
+  const remaining = Math.floor(limit.amount - used + 1e-9);
   if (remaining < count) throw tooMany(what, subject, (1 - (limit.amount - used)) / perMs);
   bucket.used = used + count;
   bucket.at = now;

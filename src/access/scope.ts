@@ -55,37 +55,40 @@ function entryCovers(entry: ScopeEntry, question: ScopeQuestion): boolean {
   }
 }
 
+/** What the credential lets through, and what the registry token that was issued for it does. */
+export function scopesOf(principal: Principal): { own: Scope | null; token: Scope | null } {
+  switch (principal.kind) {
+    case "operator":
+      return { own: null, token: null };
+    case "anonymous":
+      return { own: null, token: principal.scope };
+    default:
+      return { own: principal.scope, token: principal.token ?? null };
+  }
+}
+
 /**
  * Who is asked about when repositories are listed. A registry token for the catalog names no
- * repositories: it is given only to whom everything that they may see may be shown.
+ * repositories: with it all is shown that its holder's credential lets through.
  */
 export function asListing(principal: Principal): Principal {
-  if (principal.kind === "operator" || principal.scope === null) return principal;
-  if (!principal.scope.some(listsEverything)) return principal;
-  const isOwn = ({ pattern, issuedFor }: ScopeEntry) =>
-    pattern !== registryPattern && issuedFor === undefined;
-  // A token that somebody narrowed by hand lists what it is for.
-  if (principal.scope.some(isOwn)) return principal;
-  let unscoped = listings.get(principal);
-  if (unscoped === undefined) {
-    unscoped = { ...principal, scope: null };
-    listings.set(principal, unscoped);
+  if (!scopesOf(principal).token?.some(listsEverything)) return principal;
+  let listing = listings.get(principal);
+  if (listing === undefined) {
+    listing = withoutToken(principal);
+    listings.set(principal, listing);
   }
-  return unscoped;
+  return listing;
+}
+
+function withoutToken(principal: Principal): Principal {
+  if (principal.kind === "operator") return principal;
+  if (principal.kind === "anonymous") return { ...principal, scope: null };
+  const { token: _, ...holder } = principal;
+  return holder;
 }
 
 const listings = new WeakMap<Principal, Principal>();
-
-/** Whether all that one may pull may be listed with it: then a token for the catalog widens nothing. */
-export function pullsEverything(scope: Scope | null): boolean {
-  return (
-    scope === null ||
-    scope.some(
-      ({ pattern, actions, issuedFor }) =>
-        pattern === "**" && issuedFor === undefined && actions.includes("repository:pull"),
-    )
-  );
-}
 
 function listsEverything({ pattern, actions }: ScopeEntry): boolean {
   return pattern === registryPattern && actions.includes("registry:list");

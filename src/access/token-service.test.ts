@@ -147,7 +147,10 @@ describe("a GET", () => {
       scope("repository:new/app:*"),
       scope("registry:catalog:*"),
     ];
-    expect(givenIn(await get(await pat(narrow), ...everything))).toEqual(["team/app: pull"]);
+    expect(givenIn(await get(await pat(narrow), ...everything))).toEqual([
+      "team/app: pull",
+      "catalog: *",
+    ]);
     const pulls = [
       { pattern: "**", actions: ["repository:pull"] },
       { pattern: "*", actions: ["registry:list"] },

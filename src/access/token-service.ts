@@ -6,7 +6,6 @@ import { excerpt, RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Access, Action } from "./authorize.ts";
 import { prepareFactsReads } from "./facts-store.ts";
-import { pullsEverything } from "./scope.ts";
 import { type AskedScopes, parseScopes, type RepositoryVerb } from "./token-scopes.ts";
 
 /** Bytes of the body of a POST that are worth reading. */
@@ -94,8 +93,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
       const ids = { pid: project?.id ?? null, rid: repository?.id ?? null };
       granted.push({ type: "repository", name, actions, ...ids });
     }
-    const scope = principal.scope;
-    if (scopes.catalog && pullsEverything(scope)) {
+    if (scopes.catalog) {
       const { allowed } = deps.access.decide(
         principal,
         "registry:list",

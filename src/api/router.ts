@@ -1,5 +1,6 @@
 import type { Action, Denied, Resource } from "../access/authorize.ts";
 import type { ApiCall, Endpoint, Management } from "../access/endpoint.ts";
+import { scopesOf } from "../access/scope.ts";
 import { unknownProject } from "../access/unknown.ts";
 import { actorName, actorOf, operator, type Principal } from "../auth/principal.ts";
 import { basicChallenge } from "../oci/auth-challenge.ts";
@@ -116,7 +117,14 @@ async function identify(gate: ApiGate, context: RequestContext): Promise<Princip
     const found = await gate.identifySession(context);
     if (found !== null) return found;
   }
-  return gate.identify(authorization, from);
+  const principal = await gate.identify(authorization, from);
+  // Five minutes of pulling and pushing are not a right to manage: such tokens lie in many places.
+  if (scopesOf(principal).token !== null) {
+    throw new RegistryError("UNAUTHORIZED", {
+      message: "a registry token is for /v2/: sign in with a password, a token of yours or a robot",
+    });
+  }
+  return principal;
 }
 
 async function run(

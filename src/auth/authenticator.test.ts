@@ -143,7 +143,8 @@ describe("who makes a request", () => {
     expect(await identify(bearer(token))).toMatchObject({
       id: alice.id,
       credentialId: row.id,
-      scope,
+      token: scope,
+      scope: null,
     });
     const issued = await world.tokens.issue({ principal: anonymous, access: [] });
     expect(await identify(bearer(issued.token))).toEqual({ kind: "anonymous", scope: [] });

@@ -166,7 +166,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     const proof = prove(row, credential, clock.now());
     if (typeof proof === "string") throw refused();
     return remember(key, {
-      principal: { ...proof.principal, scope },
+      principal: { ...proof.principal, token: scope },
       validUntil: Math.min(proof.validUntil, expiresAt),
       mayComeFrom: proof.mayComeFrom,
     });

@@ -22,6 +22,8 @@ export interface KnownPrincipal {
   readonly credentialKind: "password" | "token" | "secret" | "session";
   /** What the credential lets through of what the principal may do; null for all of it. */
   readonly scope: Scope | null;
+  /** What of that the registry token lets through, where one came; another may let through more. */
+  readonly token?: Scope;
 }
 
 /** Whoever may open the control socket in the data folder: they could read and change the files as well. */

@@ -60,7 +60,7 @@ afterAll(async () => {
 const developer: Caller = {
   ...openCaller,
   assertMayWriteTag(action, name, tag) {
-    if (tag.endsWith("-dev")) return;
+    if (tag?.endsWith("-dev")) return;
     throw new RegistryError("DENIED", { message: `${action} ${name}:${tag}` });
   },
 };

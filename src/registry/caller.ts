@@ -17,6 +17,6 @@ export interface Caller {
   mayPull(repository: RepositoryName): boolean;
   /** Whether the repository is shown where repositories are listed. */
   mayList(repository: RepositoryName): boolean;
-  /** Throws DENIED where the rights end before this tag. */
-  assertMayWriteTag(action: Action, repository: RepositoryName, tag: Tag): void;
+  /** Throws DENIED where the rights end before this tag; null: before what any tag may point to. */
+  assertMayWriteTag(action: Action, repository: RepositoryName, tag: Tag | null): void;
 }

@@ -258,9 +258,8 @@ async function putManifest(registry: Registry, call: Call): Promise<Answer> {
 
 async function delManifest(registry: Registry, call: Call): Promise<Answer> {
   const reference = parseReference(call.last);
-  if (reference.kind === "tag") {
-    call.caller.assertMayWriteTag("repository:delete", nameOf(call), reference.tag);
-  }
+  const tag = reference.kind === "tag" ? reference.tag : null;
+  call.caller.assertMayWriteTag("repository:delete", nameOf(call), tag);
   await deleteManifest(registry, nameOf(call), reference, call.caller);
   return empty(202);
 }
@@ -322,7 +321,9 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
 }
 
 async function delBlob(registry: Registry, call: Call): Promise<Answer> {
-  await deleteBlob(registry, nameOf(call), parseDigest(call.last), call.caller);
+  const digest = parseDigest(call.last);
+  call.caller.assertMayWriteTag("repository:delete", nameOf(call), null);
+  await deleteBlob(registry, nameOf(call), digest, call.caller);
   return empty(202);
 }
 

@@ -164,9 +164,14 @@ export function knownAs(row: PrincipalRow, scope: Scope | null = null): Known {
   };
 }
 
-/** The same one with a token that lets less through. */
+/** The same one with a personal access token that lets less through. */
 export function scoped(principal: Known, scope: Scope): Known {
   return { ...principal, credentialKind: "token", credentialId: "a token", scope };
+}
+
+/** The same one with a registry token. */
+export function withToken(principal: Known, token: Scope): Known {
+  return { ...principal, token };
 }
 
 function idOf(principal: Principal | undefined): string | null {
