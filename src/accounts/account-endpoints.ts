@@ -86,7 +86,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "GET",
     path: "/api/v1/account/tokens",
-    command: "token list",
+    command: null,
     summary: "Lists one's own personal access tokens, expired ones too.",
     action,
     input: z.strictObject(pageInput),
@@ -101,7 +101,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "POST",
     path: "/api/v1/account/tokens",
-    command: "token create",
+    command: null,
     summary: "Makes a personal access token, which is shown once.",
     action,
     input: z.strictObject({
@@ -121,7 +121,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "DELETE",
     path: "/api/v1/account/tokens/{id}",
-    command: "token revoke",
+    command: null,
     summary: "Ends one of one's own tokens at once.",
     action,
     input: z.strictObject({ id }),

@@ -65,6 +65,7 @@ const robotPath = {
 
 export const robotEndpoints: readonly Endpoint[] = [registry, project].flatMap((place) => [
   ...endpointsOfRobots(place),
+  ...endpointsOfOne(place),
   ...endpointsOfSecrets(place),
 ]);
 
@@ -119,7 +120,11 @@ function endpointsOfRobots({ path, action, input, of }: Place): Endpoint[] {
         return await createRobot(deps, call, name ?? null, robot);
       },
     }),
+  ];
+}
 
+function endpointsOfOne({ path, action, input, of }: Place): Endpoint[] {
+  return [
     defineEndpoint({
       method: "GET",
       path: `${path}/{robot}`,
