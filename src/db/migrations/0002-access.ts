@@ -166,7 +166,8 @@ async function createRights(
     .addColumn("version", integer as never, (c) => c.notNull())
     .modifyEnd(clustered)
     .execute();
-  await sql`create index grants_by_subject on grants (subject_id)`.execute(db);
+  await sql`create index grants_by_subject on grants (subject_id, project_id)`.execute(db);
+  await sql`create index grants_everywhere on grants (id) where project_id is null`.execute(db);
   await sql`create index grants_by_project on grants (project_id)
     where project_id is not null`.execute(db);
 
