@@ -43,6 +43,7 @@ const alice: Principal = {
 };
 
 let made = 0;
+let cancelled = false;
 const make = defineEndpoint({
   method: "POST",
   path: "/api/v1/things",
@@ -121,7 +122,22 @@ const stream = defineEndpoint({
   streams: true,
   input: z.strictObject({}),
   output: lines,
-  handler: () => new Blob(['{"a":1}\n{"a":2}\n']).stream(),
+  handler: () => {
+    let count = 0;
+    return new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          count += 1;
+          if (count > 2) controller.close();
+          else controller.enqueue(Buffer.from(`{"a":${count}}\n`));
+        },
+        cancel() {
+          cancelled = true;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  },
 });
 const literal = defineEndpoint({
   method: "GET",
@@ -464,6 +480,9 @@ describe("answers", () => {
     const { response, text } = await ask("GET", "/api/v1/lines");
     expect(response.headers.get("content-type")).toBe("application/x-ndjson");
     expect(text).toBe('{"a":1}\n{"a":2}\n');
+    expect(cancelled).toBe(false);
+    expect((await ask("HEAD", "/api/v1/lines")).text).toBe("");
+    expect(cancelled).toBe(true);
   });
 
   test("that are errors say what the caller may know; the log has the rest", async () => {

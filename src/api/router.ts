@@ -83,7 +83,10 @@ async function answer(
     const response = await run(router, context, match, caller);
     for (const [name, value] of Object.entries(own)) response.headers.set(name, value);
     response.headers.set("x-request-id", requestId);
-    return request.method === "HEAD" ? new Response(null, response) : response;
+    if (request.method !== "HEAD") return response;
+    // What nobody reads must not go on being made.
+    await response.body?.cancel();
+    return new Response(null, response);
   } catch (error) {
     const problem = problemOf(error, requestId);
     const errors = error instanceof InputError ? { errors: error.problems } : {};

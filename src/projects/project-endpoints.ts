@@ -17,6 +17,7 @@ import {
   type Project,
 } from "../access/project-store.ts";
 import { assertTagsMayGo } from "../access/protected-tag-store.ts";
+import { deleteRateLimitsOf } from "../access/rate-limit-store.ts";
 import {
   cidrs,
   description,
@@ -26,8 +27,9 @@ import {
   projectName,
 } from "../access/schema.ts";
 import { conflict } from "../access/unknown.ts";
-import { actorOf } from "../auth/principal.ts";
-import { deletePrincipal } from "../auth/principal-store.ts";
+import { actorOf, type Principal } from "../auth/principal.ts";
+import { deletePrincipal, findPrincipalByName } from "../auth/principal-store.ts";
+import type { Tx } from "../db/database.ts";
 import type { ProjectName } from "../oci/repository-name.ts";
 import {
   allowedOf,
@@ -84,7 +86,7 @@ const create = defineEndpoint({
     const actor = actorOf(call.principal);
     const { entry, note } = noted("project.created", name, { visibility: rest.visibility });
     return change(deps, call, entry, async (tx) => {
-      if ((await findProject(tx, name)) !== null) throw conflict(`the name ${name} is taken`);
+      await assertNameIsFree(tx, name, call.principal);
       const projectId = await insertProject(tx, { name, createdBy: actor, now, ...rest });
       note(projectId);
       if (actor !== null) {
@@ -162,14 +164,27 @@ const remove = defineEndpoint({
   },
 });
 
+/** A project of a user's name is theirs, also while it is not there. */
+async function assertNameIsFree(tx: Tx, name: ProjectName, principal: Principal): Promise<void> {
+  const taken = conflict(`the name ${name} is taken`);
+  if ((await findProject(tx, name)) !== null) throw taken;
+  const mayTakeAny =
+    principal.kind === "operator" || (principal.kind === "user" && principal.administrator);
+  const holder = await findPrincipalByName(tx, name);
+  if (holder !== null && holder.id !== actorOf(principal) && !mayTakeAny) throw taken;
+}
+
 /** Its robots would stay somebody who is signed in, and keep names that a new project wants. */
 async function endProject(
-  tx: Parameters<typeof trashProject>[0],
+  tx: Tx,
   project: Project,
   actor: string | null,
   now: number,
 ): Promise<void> {
-  for (const id of await listRobotsOf(tx, project.id)) await deletePrincipal(tx, id);
+  for (const id of await listRobotsOf(tx, project.id)) {
+    await deletePrincipal(tx, id);
+    await deleteRateLimitsOf(tx, id);
+  }
   await trashProject(tx, project.id, { actor, now });
 }
 

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type ApiClient, openApi, pushImage } from "../support/api-client.ts";
+import { digestOf, makeImage } from "../support/images.ts";
 
 let admin: ApiClient;
 let alice: ApiClient;
@@ -56,6 +57,9 @@ describe("projects", () => {
 
   test("refuse names that are taken, kept or none", async () => {
     expect((await bob.post("/projects", { name: "alice" })).status).toBe(409);
+    await alice.delete("/projects/alice");
+    expect((await bob.post("/projects", { name: "alice" })).status).toBe(409);
+    expect((await alice.post("/projects", { name: "alice" })).status).toBe(201);
     expect((await bob.post("/projects", { name: "api" })).status).toBe(400);
     expect((await bob.post("/projects", { name: "a/b" })).status).toBe(400);
     expect((await bob.post("/projects", { name: "c", owner: "bob" })).status).toBe(400);
@@ -141,10 +145,19 @@ describe("repositories and tags", () => {
 
   test("go out of sight when they are deleted, and a new one is empty", async () => {
     await alice.post("/projects", { name: "r2" });
-    await pushImage(alice, "r2/app", "v1");
+    const digest = await pushImage(alice, "r2/app", "v1");
+    const pulls = async () => {
+      const manifest = await alice.raw("GET", `/v2/r2/app/manifests/${digest}`);
+      const tag = await alice.raw("GET", "/v2/r2/app/manifests/v1");
+      const config = makeImage("r2/app:v1").config;
+      const blob = await alice.raw("GET", `/v2/r2/app/blobs/${digestOf(config)}`);
+      const tags = await alice.raw("GET", "/v2/r2/app/tags/list");
+      return [manifest, tag, blob, tags].map(({ status }) => status);
+    };
+    expect(await pulls()).toEqual([200, 200, 200, 200]);
     expect((await alice.delete("/repositories/r2%2Fapp")).status).toBe(204);
     expect((await alice.get("/repositories/r2%2Fapp/tags")).status).toBe(404);
-    expect((await alice.raw("GET", "/v2/r2/app/manifests/v1")).status).toBe(404);
+    expect(await pulls()).toEqual([404, 404, 404, 404]);
     await pushImage(alice, "r2/app", "v2");
     expect(namesOf(await alice.get("/repositories/r2%2Fapp/tags"))).toEqual(["v2"]);
   });
