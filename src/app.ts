@@ -41,7 +41,7 @@ import type { AddressSource } from "./platform/http/request-context.ts";
 import type { Log } from "./platform/log.ts";
 import { createMetrics, type Metrics } from "./platform/metrics.ts";
 import { prunePulls } from "./pulls/prune-pulls.ts";
-import { createPullRecorder } from "./pulls/pull-recorder.ts";
+import { createPullRecorder, type PullStats } from "./pulls/pull-recorder.ts";
 import { expireUploads, removeLeftovers } from "./registry/expire-uploads.ts";
 import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
@@ -113,6 +113,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   };
   const metrics = createMetrics();
   describe(metrics, registry);
+  describePulls(metrics, pulls.stats);
   const api = createApi(management, gate, endpoints);
   const housekeeping = createHousekeeping(
     [...choresOfRegistry(registry), ...choresOfRecords(management), ...control.chores],
@@ -322,6 +323,16 @@ function boundedByBytes<Key extends {}>(maxSize: number) {
     // An entry costs more than its bytes: its key, its place in the list, its buffer's header.
     sizeCalculation: (bytes) => bytes.byteLength + 512,
   });
+}
+
+function describePulls(metrics: Metrics, stats: PullStats): void {
+  metrics.counter("berth_pulls_recorded_total", "Pulls kept one by one.", () => stats.recorded);
+  metrics.counter(
+    "berth_pulls_counted_total",
+    "Pulls that were only counted.",
+    () => stats.counted,
+  );
+  metrics.counter("berth_pulls_lost_total", "Pulls of which nothing was kept.", () => stats.lost);
 }
 
 function describe(metrics: Metrics, { db, traffic, liveUploads }: Registry): void {

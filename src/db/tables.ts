@@ -371,7 +371,7 @@ export interface PullRow {
   user_agent: string;
 }
 
-/** Pulls that are too old to be kept one by one. */
+/** Pulls of a day, counted as they are written: they stay when the single ones go. */
 export interface PullDayRow {
   repository_id: string;
   digest: Digest;

@@ -229,7 +229,6 @@ async function createRecords(
     .execute();
   await sql`create index audit_by_actor on audit (actor_id, seq)`.execute(db);
   await sql`create index audit_by_project on audit (project_id, seq)`.execute(db);
-  await sql`create index audit_by_time on audit (at)`.execute(db);
 
   await db.schema
     .createTable("audit_chain")
