@@ -99,7 +99,7 @@ button:hover, .button:hover { background: var(--bg-hover); }
 .rows form { display: inline; }
 
 @media (max-width: 900px) {
-  .gate { grid-template-columns: minmax(0, 1fr); }
+  .gate { grid-template: auto 1fr / minmax(0, 1fr); }
   .gate > main { padding: 24px 16px; border: 0; }
   .gate > aside { padding: 24px 16px 200px; }
   .gate h1 { margin-top: 28px; }

@@ -304,7 +304,10 @@ describe("pages", () => {
     const browser = createBrowser(app);
     let page = await browser.open("/signin");
     for (let attempt = 0; attempt < 8 && page.status !== 429; attempt++) {
-      page = await browser.send(page, "/signin", { user: "victim", password: `guess number ${attempt}` });
+      page = await browser.send(page, "/signin", {
+        user: "victim",
+        password: `guess number ${attempt}`,
+      });
     }
     expect(page.status).toBe(429);
     expect(Number(page.headers.get("retry-after"))).toBeGreaterThan(0);
