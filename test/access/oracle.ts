@@ -1,0 +1,83 @@
+/** What the answers must be, written by hand from the documentation. It imports nothing, least of all the program. */
+const rights: Record<string, string> = {
+  reader: "pull see",
+  ci: "pull see push",
+  developer: "pull see push edit",
+  maintainer: "pull see push edit delete lock",
+  owner: "pull see push edit delete lock manage explain",
+  administrator: "pull see push edit delete lock manage explain system",
+};
+const rightByRequest = `
+anyone  POST /setup, POST /signup, GET /openapi.json
+enter   GET /v2/, GET /v2/_catalog, GET /projects, GET /roles, GET /roles/{role}
+pull    GET /v2/<name>/tags/list, GET /v2/<name>/referrers/<digest>, GET /v2/<name>/blobs/<digest>
+pull    GET /v2/<name>/manifests/<reference>, GET /repositories/{repository}
+pull    GET /repositories/{repository}/tags, GET /repositories/{repository}/pulls/summary
+push    PUT /v2/<name>/manifests/<reference>, POST /v2/<name>/blobs/uploads/
+push    GET PATCH PUT DELETE /v2/<name>/blobs/uploads/<id>
+delete  DELETE /v2/<name>/manifests/<reference>, DELETE /v2/<name>/blobs/<digest>
+delete  DELETE /repositories/{repository}
+edit    PATCH /repositories/{repository}
+lock    PUT DELETE /repositories/{repository}/tags/{tag}/lock
+create  POST /projects
+see     GET /projects/{project}, GET /projects/{project}/repositories
+manage  PATCH DELETE /projects/{project}, GET /projects/{project}/audit, GET /projects/{project}/members
+manage  PUT DELETE /projects/{project}/members/{member}, GET POST /projects/{project}/grants
+manage  DELETE /projects/{project}/grants/{id}, GET POST /projects/{project}/tag-rules
+manage  PATCH DELETE /projects/{project}/tag-rules/{id}, GET POST /projects/{project}/robots
+manage  GET PATCH DELETE /projects/{project}/robots/{robot}, POST /projects/{project}/robots/{robot}/secrets
+manage  DELETE /projects/{project}/robots/{robot}/secrets/{id}, GET /repositories/{repository}/pulls
+explain GET /access/why
+account GET PATCH /account, PUT /account/password, GET POST /account/tokens, DELETE /account/tokens/{id}
+account GET /account/sessions, DELETE /account/sessions/{id}
+system  GET POST /users, GET PATCH DELETE /users/{user}, PUT /users/{user}/password, GET /users/{user}/tokens
+system  DELETE /users/{user}/tokens/{id}, GET POST /invitations, DELETE /invitations/{id}, GET /setup
+system  GET POST /robots, GET PATCH DELETE /robots/{robot}, POST /robots/{robot}/secrets
+system  DELETE /robots/{robot}/secrets/{id}, POST /roles, PATCH DELETE /roles/{role}
+system  GET POST /groups, GET PATCH DELETE /groups/{group}, GET /groups/{group}/members
+system  PUT DELETE /groups/{group}/members/{member}, GET POST /grants, DELETE /grants/{id}
+system  GET POST /rate-limits, PATCH DELETE /rate-limits/{id}, POST /secrets/rotate, POST /verify
+system  GET /audit, GET /audit/export, GET /audit/head, POST /audit/verify`;
+/** Roles in `mine` that names do not say. Robots reach one repository there, and `beside` is another. */
+const roles: Record<string, string> = {
+  token: "owner",
+  "robot-pull": "reader",
+  "robot-push": "ci",
+};
+
+/** The right that a request takes, such as GET of `/v2/<name>/tags/list`; undefined for one that is not above. */
+export function rightOf(method: string, path: string): string | undefined {
+  const isIt = (words: string[]) =>
+    words.at(-1) === path.replace("/api/v1", "") && words.includes(method);
+  const lines = rightByRequest.trim().split("\n");
+  return lines
+    .find((line) => line.split(",").some((entry) => isIt(entry.split(" "))))
+    ?.split(" ")[0];
+}
+
+export type Verdict = "yes" | 401 | 403 | 404;
+/** `place` is null for the whole registry; `stale`: a registry token for a project that is gone since. */
+export type Where = { place: string | null; api: boolean; stale: boolean };
+
+export function verdict(who: string, right: string, { place, api, stale }: Where): Verdict {
+  if (/^(.+-(expired|disabled|deleted)|disabled)$/.test(who)) return 401;
+  if (right === "anyone") return "yes";
+  if (who === "anonymous") return /^(pull|see)$/.test(right) && place === "public" ? "yes" : 401;
+  const user = !/^(robot|token)/.test(who);
+  if (right === "enter" || (right === "account" && user)) return "yes";
+  if (right === "create" || (right === "push" && place === "missing" && !api))
+    return user || who === "token" ? "yes" : 403;
+  if (place === "missing" && who === "administrator") return "yes";
+
+  const ofProject = /^(see|manage|explain)$/.test(right);
+  const reaches = place === "mine" || (place === "beside" && (ofProject || !/^robot/.test(who)));
+  const role = reaches ? (roles[who] ?? who) : who === "rival" && place === "theirs" ? "owner" : "";
+  const open = place === "internal" || place === "public" ? "pull see" : "";
+  // A narrowed token is to everything else as one of a stranger, to whom nothing is open either.
+  const narrow = place === "mine" && !ofProject ? "pull" : "";
+  const given = `${open} ${rights[who === "administrator" ? who : role] ?? ""}`;
+  const all = (who === "token-pull" ? narrow : given).split(" ");
+  if (all.includes(right)) return stale ? 401 : "yes";
+  if (place === null || right === "explain") return 403;
+  return right === "pull" || (api && !all.includes(ofProject ? "see" : "pull")) ? 404 : 403;
+}
