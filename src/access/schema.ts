@@ -96,13 +96,15 @@ export function formatTimeOrNull(ms: number | null): string | null {
 
 /** Keys of the input of every list. */
 export const pageInput = {
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(pageItemsMax)
+  limit: z
+    .string()
+    .regex(/^[0-9]{1,4}$/, "must be a number")
+    .transform(Number)
+    .pipe(z.int().min(1).max(pageItemsMax))
     .default(pageItemsDefault)
-    .describe("Entries of one answer."),
+    // It comes as text, as all of a query does; in the document it is what the text says.
+    .meta({ type: "integer", minimum: 1, maximum: pageItemsMax, pattern: undefined })
+    .describe(`Entries of one answer, ${pageItemsDefault} unless it says otherwise.`),
   after: z
     .string()
     .max(512)
