@@ -26,7 +26,7 @@ import { createSecretBox, type SecretBox } from "./auth/secret-box.ts";
 import type { BlobKey } from "./blobs/blob-store.ts";
 import { createDiskReserve } from "./blobs/disk-reserve.ts";
 import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
-import { lockDataFolder } from "./db/data-folder.ts";
+import { type FolderLock, lockDataFolder } from "./db/data-folder.ts";
 import type { Database } from "./db/database.ts";
 import { migrate } from "./db/migrations/migrate.ts";
 import { openSqlite } from "./db/sqlite.ts";
@@ -72,8 +72,17 @@ export interface App {
 
 /** Opens the data folder, which stays locked until `close`, and puts the parts together. */
 export async function openApp(config: Config, log: Log): Promise<App> {
-  const clock = systemClock;
   const lock = lockDataFolder(config.data);
+  try {
+    return await openLocked(config, log, lock);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<App> {
+  const clock = systemClock;
   const onFailure = (error: Error) =>
     log.error("The disk reported an error: writes are refused until a restart", { error });
   const reserve = createDiskReserve({ folder: config.data, clock });

@@ -139,6 +139,11 @@ async function run(
   const { deps, idempotency } = router;
   const { endpoint } = match;
   const { request } = context;
+  // Nobody's body is worth reading.
+  const isNobody = caller.principal.kind === "anonymous";
+  if (isNobody && endpoint.action !== null && endpoint.method !== "GET") {
+    throw new RegistryError("UNAUTHORIZED");
+  }
   const raw = await readInput(request, context.query, match);
   const input = parseInput(endpoint, raw.input);
   authorize(deps, endpoint, input, caller);
