@@ -18,6 +18,10 @@ export interface LaunchOptions {
   port: number;
   tls?: { certificate: string; key: string } | undefined;
   logRequests?: boolean | undefined;
+  /** Berth's settings, by their environment variables, on top of those that every case uses. */
+  settings?: Record<string, string> | undefined;
+  /** A command that is a Berth, in place of the executable. */
+  program?: string[] | undefined;
 }
 
 export interface Launch {
@@ -66,11 +70,12 @@ const specs: PeerSpec[] = [
   },
 ];
 
-/** Every registry, or the sentences that say which is missing and how to name it. */
-export function findPeers(): { peers: Peer[]; missing: string[] } {
+/** The registries of these names, or the sentences that say which is missing and how to name it. */
+export function findPeers(names: readonly PeerName[]): { peers: Peer[]; missing: string[] } {
   const peers: Peer[] = [];
   const missing: string[] = [];
   for (const spec of specs) {
+    if (!names.includes(spec.name)) continue;
     const binary = Bun.env[spec.variable] ?? spec.fallback();
     if (binary === null || !isExecutable(binary)) {
       const where = binary === null ? "is not on PATH" : `is not an executable at ${binary}`;
@@ -102,7 +107,7 @@ function launchBerth(binary: string, options: LaunchOptions): Launch {
     env["BERTH_TLS_CERT"] = options.tls.certificate;
     env["BERTH_TLS_KEY"] = options.tls.key;
   }
-  return { argv: [binary], env };
+  return { argv: options.program ?? [binary], env: { ...env, ...options.settings } };
 }
 
 function launchZot(binary: string, options: LaunchOptions): Launch {

@@ -113,9 +113,11 @@ export async function putManifest(
   repository: string,
   reference: string,
   bytes: Uint8Array,
+  extra: Record<string, string> = {},
 ): Promise<void> {
   const path = `/v2/${repository}/manifests/${reference}`;
-  const headers = { "Content-Type": manifestType, "Content-Length": String(bytes.length) };
+  const length = String(bytes.length);
+  const headers = { ...extra, "Content-Type": manifestType, "Content-Length": length };
   const reply = await at.request(head("PUT", path, headers), { body: [bytes], keepBody: true });
   expectStatus(reply, 201, `PUT ${path}`);
 }

@@ -4,6 +4,8 @@ import { type Bench, medianOf, type Results } from "./bench.ts";
 import type { Peer, PeerName } from "./peers.ts";
 import { type Goal, type Row, rows } from "./rows.ts";
 
+type OwnGoal = Extract<Goal, { value: number }>;
+
 /** Within this share of its goal a row is short, beyond it far short. */
 const tolerance = 0.2;
 
@@ -55,9 +57,10 @@ function goalsTable(results: Results): string[] {
     if (row.goal === undefined || berth === null) continue;
     const { goal } = row;
     const own = `${shown(row, berth)} ${row.unit}`.trim();
-    if (goal.kind === "atMost") {
-      const verdict = verdictOf([goal.value === 0 ? Number(berth === 0) : goal.value / berth]);
-      lines.push(`| ${row.title} | ${own} (at most ${goal.value}) | | | ${verdict} |`);
+    if ("value" in goal) {
+      lines.push(
+        `| ${row.title} | ${own} (${boundOf(goal)}) | | | ${verdictOf([ratioOf(goal, berth)])} |`,
+      );
       continue;
     }
     const against = (["zot", "distribution"] as const).map((peer) =>
@@ -71,6 +74,16 @@ function goalsTable(results: Results): string[] {
   return lines;
 }
 
+function boundOf({ kind, value }: OwnGoal): string {
+  return `${kind === "atMost" ? "at most" : "at least"} ${value}`;
+}
+
+/** 1 or more: the goal is met. */
+function ratioOf({ kind, value }: OwnGoal, own: number): number {
+  if (kind === "atLeast") return own / value;
+  return value === 0 ? Number(own === 0) : value / own;
+}
+
 interface Comparison {
   text: string;
   /** 1 or more: the goal is met; 0.8: a fifth short. */
@@ -80,7 +93,7 @@ interface Comparison {
 function compare(
   results: Results,
   row: Row,
-  goal: Exclude<Goal, { kind: "atMost" }>,
+  goal: Exclude<Goal, OwnGoal>,
   peer: "zot" | "distribution",
 ): Comparison {
   const berth = medianOf(results, row.key, "berth");

@@ -6,7 +6,7 @@ export type Goal =
   /** Berth's cost over the peer's. */
   | { kind: "share"; zot: number; distribution: number }
   /** Berth's own value. */
-  | { kind: "atMost"; value: number };
+  | { kind: "atMost" | "atLeast"; value: number };
 
 export interface Row {
   key: string;
@@ -25,6 +25,7 @@ export interface Row {
 const times = (zot: number, distribution: number): Goal => ({ kind: "times", zot, distribution });
 const share = (zot: number, distribution: number): Goal => ({ kind: "share", zot, distribution });
 const atMost = (value: number): Goal => ({ kind: "atMost", value });
+const atLeast = (value: number): Goal => ({ kind: "atLeast", value });
 
 const rate = { unit: "/s", better: "more", digits: 0, latencies: true } as const;
 const throughput = { unit: "GB/s", better: "more", digits: 2 } as const;
@@ -32,6 +33,7 @@ const processor = { unit: "CPU s/GB", better: "less", digits: 3 } as const;
 const milliseconds = { unit: "ms", better: "less", digits: 2 } as const;
 const memory = { unit: "MB", better: "less", digits: 0 } as const;
 const perRequest = { cpu: "us per request" } as const;
+const berthBeside = { unit: "x", better: "less", digits: 2, only: "berth" } as const;
 
 /** Every row of the table, in its order. */
 export const rows: Row[] = [
@@ -217,5 +219,146 @@ export const rows: Row[] = [
     unit: "",
     better: "less",
     digits: 1,
+  },
+  {
+    key: "access_open",
+    title: "manifest GET by tag, open mode",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "access_bearer",
+    title: "the same with access control and a bearer token",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "access_pat",
+    title: "with a personal access token, Basic",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "access_robot",
+    title: "with a robot's secret, Basic",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "access_bearer_share",
+    title: "manifest GET by tag with a bearer token, share of open mode's rate",
+    ...berthBeside,
+    better: "more",
+    goal: atLeast(0.9),
+  },
+  {
+    key: "access_pat_share",
+    title: "manifest GET by tag with a personal access token (Basic), share of open mode's rate",
+    ...berthBeside,
+    better: "more",
+    goal: atLeast(0.8),
+  },
+  {
+    key: "access_robot_share",
+    title: "manifest GET by tag with a robot's secret (Basic), share of open mode's rate",
+    ...berthBeside,
+    better: "more",
+    goal: atLeast(0.8),
+  },
+  {
+    key: "token",
+    title: "GET /token by a robot, one scope, 8 connections",
+    ...rate,
+    only: "berth",
+  },
+  {
+    key: "token_ms",
+    title: "GET /token by a robot, one scope: processor time",
+    ...milliseconds,
+    only: "berth",
+    goal: atMost(1),
+  },
+  {
+    key: "grants_get",
+    title: "10,000 grants, 1,000 groups: manifest GET by tag, times as slow as with a handful",
+    ...berthBeside,
+    goal: atMost(1.1),
+  },
+  {
+    key: "grants_token",
+    title: "10,000 grants, 1,000 groups: GET /token",
+    ...berthBeside,
+    goal: atMost(1.1),
+  },
+  {
+    key: "grants_catalog",
+    title: "10,000 grants, 1,000 groups: page of 100 repositories",
+    ...berthBeside,
+    goal: atMost(1.1),
+  },
+  {
+    key: "grants_push",
+    title: "10,000 grants, 1,000 groups: tag push",
+    ...berthBeside,
+    goal: atMost(1.1),
+  },
+  {
+    key: "grants_first_few",
+    title: "first GET after a change of rights, a handful of grants",
+    ...milliseconds,
+    only: "berth",
+  },
+  {
+    key: "grants_first_groups",
+    title: "first GET after a change of rights, by a user in 1,000 groups",
+    ...milliseconds,
+    only: "berth",
+  },
+  {
+    key: "grants_first_own",
+    title: "first GET after a change of rights, by a user with 10,000 grants",
+    ...milliseconds,
+    only: "berth",
+  },
+  {
+    key: "pull_records",
+    title:
+      "pull records: processor time of manifest GETs in 200 repositories over the same program's without the call of the recorder",
+    ...berthBeside,
+    goal: atMost(1.05),
+  },
+  {
+    key: "flood_idle",
+    title: "p99 of manifest GETs with a bearer token, 32 connections",
+    ...milliseconds,
+    only: "berth",
+  },
+  {
+    key: "flood_one",
+    title: "p99 beside 16 connections that guess at passwords, from one address",
+    ...milliseconds,
+    only: "berth",
+  },
+  {
+    key: "flood_many",
+    title: "p99 beside 16 connections that guess at passwords, each time from another address",
+    ...milliseconds,
+    only: "berth",
+  },
+  {
+    key: "flood_one_x",
+    title: "flood of password logins from one address: p99 of pulls over the one without",
+    ...berthBeside,
+    goal: atMost(2),
+  },
+  {
+    key: "flood_many_x",
+    title: "flood of password logins from many addresses: p99 of pulls over the one without",
+    ...berthBeside,
+    goal: atMost(2),
   },
 ];

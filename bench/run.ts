@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bench, removeFolder } from "./bench.ts";
+import { accessControl } from "./cases/access.ts";
 import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
 import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
 import { millionTags } from "./cases/million.ts";
@@ -35,7 +36,11 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   million: millionTags,
   memory: slowDiskPeak,
   syncs,
+  access: accessControl,
 };
+
+/** Those in which Berth is alone: for them no other registry has to be there. */
+const berthAlone = new Set(["curve", "million", "access"]);
 
 let left: Promise<void> | null = null;
 
@@ -53,7 +58,8 @@ async function main(): Promise<number> {
     );
     return 2;
   }
-  const { peers, missing } = findPeers();
+  const isAlone = chosen.every((name) => berthAlone.has(name));
+  const { peers, missing } = findPeers(isAlone ? ["berth"] : ["berth", "zot", "distribution"]);
   for (const tool of tools) if (Bun.which(tool) === null) missing.push(`${tool} is not on PATH.`);
   if (missing.length > 0) {
     console.error(missing.join("\n"));

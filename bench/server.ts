@@ -13,7 +13,7 @@ export interface Server {
   folder: string;
   /** The registry's own process, also when a tracer started it. */
   pid: number;
-  /** From the spawn to the first 200 of GET /v2/. */
+  /** From the spawn to the first answer of GET /v2/: 200, or 401 where one has to sign in. */
   startMs: number;
   command: string;
   /** What became of it and its last words, for a failed run. */
@@ -43,6 +43,8 @@ export async function startServer(
     port,
     tls: options.tls,
     logRequests: options.logRequests,
+    settings: options.settings,
+    program: options.program,
   });
   const log = openSync(join(folder, "server.log"), "a");
   const begun = performance.now();
@@ -123,7 +125,7 @@ async function answers(origin: string): Promise<boolean> {
     const init = { tls: { rejectUnauthorized: false }, headers: { connection: "close" } };
     const response = await fetch(`${origin}/v2/`, init);
     await response.arrayBuffer();
-    return response.status === 200;
+    return response.status === 200 || response.status === 401;
   } catch {
     return false;
   }

@@ -1,3 +1,5 @@
+import { actorOf, type Principal } from "../auth/principal.ts";
+import { findPrincipalByName } from "../auth/principal-store.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
 import type { Visibility } from "../db/tables.ts";
@@ -76,6 +78,19 @@ export interface NewProject {
   readonly visibility?: Visibility;
   readonly description?: string;
   readonly cidrs?: readonly string[];
+}
+
+/** Whether the name is kept for another user: a project of a user's name is theirs, also while it is not there. */
+export async function isNameOfAnother(
+  reads: Reads,
+  name: ProjectName,
+  principal: Principal,
+): Promise<boolean> {
+  if (principal.kind === "operator" || (principal.kind === "user" && principal.administrator)) {
+    return false;
+  }
+  const holder = await findPrincipalByName(reads, name);
+  return holder !== null && holder.id !== actorOf(principal);
 }
 
 /**

@@ -3,6 +3,7 @@ import { type ApiCall, assertVersion, type Management } from "../access/endpoint
 import { insertGrant, memberPattern } from "../access/grant-store.ts";
 import { actionsOfRole, assertMayGive } from "../access/may-give.ts";
 import { getProject } from "../access/project-store.ts";
+import { deleteRateLimitsOf } from "../access/rate-limit-store.ts";
 import { conflict, notFound } from "../access/unknown.ts";
 import {
   deleteCredential,
@@ -214,6 +215,7 @@ export async function deleteRobot(
   return await changeRobot(deps, call, { ...asked, verb: "deleted" }, async (tx, row) => {
     assertVersion(call, row.version);
     await deletePrincipal(tx, row.id);
+    await deleteRateLimitsOf(tx, row.id);
     return null;
   });
 }

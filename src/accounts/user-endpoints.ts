@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
 import { type ApiCall, assertVersion, defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { deleteRateLimitsOf } from "../access/rate-limit-store.ts";
 import { cidrs, description, pageInput, pageOf, pageOutput } from "../access/schema.ts";
 import { conflict, notFound } from "../access/unknown.ts";
 import { hashPassword } from "../auth/passwords.ts";
@@ -179,6 +180,7 @@ export const userEndpoints: readonly Endpoint[] = [
           // An address of somebody who is gone is nobody's business any more.
           await updatePrincipal(tx, row.id, { email: null });
           await deletePrincipal(tx, row.id);
+          await deleteRateLimitsOf(tx, row.id);
           return null;
         },
       );

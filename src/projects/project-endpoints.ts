@@ -13,6 +13,7 @@ import {
   findProject,
   getProject,
   insertProject,
+  isNameOfAnother,
   listProjects,
   type Project,
 } from "../access/project-store.ts";
@@ -28,7 +29,7 @@ import {
 } from "../access/schema.ts";
 import { conflict } from "../access/unknown.ts";
 import { actorOf, type Principal } from "../auth/principal.ts";
-import { deletePrincipal, findPrincipalByName } from "../auth/principal-store.ts";
+import { deletePrincipal } from "../auth/principal-store.ts";
 import type { Tx } from "../db/database.ts";
 import type { ProjectName } from "../oci/repository-name.ts";
 import {
@@ -164,14 +165,10 @@ const remove = defineEndpoint({
   },
 });
 
-/** A project of a user's name is theirs, also while it is not there. */
 async function assertNameIsFree(tx: Tx, name: ProjectName, principal: Principal): Promise<void> {
   const taken = conflict(`the name ${name} is taken`);
   if ((await findProject(tx, name)) !== null) throw taken;
-  const mayTakeAny =
-    principal.kind === "operator" || (principal.kind === "user" && principal.administrator);
-  const holder = await findPrincipalByName(tx, name);
-  if (holder !== null && holder.id !== actorOf(principal) && !mayTakeAny) throw taken;
+  if (await isNameOfAnother(tx, name, principal)) throw taken;
 }
 
 /** Its robots would stay somebody who is signed in, and keep names that a new project wants. */

@@ -1,4 +1,5 @@
 import { grantOwner } from "../access/grant-store.ts";
+import { insertProject, isNameOfAnother } from "../access/project-store.ts";
 import { bumpAccessVersion } from "../auth/access-version-store.ts";
 import { actorOf } from "../auth/principal.ts";
 import { compiled } from "../db/compiled.ts";
@@ -6,7 +7,7 @@ import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
 import { uuidv7 } from "../lib/random.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { projectOf, type RepositoryName } from "../oci/repository-name.ts";
+import { type ProjectName, projectOf, type RepositoryName } from "../oci/repository-name.ts";
 import type { Caller } from "./caller.ts";
 import type { Registry } from "./registry.ts";
 import { unknownRepository } from "./unknown.ts";
@@ -83,33 +84,25 @@ async function ensureProject(
   now: number,
 ): Promise<string> {
   const name = projectOf(repository);
-  const earlier = await tx
-    .selectFrom("projects")
-    .select(["id", "state", "generation", "created_by"])
-    .where("name", "=", name)
-    .orderBy("generation", "desc")
-    .executeTakeFirst();
-  if (earlier?.state === "live") {
-    assertJudged(repository, earlier, caller);
-    return earlier.id;
+  const [found] = await selectLiveProject(tx, name);
+  if (found !== undefined) {
+    assertJudged(repository, found, caller);
+    return found.id;
   }
   // Deleted since: nobody judged who may make it again.
   if (typeof caller.projectId === "string") throw unknownRepository(repository);
-  const id = uuidv7();
-  const actor = actorOf(caller.principal);
-  await tx
-    .insertInto("projects")
-    .values({
-      id,
-      name,
-      generation: (earlier?.generation ?? 0) + 1,
-      state: "live",
-      created_at: now,
-      created_by: actor,
-    })
-    .execute();
-  if (actor !== null)
+  const { principal } = caller;
+  if (await isNameOfAnother(tx, name, principal)) {
+    throw new RegistryError("DENIED", {
+      message: `the name ${name} is kept for the user who has it`,
+      detail: { repository },
+    });
+  }
+  const actor = actorOf(principal);
+  const id = await insertProject(tx, { name, createdBy: actor, now });
+  if (actor !== null) {
     await grantOwner(tx, { projectId: id, project: name, principalId: actor, actor, now });
+  }
   await bumpAccessVersion(tx);
   await registry.audit.append(tx, {
     actor: caller.actor,
@@ -121,6 +114,14 @@ async function ensureProject(
   });
   return id;
 }
+
+const selectLiveProject = compiled((db, name: ProjectName) =>
+  db
+    .selectFrom("projects")
+    .select(["id", "created_by"])
+    .where("name", "=", name)
+    .where("state", "=", live),
+);
 
 /** Names of repositories that hold a manifest, after `last` in byte order. */
 export async function listRepositoryNames(

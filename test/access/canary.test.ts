@@ -135,7 +135,7 @@ async function browse(): Promise<void> {
   const hidden = [...(await page.text()).matchAll(/type="hidden" name="([^"]*)" value="([^"]*)"/g)];
   const form = new URLSearchParams([
     ...hidden.map(([, name = "", value = ""]): [string, string] => [name, value]),
-    ["name", "alice"],
+    ["user", "alice"],
     ["password", passwordOf("alice")],
   ]);
   const cookie = page.headers

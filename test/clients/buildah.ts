@@ -5,7 +5,8 @@ import { registry } from "./berth.ts";
 import { debianImage, multiPlatform, seed, smallImage } from "./content.ts";
 import { door } from "./door.ts";
 import { proxy } from "./proxy.ts";
-import { containers } from "./storage.ts";
+import { refusedCell } from "./sign-in.ts";
+import { containers, nobody } from "./storage.ts";
 import { cell, workspace } from "./support.ts";
 
 const needs = ["buildah"];
@@ -66,6 +67,16 @@ describe("buildah", () => {
     );
     expect(digest.trim()).toBe(image.descriptor.digest);
   });
+
+  refusedCell(
+    "buildah",
+    { needs },
+    {
+      pull: (repository) => ["buildah", "pull", "--tls-verify=false", `${repository}:1`],
+      env: () => nobody("buildah"),
+      says: /authentication required|unauthorized/,
+    },
+  );
 
   cell("buildah", "multi-arch", { needs }, async () => {
     const { host } = await registry();

@@ -5,6 +5,7 @@ import { registry } from "./berth.ts";
 import { debianImage, multiPlatform, seed } from "./content.ts";
 import { door } from "./door.ts";
 import { proxy } from "./proxy.ts";
+import { dockerEnvironment, refusedCell, signsIn, writeDockerConfig } from "./sign-in.ts";
 import { cell, daemon, folder, NotRun, once, run } from "./support.ts";
 
 const needs = ["buildx", "buildkitd", "runc", "nginx", "openssl"];
@@ -28,8 +29,11 @@ const buildkitd = once(async (): Promise<void> => {
   await buildxAlone("inspect", "--bootstrap", builderName);
 });
 
+// buildkitd has no credentials: it asks for buildx's.
+const signIn = signsIn("buildx", { environment: dockerEnvironment, login: writeDockerConfig });
+
 async function buildxAlone(...argv: string[]): Promise<string> {
-  const env = { BUILDX_CONFIG: await folder("buildx-config") };
+  const env = { BUILDX_CONFIG: await folder("buildx-config"), ...(await signIn.at(argv)) };
   const { stdout, stderr } = await run(["buildx", ...argv], { env, cwd: await folder("buildx") });
   return stdout + stderr;
 }
@@ -73,6 +77,24 @@ COPY --from=tools /greeting /greeting
 }
 
 describe("buildx", () => {
+  refusedCell(
+    "buildx",
+    { needs },
+    {
+      async pull(repository) {
+        await buildkitd();
+        const context = await folder("buildx/refused");
+        await writeFile(join(context, "Dockerfile"), `FROM ${repository}:1\n`);
+        return ["buildx", "--builder", builderName, "build", "--progress=plain", context];
+      },
+      env: async () => ({
+        ...(await signIn.nowhere()),
+        BUILDX_CONFIG: await folder("buildx-config"),
+      }),
+      says: /authorization failed|401 Unauthorized|insufficient_scope/,
+    },
+  );
+
   cell("buildx", "push", { needs }, async () => {
     const { host } = await registry();
     const dockerfile = `FROM ${await base()}\nRUN echo hello >/greeting && cat /etc/debian_version\n`;

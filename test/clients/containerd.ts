@@ -14,6 +14,7 @@ import {
 } from "./content.ts";
 import { door } from "./door.ts";
 import { proxy } from "./proxy.ts";
+import { refusedCell } from "./sign-in.ts";
 import { cell, daemon, folder, NotRun, once, type RunOptions, run } from "./support.ts";
 
 interface Containerd {
@@ -74,15 +75,21 @@ async function imported(repository: string, tag: string, content: Image | ImageI
   return `${repository}:${tag}`;
 }
 
-async function push(reference: string): Promise<void> {
+/** ctr keeps no credentials: they come with each command. */
+async function remoteFlags(): Promise<string[]> {
   const { hostsFolder } = await containerd();
-  await images(["push", "--hosts-dir", hostsFolder, reference]);
+  const { account } = await registry();
+  const user = account === null ? [] : ["--user", `${account.name}:${account.password}`];
+  return ["--hosts-dir", hostsFolder, ...user];
+}
+
+async function push(reference: string): Promise<void> {
+  await images(["push", ...(await remoteFlags()), reference]);
 }
 
 /** Pulls, and compares the digest that containerd keeps with the content's own. */
 async function pull(reference: string, content: Image | ImageIndex, ...more: string[]) {
-  const { hostsFolder } = await containerd();
-  await images(["pull", "--hosts-dir", hostsFolder, ...snapshots, ...more, reference]);
+  await images(["pull", ...(await remoteFlags()), ...snapshots, ...more, reference]);
   const listed = (await images(["list", `name==${reference}`])).split("\n")[1] ?? "";
   expect(listed).toContain(content.descriptor.digest);
   const checked = await images(["check", ...snapshots, `name==${reference}`]);
@@ -139,6 +146,20 @@ function containerdCells(client: string, prefix: string, target: () => Promise<s
 
 describe("containerd", () => {
   containerdCells("containerd", "ctr", async () => (await registry()).host);
+
+  refusedCell(
+    "containerd",
+    { needs },
+    {
+      async pull(repository) {
+        const { socket, hostsFolder } = await containerd();
+        const pull = ["images", "pull", "--hosts-dir", hostsFolder, `${repository}:1`];
+        return ["ctr", "--address", socket, ...pull];
+      },
+      env: async () => ({}),
+      says: /authorization failed|401 Unauthorized/,
+    },
+  );
 
   cell("containerd", "mount", { needs }, async () => {
     const { plainHost, mounted } = await proxy();

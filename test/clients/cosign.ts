@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { registry } from "./berth.ts";
 import { seed, smallImage } from "./content.ts";
 import { type Door, door } from "./door.ts";
+import { dockerEnvironment, loginWith, refusedCell, signsIn } from "./sign-in.ts";
 import { cell, folder, type RunOptions, run } from "./support.ts";
 
 interface Signing {
@@ -22,8 +23,45 @@ const spdx = '{"spdxVersion": "SPDX-2.3"}\n';
 const artifactTypeV2 = "application/vnd.dev.cosign.artifact.sig.v1+json";
 const artifactTypeV3 = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
+const signIns = {
+  "cosign-v2": signInOf("cosign-v2"),
+  "cosign-v3": signInOf("cosign-v3"),
+} as const;
+type Program = keyof typeof signIns;
+
+function signInOf(program: string) {
+  return signsIn(program, {
+    environment: dockerEnvironment,
+    login: loginWith((host, name) => [
+      program,
+      "login",
+      host,
+      "--username",
+      name,
+      "--password-stdin",
+    ]),
+  });
+}
+
+/** One cell for a version of cosign. */
+function refusedWithoutLogin(client: string, program: Program): void {
+  refusedCell(
+    client,
+    { needs: [program] },
+    {
+      async pull(repository, digest) {
+        const { home } = await signing(program);
+        const key = ["--key", join(home, "cosign.pub"), "--insecure-ignore-tlog"];
+        return [program, "verify", ...key, plain, `${repository}@${digest}`];
+      },
+      env: signIns[program].nowhere,
+      says: /UNAUTHORIZED: authentication required/,
+    },
+  );
+}
+
 async function signing(
-  program: string,
+  program: Program,
   more: Readonly<Record<string, string>> = {},
 ): Promise<Signing> {
   const { host } = await registry();
@@ -39,7 +77,8 @@ async function signing(
     },
   };
   const cosign = async (...argv: string[]) => {
-    const { stdout, stderr } = await run([program, ...argv], options);
+    const env = { ...options.env, ...(await signIns[program].at(argv)) };
+    const { stdout, stderr } = await run([program, ...argv], { ...options, env });
     return stdout + stderr;
   };
   if (!existsSync(join(home, "cosign.key"))) {
@@ -67,6 +106,7 @@ const withPublicKey = ["--key", "cosign.pub", "--insecure-ignore-tlog", plain].c
 describe("cosign v2", () => {
   const program = "cosign-v2";
   const options = { needs: [program] };
+  refusedWithoutLogin("cosign v2", program);
   const noLog = "--tlog-upload=false";
 
   cell("cosign v2", "sign", options, async () => {
@@ -133,6 +173,7 @@ describe("cosign v2", () => {
 describe("cosign v3", () => {
   const program = "cosign-v3";
   const options = { needs: [program] };
+  refusedWithoutLogin("cosign v3", program);
 
   /** Settings with which cosign signs without asking anybody else. */
   async function offline(s: Signing): Promise<string[]> {

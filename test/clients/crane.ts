@@ -13,12 +13,28 @@ import {
 } from "./content.ts";
 import { digestOf, door, type Manifest } from "./door.ts";
 import { proxy } from "./proxy.ts";
+import { dockerEnvironment, loginWith, refusedCell, signsIn } from "./sign-in.ts";
 import { cell, run, workspace } from "./support.ts";
 
 const needs = ["crane"];
 
-async function crane(...argv: string[]): Promise<string> {
-  return (await run(["crane", "--insecure", ...argv])).stdout.trim();
+const signIn = signsIn("crane", {
+  environment: dockerEnvironment,
+  login: loginWith((host, name) => [
+    "crane",
+    "auth",
+    "login",
+    "--insecure",
+    host,
+    "--username",
+    name,
+    "--password-stdin",
+  ]),
+});
+
+export async function crane(...argv: string[]): Promise<string> {
+  const env = await signIn.at(argv);
+  return (await run(["crane", "--insecure", ...argv], { env })).stdout.trim();
 }
 
 /** Digest in the layout that crane wrote. */
@@ -59,6 +75,16 @@ describe("crane", () => {
     expect(await pulledDigest(layout)).toBe(image.descriptor.digest);
     expect(await crane("digest", `${host}/crane/pulled:1`)).toBe(image.descriptor.digest);
   });
+
+  refusedCell(
+    "crane",
+    { needs },
+    {
+      pull: (repository) => ["crane", "--insecure", "manifest", `${repository}:1`],
+      env: signIn.nowhere,
+      says: /UNAUTHORIZED: authentication required/,
+    },
+  );
 
   cell("crane", "multi-arch", { needs }, async () => {
     const { host } = await registry();

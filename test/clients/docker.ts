@@ -1,6 +1,4 @@
 import { describe, expect } from "bun:test";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { registry } from "./berth.ts";
 import {
   debianImage,
@@ -11,51 +9,35 @@ import {
   seed,
   smallImage,
 } from "./content.ts";
+import { dockerdNeeds, startDockerd } from "./dockerd.ts";
 import { door, type Manifest, mediaTypes } from "./door.ts";
 import { proxy } from "./proxy.ts";
-import { cell, daemon, folder, NotRun, once, type RunOptions, run } from "./support.ts";
+import { dockerEnvironment, refusedCell, signsIn } from "./sign-in.ts";
+import { cell, once, type RunOptions, run } from "./support.ts";
 
-/**
- * A dockerd of the test's own. It gets a mount namespace in which registry.test is this machine and has
- * a certificate authority, because docker never verifies a registry on 127.0.0.0/8.
- */
 const dockerd = once(async (): Promise<string> => {
-  if (process.getuid?.() !== 0) throw new NotRun("dockerd needs root");
-  const { certsFolder } = await proxy();
   const { publicName } = await registry();
-  const home = await folder("docker");
-  const socket = `unix://${home}/docker.sock`;
-  await writeFile(join(home, "hosts"), "127.0.0.1 localhost\n::1 registry.test\n");
-  await writeFile(join(home, "daemon.json"), "{}");
-  const prepare = [
-    `mount --bind ${home}/hosts /etc/hosts`,
-    "mkdir -p /etc/docker",
-    "mount -t tmpfs tmpfs /etc/docker",
-    `mkdir -p /etc/docker/certs.d/${publicName}`,
-    `cp ${certsFolder}/ca.crt /etc/docker/certs.d/${publicName}/`,
-  ];
-  const serve = [
-    `exec dockerd --host=${socket} --data-root=${home}/data --exec-root=${home}/exec`,
-    `--pidfile=${home}/pid --config-file=${home}/daemon.json`,
-    "--iptables=false --bridge=none --storage-driver=vfs",
-  ].join(" ");
-  const script = [...prepare, serve].join(" && ");
-  const answers = async () => {
-    await run(["docker", "--host", socket, "version"]);
-    return true;
-  };
-  await daemon("dockerd", ["unshare", "--mount", "sh", "-c", script], answers, {
-    readySeconds: 60,
-  });
-  return socket;
+  const { caFile } = await proxy();
+  return await startDockerd("dockerd", { registry: publicName, caFile });
+});
+
+const signIn = signsIn("docker", {
+  environment: dockerEnvironment,
+  async login(host, account, env) {
+    const docker = ["docker", "--host", await dockerd()];
+    const login = ["login", "--username", account.name, "--password-stdin", host];
+    const { stdout } = await run([...docker, ...login], { env, stdin: account.password });
+    expect(stdout).toContain("Login Succeeded");
+  },
 });
 
 async function docker(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const socket = await dockerd();
-  return (await run(["docker", "--host", socket, ...argv], options)).stdout;
+  const env = await signIn.at(argv);
+  return (await run(["docker", "--host", socket, ...argv], { ...options, env })).stdout;
 }
 
-const needs = ["docker", "dockerd", "unshare", "nginx", "openssl"];
+const needs = [...dockerdNeeds, "nginx", "openssl"];
 const dockerArchitecture = "amd64";
 
 /** What docker says it pushed: `TAG: digest: sha256:... size: N`. */
@@ -160,6 +142,16 @@ function dockerCells(client: string, prefix: string, target: () => Promise<strin
 
 describe("docker", () => {
   dockerCells("docker", "docker", async () => (await registry()).host);
+
+  refusedCell(
+    "docker",
+    { needs },
+    {
+      pull: async (repository) => ["docker", "--host", await dockerd(), "pull", `${repository}:1`],
+      env: signIn.nowhere,
+      says: /pull access denied|unauthorized/,
+    },
+  );
 
   cell("docker", "mount", { needs }, async () => {
     const { plainHost } = await proxy();

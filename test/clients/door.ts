@@ -48,12 +48,22 @@ export function digestOf(bytes: Uint8Array | string): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
+const authorizations = new Map<string, string>();
+
+/** From now on requests of the test itself bring this `Authorization` to the host. */
+export function signDoorIn(host: string, authorization: string): void {
+  authorizations.set(host, authorization);
+}
+
 /** Requests of the test itself, made without any client, so that both ends can be compared. */
 export function door(host: string) {
   const base = `http://${host}`;
 
   async function request(path: string, init: RequestInit, ...accepted: number[]) {
-    const answer = await fetch(new URL(path, base), init);
+    const headers = new Headers(init.headers);
+    const authorization = authorizations.get(host);
+    if (authorization !== undefined) headers.set("authorization", authorization);
+    const answer = await fetch(new URL(path, base), { ...init, headers });
     if (!accepted.includes(answer.status)) {
       const method = init.method ?? "GET";
       throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);

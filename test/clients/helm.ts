@@ -3,13 +3,32 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { registry } from "./berth.ts";
 import { digestOf, door } from "./door.ts";
+import { loginWith, refusedCell, signsIn } from "./sign-in.ts";
 import { cell, folder, once, run } from "./support.ts";
 
 const needs = ["helm"];
 const plain = "--plain-http";
 
+const signIn = signsIn("helm", {
+  environment: (home) => ({
+    HELM_REGISTRY_CONFIG: join(home, "registry.json"),
+    DOCKER_CONFIG: home,
+  }),
+  login: loginWith((host, name) => [
+    "helm",
+    "registry",
+    "login",
+    plain,
+    host,
+    "--username",
+    name,
+    "--password-stdin",
+  ]),
+});
+
 async function helm(...argv: string[]): Promise<string> {
-  const { stdout, stderr } = await run(["helm", ...argv], { cwd: await folder("helm") });
+  const env = await signIn.at(argv);
+  const { stdout, stderr } = await run(["helm", ...argv], { cwd: await folder("helm"), env });
   return stdout + stderr;
 }
 
@@ -52,6 +71,16 @@ describe("helm", () => {
     const shown = await helm("template", plain, "release", await pushed(), "--version", "0.1.0");
     expect(shown).toContain("kind: Deployment");
   });
+
+  refusedCell(
+    "helm",
+    { needs },
+    {
+      pull: (repository) => ["helm", "pull", plain, `oci://${repository}`, "--version", "1"],
+      env: signIn.nowhere,
+      says: /unauthorized|authentication required/i,
+    },
+  );
 
   cell("helm", "list", { needs }, async () => {
     // helm reads the list of tags to find the newest version in a range.

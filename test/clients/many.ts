@@ -1,10 +1,12 @@
 import { describe, expect } from "bun:test";
 import { registry } from "./berth.ts";
 import { type Image, seed, smallImage } from "./content.ts";
+import { crane } from "./crane.ts";
 import { door } from "./door.ts";
 import { oras } from "./oras.ts";
+import { regctl } from "./regctl.ts";
 import { containers } from "./storage.ts";
-import { cell, inParallel, once, run } from "./support.ts";
+import { cell, inParallel, once } from "./support.ts";
 
 const tagCount = 10_000;
 const repositoryCount = 1_000;
@@ -57,15 +59,12 @@ describe("10,000 tags", () => {
   });
 
   cell("10,000 tags", "crane ls", { needs: ["crane"] }, async () => {
-    const { stdout } = await run(["crane", "ls", "--insecure", await manyTags()]);
-    expectAllTags(linesOf(stdout));
+    expectAllTags(linesOf(await crane("ls", await manyTags())));
   });
 
   cell("10,000 tags", "regctl tag ls", { needs: ["regctl"] }, async () => {
     const { host } = await registry();
-    const flags = ["--host", `reg=${host},tls=disabled`];
-    const { stdout } = await run(["regctl", ...flags, "tag", "ls", await manyTags()]);
-    expectAllTags(linesOf(stdout));
+    expectAllTags(linesOf(await regctl(host, "tag", "ls", await manyTags())));
   });
 
   cell("10,000 tags", "skopeo list-tags", { needs: ["skopeo"] }, async () => {
@@ -88,18 +87,15 @@ describe("1,000 repositories", () => {
   cell("1,000 repositories", "crane catalog", { needs: ["crane"] }, async () => {
     await manyRepositories();
     const { host } = await registry();
-    const { stdout } = await run(["crane", "catalog", "--insecure", host]);
-    expect(ours(stdout)).toEqual(wanted);
+    expect(ours(await crane("catalog", host))).toEqual(wanted);
   });
 
   cell("1,000 repositories", "regctl repo ls", { needs: ["regctl"] }, async () => {
     await manyRepositories();
     const { host } = await registry();
-    const flags = ["--host", `reg=${host},tls=disabled`];
-    const page = ["--limit", "600"];
-    const first = await run(["regctl", ...flags, "repo", "ls", ...page, "--last", "many/q", host]);
-    const last = linesOf(first.stdout).at(-1) ?? "";
-    const second = await run(["regctl", ...flags, "repo", "ls", ...page, "--last", last, host]);
-    expect(ours(first.stdout + second.stdout)).toEqual(wanted);
+    const page = ["repo", "ls", "--limit", "600", "--last"];
+    const first = await regctl(host, ...page, "many/q", host);
+    const second = await regctl(host, ...page, linesOf(first).at(-1) ?? "", host);
+    expect(ours(`${first}\n${second}`)).toEqual(wanted);
   });
 });

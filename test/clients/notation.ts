@@ -2,17 +2,31 @@ import { describe, expect } from "bun:test";
 import { registry } from "./berth.ts";
 import { seed, smallImage } from "./content.ts";
 import { door } from "./door.ts";
+import { dockerEnvironment, refusedCell, signsIn, writeDockerConfig } from "./sign-in.ts";
 import { cell, run } from "./support.ts";
 
 const artifactType = "application/vnd.cncf.notary.signature";
 
+const signIn = signsIn("notation", { environment: dockerEnvironment, login: writeDockerConfig });
+
 describe("notation", () => {
+  refusedCell(
+    "notation",
+    { needs: ["notation"] },
+    {
+      pull: (repository, digest) => ["notation", `${repository}@${digest}`],
+      env: signIn.nowhere,
+      says: /unauthorized/i,
+    },
+  );
+
   cell("notation", "referrers", { needs: ["notation"] }, async () => {
     const { host } = await registry();
     const image = smallImage();
     await seed(door(host), "notation/signed", "1", image);
     const { digest } = image.descriptor;
-    const { stdout } = await run(["notation", `${host}/notation/signed@${digest}`]);
+    const argv = ["notation", `${host}/notation/signed@${digest}`];
+    const { stdout } = await run(argv, { env: await signIn.at(argv) });
     const [found, ...more] = await door(host).referrers("notation/signed", digest);
     expect(more).toEqual([]);
     expect(found?.artifactType).toBe(artifactType);

@@ -5,15 +5,24 @@ import { join } from "node:path";
 import { registry } from "./berth.ts";
 import { seed, smallImage } from "./content.ts";
 import { digestOf, door } from "./door.ts";
+import { loginWith, refusedCell, signsIn } from "./sign-in.ts";
 import { cell, folder, run } from "./support.ts";
 
 /** A Python that has the oras package. */
 const python = "oras-python";
 const needs = [python];
 
+const script = join(import.meta.dir, "oras_client.py");
+
+const signIn = signsIn("oras", {
+  // It looks for docker's file only at home.
+  environment: (home) => ({ HOME: home }),
+  login: loginWith((host, name) => [python, script, "login", host, name]),
+});
+
 export async function oras<T>(...argv: string[]): Promise<T> {
-  const script = join(import.meta.dir, "oras_client.py");
-  const { stdout } = await run([python, script, ...argv], { cwd: await folder("oras") });
+  const options = { cwd: await folder("oras"), env: await signIn.at(argv) };
+  const { stdout } = await run([python, script, ...argv], options);
   return JSON.parse(stdout) as T;
 }
 
@@ -50,6 +59,16 @@ describe("oras", () => {
     const [path = ""] = await oras<string[]>("pull", `${host}/oras/pulled:1`, target);
     expect(digestOf(await readFile(path))).toBe(digestOf(await readFile(file)));
   });
+
+  refusedCell(
+    "oras",
+    { needs },
+    {
+      pull: (repository) => [python, script, "pull", `${repository}:1`, "."],
+      env: signIn.nowhere,
+      says: /Unauthorized|authentication required/i,
+    },
+  );
 
   cell("oras", "list", { needs }, async () => {
     const { host } = await registry();

@@ -1,5 +1,6 @@
 """Commands of the oras Python client for oras.ts; each prints one line of JSON.
 
+login HOST NAME                 whether it wrote down the password that it read
 push TARGET FILE [chunked]      the digest of the manifest, as the registry names it
 attach TARGET SUBJECT SIZE FILE the same, with a subject
 pull TARGET FOLDER              the paths of the files
@@ -9,6 +10,7 @@ delete REPOSITORY TAG           whether it was deleted
 
 import json
 import logging
+import os
 import sys
 
 import oras.client
@@ -20,6 +22,11 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 def main(command, *arguments):
     client = oras.client.OrasClient(insecure=True)
+    if command == "login":
+        host, name = arguments
+        config = os.path.expanduser("~/.docker/config.json")
+        client.login(name, sys.stdin.read(), hostname=host, config_path=config)
+        return True
     if command == "push":
         target, file, *chunked = arguments
         answer = client.push(

@@ -5,7 +5,8 @@ import { registry } from "./berth.ts";
 import { debianImage, debianTar, multiPlatform, seed, smallImage } from "./content.ts";
 import { door } from "./door.ts";
 import { proxy } from "./proxy.ts";
-import { containers } from "./storage.ts";
+import { refusedCell } from "./sign-in.ts";
+import { containers, nobody } from "./storage.ts";
 import { cell, workspace } from "./support.ts";
 
 interface Target {
@@ -105,6 +106,16 @@ async function throughTls(): Promise<Target> {
 describe("podman", () => {
   cell("podman", "push", { needs }, async () => pushDebian(await direct(), "podman/pushed"));
   cell("podman", "pull", { needs }, async () => pullDebian(await direct(), "podman/pulled"));
+  refusedCell(
+    "podman",
+    { needs },
+    {
+      pull: (repository) => ["podman", "pull", "--tls-verify=false", `${repository}:1`],
+      env: () => nobody("podman"),
+      says: /authentication required|unauthorized/,
+    },
+  );
+
   cell("podman", "multi-arch", { needs }, async () =>
     platforms(await direct(), "podman/platforms"),
   );

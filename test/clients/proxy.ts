@@ -26,7 +26,7 @@ export const proxy = once(async (): Promise<Proxy> => {
   const plainPort = freePort();
   const log = join(home, "requests.log");
   await writeFile(join(home, "nginx.conf"), nginxConf({ home, log, host, plainPort, tlsPort }));
-  const listens = async () => (await fetch(`http://127.0.0.1:${plainPort}/v2/`)).status === 200;
+  const listens = async () => (await fetch(`http://127.0.0.1:${plainPort}/readyz`)).status === 200;
   await daemon("nginx", ["nginx", "-p", home, "-c", join(home, "nginx.conf")], listens);
   const mounted = async (repository: string) => {
     const lines = (await readFile(log, "utf8")).split("\n");
@@ -36,7 +36,8 @@ export const proxy = once(async (): Promise<Proxy> => {
   return { plainHost: `127.0.0.1:${plainPort}`, tlsPort, caFile, certsFolder, mounted };
 });
 
-async function makeCertificates(home: string): Promise<void> {
+/** Makes `ca.pem`, an authority, and `server.pem` with `server.key`, which it signed. */
+export async function makeCertificates(home: string): Promise<void> {
   const days = ["-days", "2"];
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   await run(
@@ -57,7 +58,10 @@ async function makeCertificates(home: string): Promise<void> {
     ]),
     { cwd: home },
   );
-  await writeFile(join(home, "names"), "subjectAltName=DNS:registry.test,IP:127.0.0.1\n");
+  await writeFile(
+    join(home, "names"),
+    "subjectAltName=DNS:registry.test,DNS:localhost,IP:127.0.0.1,IP:::1\n",
+  );
   await run(
     ["openssl", "x509", "-req", ...days, "-in", "server.csr", "-CA", "ca.pem"].concat([
       "-CAkey",

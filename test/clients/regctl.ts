@@ -5,13 +5,27 @@ import { registry } from "./berth.ts";
 import { debianImage, layoutTar, multiPlatform, seed, smallImage } from "./content.ts";
 import { door, type Manifest } from "./door.ts";
 import { proxy } from "./proxy.ts";
+import { refusedCell, signsIn } from "./sign-in.ts";
 import { cell, folder, run, workspace } from "./support.ts";
 
 const needs = ["regctl"];
 
+const plain = (host: string) => ["--host", `reg=${host},tls=disabled`];
+
+const signIn = signsIn("regctl", {
+  environment: (home) => ({ REGCTL_CONFIG: join(home, "config.json"), DOCKER_CONFIG: home }),
+  async login(host, account, env) {
+    const { name, password } = account;
+    await run(["regctl", "registry", "set", "--tls", "disabled", "--skip-check", host], { env });
+    const login = ["regctl", "registry", "login", host, "--user", name, "--pass-stdin"];
+    await run(login, { env, stdin: password });
+  },
+});
+
 /** regctl against a registry without TLS. */
-async function regctl(host: string, ...argv: string[]): Promise<string> {
-  return (await run(["regctl", "--host", `reg=${host},tls=disabled`, ...argv])).stdout.trim();
+export async function regctl(host: string, ...argv: string[]): Promise<string> {
+  const env = await signIn.at([host]);
+  return (await run(["regctl", ...plain(host), ...argv], { env })).stdout.trim();
 }
 
 describe("regctl", () => {
@@ -32,6 +46,19 @@ describe("regctl", () => {
     const index = JSON.parse(await readFile(join(layout, "index.json"), "utf8")) as Manifest;
     expect(index.manifests?.[0]?.digest).toBe(image.descriptor.digest);
   });
+
+  refusedCell(
+    "regctl",
+    { needs },
+    {
+      pull: (repository) => {
+        const [host = ""] = repository.split("/");
+        return ["regctl", ...plain(host), "manifest", "get", `${repository}:1`];
+      },
+      env: signIn.nowhere,
+      says: /unauthorized/,
+    },
+  );
 
   cell("regctl", "multi-arch", { needs }, async () => {
     const { host } = await registry();

@@ -5,7 +5,8 @@ import { registry } from "./berth.ts";
 import { debianImage, hugeImage, layoutOf, multiPlatform, seed, smallImage } from "./content.ts";
 import { door, type Manifest } from "./door.ts";
 import { proxy } from "./proxy.ts";
-import { containers } from "./storage.ts";
+import { refusedCell } from "./sign-in.ts";
+import { containers, nobody } from "./storage.ts";
 import { cell, workspace } from "./support.ts";
 
 const needs = ["skopeo"];
@@ -37,6 +38,16 @@ describe("skopeo", () => {
     const index = JSON.parse(await readFile(join(layout, "index.json"), "utf8")) as Manifest;
     expect(index.manifests?.[0]?.digest).toBe(image.descriptor.digest);
   });
+
+  refusedCell(
+    "skopeo",
+    { needs },
+    {
+      pull: (repository) => ["skopeo", "inspect", "--tls-verify=false", `docker://${repository}:1`],
+      env: () => nobody("skopeo"),
+      says: /authentication required|unauthorized/,
+    },
+  );
 
   cell("skopeo", "multi-arch", { needs }, async () => {
     const { host } = await registry();

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { loginWith, type SignedIn, signsIn } from "./sign-in.ts";
 import { folder, once, type RunOptions, run } from "./support.ts";
 
 /** Settings for podman, buildah and skopeo: image stores of the test's own, and no registry by default. */
@@ -21,11 +22,31 @@ const settings = once(async (): Promise<Record<string, string>> => {
   };
 });
 
+const signIns = new Map(
+  ["podman", "buildah", "skopeo"].map((program): [string, SignedIn] => [
+    program,
+    signsIn(program, {
+      environment: (home) => ({ REGISTRY_AUTH_FILE: join(home, "auth.json") }),
+      login: async (host, account, env) => {
+        const flags = ["--tls-verify=false", "--username", account.name, "--password-stdin"];
+        const login = loginWith(() => [program, "login", ...flags, host]);
+        return await login(host, account, { ...(await settings()), ...env });
+      },
+    }),
+  ]),
+);
+
+/** The environment of podman, buildah or skopeo where it never signed in anywhere. */
+export async function nobody(program: string): Promise<Record<string, string>> {
+  return { ...(await settings()), ...(await signIns.get(program)?.nowhere()) };
+}
+
 /** Runs podman, buildah or skopeo; gives what it printed. */
 export async function containers(
   argv: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  const env = { ...(await settings()), ...options.env };
+  const signedIn = await signIns.get(argv[0] ?? "")?.at(argv);
+  const env = { ...(await settings()), ...signedIn, ...options.env };
   return (await run(argv, { ...options, env })).stdout;
 }

@@ -25,7 +25,12 @@ const clientEnvironment: Record<string, string> = {
   NO_PROXY: "*",
 };
 
-for (const folder of ["home", "tmp", "run"]) await mkdir(join(workspace, folder), { mode: 0o700 });
+/** They are gone again when the tests of one file have ended. */
+async function makeHome(): Promise<void> {
+  for (const name of ["home", "tmp", "run"]) {
+    await mkdir(join(workspace, name), { mode: 0o700, recursive: true });
+  }
+}
 
 export async function folder(name: string): Promise<string> {
   const path = join(workspace, name);
@@ -101,8 +106,8 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   readonly stdin?: string;
   readonly timeoutSeconds?: number;
-  /** Exit codes besides 0 that are no failure. */
-  readonly alsoOk?: readonly number[];
+  /** Whether any exit code will do. */
+  readonly mayFail?: boolean;
 }
 
 export interface Finished {
@@ -114,6 +119,7 @@ export interface Finished {
 /** Runs a client to its end. Throws with its command line and the end of its output when it fails. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const [name = "", ...rest] = argv;
+  await makeHome();
   const child = Bun.spawn([tool(name) ?? name, ...rest], {
     cwd: options.cwd ?? workspace,
     env: { ...clientEnvironment, ...options.env },
@@ -128,11 +134,21 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     child.stderr.text(),
     child.exited,
   ]);
-  if (exitCode !== 0 && !options.alsoOk?.includes(exitCode)) {
+  if (exitCode !== 0 && options.mayFail !== true) {
     const why = child.signalCode === null ? `exit code ${exitCode}` : child.signalCode;
     throw new Error(`${argv.join(" ")}\n${why}\n${stdout.slice(-2000)}\n${stderr.slice(-4000)}`);
   }
   return { stdout, stderr, exitCode };
+}
+
+/** Runs a client that must be refused; gives all that it said. */
+export async function runRefused(
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const { stdout, stderr, exitCode } = await run(argv, { ...options, mayFail: true });
+  if (exitCode === 0) throw new Error(`${argv.join(" ")}\nwas not refused\n${stdout}\n${stderr}`);
+  return stdout + stderr;
 }
 
 const endings: (() => Promise<void> | void)[] = [];
@@ -162,6 +178,7 @@ export async function daemon(
   ready: () => Promise<boolean>,
   options: DaemonOptions = {},
 ): Promise<void> {
+  await makeHome();
   const logFile = join(workspace, `${name}.log`);
   // Nothing else would end the servers when the test run itself is killed.
   const guarded = tool("setpriv") === null ? [] : ["setpriv", "--pdeathsig", "TERM"];

@@ -1,5 +1,5 @@
 // Signs an artifact in a registry and verifies it again, as the notation command does, with the
-// library that command is made of. The certificate is made for the run and trusted by it alone.
+// library that command is made of, with docker's credentials. The certificate is made for the run and trusted by it alone.
 //
 //	notation REGISTRY/REPOSITORY@DIGEST
 //
@@ -26,6 +26,8 @@ import (
 	"github.com/notaryproject/notation-go/verifier/truststore"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/credentials"
 )
 
 func main() {
@@ -45,6 +47,11 @@ func run(ctx context.Context, reference string) error {
 		return err
 	}
 	artifacts.PlainHTTP = true
+	stored, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
+	if err != nil {
+		return err
+	}
+	artifacts.Client = &auth.Client{Cache: auth.NewCache(), Credential: credentials.Credential(stored)}
 	repository := registry.NewRepository(artifacts)
 
 	certificate := testhelper.GetRSASelfSignedSigningCertTuple("Berth test")
