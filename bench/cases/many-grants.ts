@@ -1,0 +1,193 @@
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
+import { type Account, closedMode, makeUser, manage, setMember, tokenPath } from "../accounts.ts";
+import { type Bench, launch, record } from "../bench.ts";
+import { connect, head } from "../connection.ts";
+import { copyStore, removeCopy, type Sample, sampleInTurns, withCopies } from "../copies.ts";
+import { getLoad, median, pool } from "../measure.ts";
+import type { Peer } from "../peers.ts";
+import {
+  connections,
+  expectStatus,
+  type Image,
+  manifestType,
+  nth,
+  putManifest,
+} from "../registry-client.ts";
+import type { Server } from "../server.ts";
+
+const groups = 1_000;
+/** Of the one user who has most. */
+const ownGrants = 10_000;
+/** Of others, on top. */
+const otherGrants = 10_000;
+
+const readConnections = 32;
+const clients = 8;
+const firstRequests = 15;
+const turns = 4;
+
+/** A store of images that both users may pull and push, in the project bench. */
+export interface ImageStore {
+  /** Of the first repository, bench/r0. */
+  image: Image;
+  /** Name of a robot. */
+  robot: string;
+  /** Paths of a manifest in each repository. */
+  manifests: string[];
+}
+
+type Asker = "few" | "groups" | "own";
+
+/**
+ * The same requests where a handful of rights are stored and where there are very many: by a user in
+ * 1,000 groups, each with a grant, and by one with 10,000 grants of their own.
+ */
+export async function manyGrants(bench: Bench, berth: Peer, store: ImageStore): Promise<void> {
+  const [member, holder] = await makePeople(bench, berth, store.robot);
+  const many = await copyStore(bench, berth, "access", "grants");
+  multiplyRights(many);
+  const options = {
+    few: { settings: closedMode },
+    many: { settings: closedMode, store: "grants" },
+  };
+  try {
+    await withCopies(bench, berth, "access", options, async (servers) => {
+      const askers: Record<Asker, [Server, Account]> = {
+        few: [servers.few, holder],
+        groups: [servers.many, member],
+        own: [servers.many, holder],
+      };
+      await timedKinds(bench, berth, askers, store);
+      await timedFirst(bench, berth, askers, nth(store.manifests, 0));
+    });
+  } finally {
+    await removeCopy(bench, berth, "grants");
+  }
+}
+
+/** One of them in a group with a grant, the other with a grant of their own. */
+async function makePeople(bench: Bench, berth: Peer, robot: string): Promise<[Account, Account]> {
+  const server = await launch(bench, "access", berth, { settings: closedMode });
+  const member = await makeUser(server, "member");
+  const holder = await makeUser(server, "holder");
+  for (const { name } of [member, holder]) await setMember(server, "bench", name, "ci");
+  await manage(server, "POST", "/groups", { name: "group" });
+  await manage(server, "PUT", `/groups/group/members/${member.name}`);
+  for (const subject of ["group:group", holder.name, robot]) {
+    const grant = { subject, pattern: "bench/team/**", role: "developer" };
+    await manage(server, "POST", "/projects/bench/grants", grant);
+  }
+  await server.stop();
+  return [member, holder];
+}
+
+/** Gives the group and the grants that are there neighbours as the store itself would have them. */
+function multiplyRights(folder: string): void {
+  const db = new Database(join(folder, "data", "berth.db"), { strict: true });
+  const numbers = (count: number) =>
+    `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count})`;
+  const columns =
+    "effect, subject_kind, project_id, tag_pattern, role, actions, cidrs, expires_at, created_at, version";
+  const copyGrant = `insert into grants (id, subject_id, pattern, ${columns})`;
+  const found = "from grants g, n where g.pattern = 'bench/team/**'";
+  db.transaction(() => {
+    db.run(`${numbers(groups - 1)} insert into groups (id, name, description, created_at, version)
+      select id || '-' || i, name || '-' || i, description, created_at, version from groups, n
+        where name = 'group'`);
+    db.run(`insert into group_members (group_id, principal_id)
+      select g.id, m.principal_id from groups g, group_members m where g.name like 'group-%'`);
+    db.run(`${numbers(groups - 1)} ${copyGrant}
+      select g.id || '-' || i, g.subject_id || '-' || i, 'bench/team-' || i || '/**', ${columns}
+        ${found} and g.subject_kind = 'group'`);
+    db.run(`${numbers(ownGrants - 1)} ${copyGrant}
+      select g.id || '-' || i, g.subject_id, 'bench/team-' || i || '/**', ${columns}
+        ${found} and g.subject_id = (select id from principals where name = 'holder')`);
+    db.run(`${numbers(otherGrants)} ${copyGrant}
+      select g.id || '-' || i, g.subject_id, 'bench/team-' || i || '/**', ${columns}
+        ${found} and g.subject_id = (select id from principals where name like 'robot.%')`);
+    db.run("update access_version set version = version + 1");
+  })();
+  const stored = db.query<{ count: number }, []>("select count(*) as count from grants").get();
+  if ((stored?.count ?? 0) < groups + ownGrants + otherGrants) {
+    throw new Error(`only ${stored?.count ?? 0} grants were stored`);
+  }
+  db.close();
+}
+
+/** Each kind of request in turns; the row is the worse of both users. */
+async function timedKinds(
+  bench: Bench,
+  berth: Peer,
+  askers: Record<Asker, [Server, Account]>,
+  { image, manifests }: ImageStore,
+): Promise<void> {
+  const kinds: Record<string, (server: Server, basic: string) => Promise<Sample>> = {
+    get: async (server, basic) => {
+      const headers = { Authorization: basic, Accept: manifestType };
+      const options = { connections: readConnections, seconds: 1, headers };
+      const load = await getLoad(server.origin, manifests, options);
+      return { ...load, perSecond: load.requestsPerSecond };
+    },
+    token: (server, basic) => asked(server, basic, tokenPath("repository:bench/r0:pull,push")),
+    catalog: (server, basic) => asked(server, basic, "/v2/_catalog?n=100"),
+    push: (server, basic) => pushed(server, basic, image),
+  };
+  for (const [kind, ask] of Object.entries(kinds)) {
+    const samples = await sampleInTurns(
+      {
+        few: () => ask(askers.few[0], askers.few[1].basic),
+        groups: () => ask(askers.groups[0], askers.groups[1].basic),
+        own: () => ask(askers.own[0], askers.own[1].basic),
+      },
+      turns,
+    );
+    const slower = (asker: Asker) =>
+      median(samples.few.map((few, turn) => few.perSecond / nth(samples[asker], turn).perSecond));
+    record(bench, `grants_${kind}`, berth, Math.max(slower("groups"), slower("own")));
+  }
+}
+
+async function asked(server: Server, basic: string, path: string): Promise<Sample> {
+  const all = await connections(server.port, clients);
+  const request = head("GET", path, { Authorization: basic });
+  const result = await pool({ seconds: 1 }, clients, async (_, worker) => {
+    expectStatus(await nth(all, worker).request(request), 200, path);
+  });
+  for (const connection of all) connection.close();
+  return result;
+}
+
+let pushes = 0;
+
+/** New tags of one manifest. */
+async function pushed(server: Server, basic: string, image: Image): Promise<Sample> {
+  const all = await connections(server.port, clients);
+  const result = await pool({ seconds: 1 }, clients, (_, worker) => {
+    pushes += 1;
+    const headers = { Authorization: basic };
+    return putManifest(nth(all, worker), "bench/r0", `p-${pushes}`, image.manifest.bytes, headers);
+  });
+  for (const connection of all) connection.close();
+  return result;
+}
+
+/** What comes first after a change of anybody's rights finds nothing remembered. */
+async function timedFirst(
+  bench: Bench,
+  berth: Peer,
+  askers: Record<Asker, [Server, Account]>,
+  path: string,
+): Promise<void> {
+  for (const [asker, [server, { basic }]] of Object.entries(askers)) {
+    const at = await connect(server.port);
+    const request = head("GET", path, { Authorization: basic, Accept: manifestType });
+    for (let change = 0; change < firstRequests; change++) {
+      await manage(server, "POST", "/groups", { name: `change-${asker}-${change}` });
+      const begun = performance.now();
+      expectStatus(await at.request(request), 200, path);
+      record(bench, `grants_first_${asker}`, berth, performance.now() - begun);
+    }
+    at.close();
+  }
+}
