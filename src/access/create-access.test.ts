@@ -390,6 +390,16 @@ describe("what is remembered", () => {
     expect(verdict(other, ada, pull, "team/app")).toBe("yes");
   });
 
+  test("does not keep the maker of a project out of it, whoever else made it known", async () => {
+    const other = world.anotherAccess();
+    expect(verdict(other, ada, push, "fresh/app")).toBe("yes");
+    await world.addProject("fresh", { createdBy: ada });
+    await world.member("fresh", ada, "owner");
+    expect(verdict(other, ada, push, "fresh/app")).toBe("yes");
+    expect(verdict(other, ada, pull, "fresh/app")).toBe("yes");
+    expect(verdict(other, bob, push, "fresh/app")).toBe("unseen");
+  });
+
   test("is kept apart by holder, scope, action, name and tag", async () => {
     await world.addRepository("team/lib");
     await world.member("team", ada, "ci");

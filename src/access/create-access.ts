@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { createAccessVersion } from "../auth/access-version-store.ts";
-import type { Principal } from "../auth/principal.ts";
+import type { Operator, Principal } from "../auth/principal.ts";
 import type { Database } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Access, Action, Decision, Resource } from "./authorize.ts";
@@ -43,38 +43,51 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
     remembered = current;
   }
 
+  function decideNow(asked: Asked): { decision: Decision; isOfOwnProject: boolean } {
+    const { principal, action, resource, address } = asked;
+    const key =
+      resource.kind === "repository" && action.startsWith("repository:")
+        ? keyOf(principal, action, resource)
+        : null;
+    const known = key === null ? undefined : memory.decisions.get(key);
+    if (known !== undefined && (known.until === null || clock.now() < known.until)) {
+      return { decision: known.decision, isOfOwnProject: false };
+    }
+    let askedAddress = false;
+    const question: Question = {
+      principal,
+      action,
+      resource,
+      facts: memory.factsOf(resource),
+      rights: memory.rightsOf(principal),
+      projectCreation,
+      now: clock.now(),
+      address() {
+        askedAddress = true;
+        return address();
+      },
+    };
+    const { decision } = judge(question);
+    // What is not there yet may be made at any time, without a word to who remembers.
+    if (key !== null && !askedAddress && question.facts.repository !== null) {
+      memory.decisions.set(key, { decision, until: earliestEnd(question) });
+    }
+    return { decision, isOfOwnProject: isMaker(principal, question.facts) };
+  }
+
   return {
     decide(principal, action, resource, address) {
       if (principal.kind === "operator") return { allowed: true };
       refresh();
-      const key =
-        resource.kind === "repository" && action.startsWith("repository:")
-          ? keyOf(principal, action, resource)
-          : null;
-      const known = key === null ? undefined : memory.decisions.get(key);
-      if (known !== undefined && (known.until === null || clock.now() < known.until)) {
-        return known.decision;
-      }
-      let asked = false;
-      const question: Question = {
-        principal,
-        action,
-        resource,
-        facts: memory.factsOf(resource),
-        rights: memory.rightsOf(principal),
-        projectCreation,
-        now: clock.now(),
-        address() {
-          asked = true;
-          return address();
-        },
-      };
-      const { decision } = judge(question);
-      // What is not there yet may be made at any time, without a word to who remembers.
-      if (key !== null && !asked && question.facts.repository !== null) {
-        memory.decisions.set(key, { decision, until: earliestEnd(question) });
-      }
-      return decision;
+      const asked = { principal, action, resource, address };
+      const { decision, isOfOwnProject } = decideNow(asked);
+      if (decision.allowed || !isOfOwnProject) return decision;
+      // A project comes with its maker's rights. What is remembered of these may be from before, while
+      // another request of the same push made it: clients send several blobs at once.
+      const before = remembered;
+      version.changed();
+      refresh();
+      return remembered === before ? decision : decideNow(asked).decision;
     },
     changed() {
       version.changed();
@@ -82,6 +95,17 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
       remembered = -1;
     },
   };
+}
+
+interface Asked {
+  readonly principal: Exclude<Principal, Operator>;
+  readonly action: Action;
+  readonly resource: Resource;
+  readonly address: () => string;
+}
+
+function isMaker(principal: Asked["principal"], { project }: Facts): boolean {
+  return principal.kind !== "anonymous" && project?.createdBy === principal.id;
 }
 
 interface KnownDecision {
