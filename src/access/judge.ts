@@ -75,20 +75,21 @@ export function judge(question: Question): Verdict {
     return unseen("addresses", `the project is not reached from ${question.address()}`);
   }
   const ruling = rule(question, action);
-  if (!ruling.allowed) {
-    // There is nothing under a reserved name that could be hidden.
-    const visible =
-      ruling.rule === "reserved name" ||
-      (action !== reading(resource) && rule(question, reading(resource)).allowed);
-    return { ...ruling, decision: { ...denied(ruling.reason), visible } };
-  }
   const asked = toScopeQuestion(question);
   const { own, token } = scopesOf(principal);
+  // What the credential was not made for it must not tell of either.
+  const maySee = () => {
+    const read = reading(resource);
+    return rule(question, read).allowed && scopeCovers(own, { ...asked, action: read });
+  };
+  if (!ruling.allowed) {
+    // There is nothing under a reserved name that could be hidden.
+    const visible = ruling.rule === "reserved name" || (action !== reading(resource) && maySee());
+    return { ...ruling, decision: { ...denied(ruling.reason), visible } };
+  }
   if (!scopeCovers(own, asked)) {
     const reason = `${ruling.reason}, but the credential is not for it`;
-    const read = reading(resource);
-    // What the credential was not made for it must not tell of either.
-    const visible = rule(question, read).allowed && scopeCovers(own, { ...asked, action: read });
+    const visible = maySee();
     return {
       decision: { ...denied(reason), visible },
       rule: "scope",
