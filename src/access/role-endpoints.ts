@@ -65,7 +65,9 @@ const create = defineEndpoint({
     const { name, actions } = input;
     const entry = { action: "role.created", resource: `role ${name}`, detail: { actions } };
     return change(deps, call, entry, async (tx) => {
-      if (isBuiltInRole(name) || (await findRoleByName(tx, name)) !== null) {
+      // A role by the name of what administrators are would be taken for more than it is.
+      const isTaken = isBuiltInRole(name) || name === "administrator";
+      if (isTaken || (await findRoleByName(tx, name)) !== null) {
         throw conflict(`there is a role ${name} already`);
       }
       const now = deps.clock.now();

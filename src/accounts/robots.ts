@@ -1,3 +1,4 @@
+import type { Action } from "../access/authorize.ts";
 import { change } from "../access/change.ts";
 import { type ApiCall, assertVersion, type Management } from "../access/endpoint.ts";
 import { insertGrant, memberPattern } from "../access/grant-store.ts";
@@ -145,6 +146,7 @@ export async function rotateRobot(
     if (secrets.length >= secretsMax) {
       throw conflict(`${row.name} has ${secretsMax} secrets already: revoke the one not in use`);
     }
+    await assertMayStrengthen(deps, call, tx, asked.project, row);
     const { expiresInDays } = asked;
     if (expiresInDays !== undefined) {
       const expires_at = expiryOf(expiresInDays, call.principal, now);
@@ -195,6 +197,7 @@ export async function updateRobot(
   const detail = { disabled, cidrs, expires_in_days: expiresInDays };
   return await changeRobot(deps, call, { ...asked, verb, detail }, async (tx, row) => {
     assertVersion(call, row.version);
+    await assertMayStrengthen(deps, call, tx, asked.project, row);
     const after = await updatePrincipal(tx, row.id, {
       ...expiry,
       ...(description === undefined ? {} : { description }),
@@ -223,6 +226,30 @@ export async function deleteRobot(
 export async function detailsOf(reads: Reads, row: PrincipalRow) {
   const secrets = await listCredentials(reads, row.id, { kinds: ["secret"] });
   return robotDetails(row, secrets, await listGrantsOf(reads, row.id, robotGrantsMax * 2));
+}
+
+/**
+ * Throws DENIED where a robot, or a token that was narrowed, would come by more than it has: by the
+ * secret of a stronger robot, or by taking away its own end and bounds.
+ */
+async function assertMayStrengthen(
+  deps: Management,
+  call: ApiCall,
+  tx: Tx,
+  project: ProjectName | null,
+  robot: PrincipalRow,
+): Promise<void> {
+  if (project === null) return;
+  if (actorOf(call.principal) === robot.id) {
+    throw new RegistryError("DENIED", {
+      message: "a robot gives itself neither secrets nor time: a person does",
+    });
+  }
+  for (const { effect, role, actions } of await listGrantsOf(tx, robot.id, robotGrantsMax * 2)) {
+    if (effect === "deny") continue;
+    const given = role === null ? (JSON.parse(actions ?? "[]") as Action[]) : undefined;
+    assertMayGive(deps, call, project, given ?? (await actionsOfRole(tx, role ?? "")));
+  }
 }
 
 /** A change of one robot, with its line in the audit. */

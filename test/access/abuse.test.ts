@@ -528,14 +528,22 @@ describe("nobody gets more than they were given", () => {
     const manager = basic("robot.team.manager", secretIn(made));
     const scopes = [{ pattern: "team/**", actions: ["project:manage", "project:read"] }];
     const minted = await door.api(signIn("alice"), "POST", "/api/v1/account/tokens", { scopes });
-    for (const as of [manager, basic("alice", secretIn(minted))]) {
+    for (const [as, itself] of [
+      [manager, true],
+      [basic("alice", secretIn(minted)), false],
+    ] as const) {
       const asked: readonly (readonly [string, string, object])[] = [
         ["POST", path, { name: "wider", role: "owner" }],
         ["POST", path, { name: "reader", role: "reader" }],
         ["POST", `${path}/strong/secrets`, {}],
-        ["POST", `${path}/manager/secrets`, {}],
-        ["PATCH", `${path}/manager`, { expires_in_days: 300 }],
-        ["PATCH", `${path}/manager`, { cidrs: [] }],
+        ["PATCH", `${path}/strong`, { cidrs: ["192.0.2.0/24"] }],
+        ...(itself
+          ? ([
+              ["POST", `${path}/manager/secrets`, {}],
+              ["PATCH", `${path}/manager`, { expires_in_days: 300 }],
+              ["PATCH", `${path}/manager`, { cidrs: [] }],
+            ] as const)
+          : []),
         ["PUT", "/api/v1/projects/team/members/robot.team.manager", { role: "owner" }],
         ["PUT", "/api/v1/projects/team/members/bob", { role: "reader" }],
         ["POST", "/api/v1/projects/team/grants", { subject: "robot.team.manager", role: "ci" }],
