@@ -20,13 +20,24 @@ logging.disable(logging.INFO)
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
+CONFIG = os.path.expanduser("~/.docker/config.json")
+
+
+def signed_in(target):
+    # Its way with tokens keeps the first one, which is for pulling, also for what is pushed.
+    backend = "basic" if os.path.exists(CONFIG) else "token"
+    client = oras.client.OrasClient(insecure=True, auth_backend=backend)
+    client.auth.load_configs(client.get_container(target))
+    return client
+
+
 def main(command, *arguments):
-    client = oras.client.OrasClient(insecure=True)
     if command == "login":
         host, name = arguments
-        config = os.path.expanduser("~/.docker/config.json")
-        client.login(name, sys.stdin.read(), hostname=host, config_path=config)
+        client = oras.client.OrasClient(insecure=True)
+        client.login(name, sys.stdin.read(), hostname=host, config_path=CONFIG)
         return True
+    client = signed_in(arguments[0])
     if command == "push":
         target, file, *chunked = arguments
         answer = client.push(

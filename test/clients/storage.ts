@@ -38,7 +38,10 @@ const signIns = new Map(
 
 /** The environment of podman, buildah or skopeo where it never signed in anywhere. */
 export async function nobody(program: string): Promise<Record<string, string>> {
-  return { ...(await settings()), ...(await signIns.get(program)?.nowhere()) };
+  const env = { ...(await settings()), ...(await signIns.get(program)?.nowhere()) };
+  // Without the file they complain about that, before they ask the registry.
+  await writeFile(env["REGISTRY_AUTH_FILE"] ?? "", "{}");
+  return env;
 }
 
 /** Runs podman, buildah or skopeo; gives what it printed. */
