@@ -1,3 +1,3 @@
-import { quickGroups, runGroups } from "./groups.ts";
+import { quickGroups, runBeside } from "./groups.ts";
 
-process.exit(await runGroups(quickGroups));
+process.exit(await runBeside(...quickGroups));

@@ -11,5 +11,5 @@ for (const path of new Glob("test/*/**/*.test.ts").scanSync(projectFolder)) {
 const place = (folder: string) => (order.includes(folder) ? order.indexOf(folder) : order.length);
 const sorted = [...folders].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
 
-const groups = sorted.map((folder) => bunTest(`test/${folder}`, `./test/${folder}`));
-process.exit(await runGroups([...quickGroups, ...groups]));
+const groups = sorted.map((folder) => bunTest(`test/${folder}`, [`./test/${folder}`]));
+process.exit(await runGroups([...quickGroups.flat(), ...groups]));
