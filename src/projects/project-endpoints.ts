@@ -58,6 +58,7 @@ const list = defineEndpoint({
   output: pageOutput(projectOutput),
   handler: (deps, { limit, after }, call) =>
     visiblePage({
+      secrets: deps.secrets,
       read: (page) => listProjects(deps.db.reads, page),
       after,
       limit,

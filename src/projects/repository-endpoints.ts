@@ -66,6 +66,7 @@ const list = defineEndpoint({
     const { id } = await getProject(deps.db.reads, project);
     const from = () => call.address;
     return visiblePage({
+      secrets: deps.secrets,
       read: (page) => listRepositories(deps.db.reads, { projectId: id, ...page }),
       after,
       limit,
