@@ -2,9 +2,11 @@ import { change } from "../access/change.ts";
 import type { ApiCall, Management } from "../access/endpoint.ts";
 import { deleteCredential, insertCredential, listCredentials } from "../auth/credential-store.ts";
 import type { KnownPrincipal } from "../auth/principal.ts";
+import { findPrincipal } from "../auth/principal-store.ts";
 import { sessionLongestMs } from "../auth/session.ts";
 import type { Tx } from "../db/database.ts";
 import { makeSecret } from "../lib/secret-text.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 
 /** Of one user: whoever signs in once more ends the oldest. */
 const sessionsMax = 50;
@@ -26,6 +28,10 @@ export async function openSession(
   const now = deps.clock.now();
   const entry = { action: "session.opened", resource: `user ${user.name}` };
   await change(deps, { ...call, principal: user }, entry, async (tx) => {
+    // The password may have been replaced since it was compared: its sessions have ended then.
+    const row = await findPrincipal(tx, user.id);
+    const isSame = row?.state === "active" && row.generation === user.generation;
+    if (!isSame) throw new RegistryError("UNAUTHORIZED");
     const before = earlier?.credentialId ?? null;
     if (earlier !== null && before !== null) await deleteCredential(tx, before, earlier.id);
     await makeRoom(tx, user.id);

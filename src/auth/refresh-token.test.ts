@@ -68,6 +68,17 @@ async function rotated(text: string): Promise<string> {
 }
 
 describe("a refresh token", () => {
+  test("is not given to who proved it with a password that was replaced meanwhile", async () => {
+    const before = known(alice);
+    await world.change((tx) => endEverythingIssued(tx, alice.id));
+    await expect(begin(before)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    await begin({ ...before, generation: before.generation + 1 });
+    await world.change((tx) => updatePrincipal(tx, alice.id, { state: "disabled" }));
+    await expect(begin({ ...before, generation: 2 })).rejects.toMatchObject({
+      code: "UNAUTHORIZED",
+    });
+  });
+
   test("is exchanged for another, again and again", async () => {
     let text = await begin();
     const seen = new Set([text]);
@@ -167,7 +178,7 @@ describe("a refresh token", () => {
     const next = await rotated(text);
     await world.change((tx) => endEverythingIssued(tx, alice.id));
     await expectRefused(next);
-    const last = await begin();
+    const last = await begin({ ...known(alice), generation: alice.generation + 1 });
     await world.change((tx) => deletePrincipal(tx, alice.id));
     await expectRefused(last);
   });

@@ -31,7 +31,7 @@ export interface RefreshTokens {
   /**
    * A new one for who just proved who they are. It reaches as far as the credential that it came of,
    * from the same addresses, and ends with it. Null for a session, which is for pages. Throws
-   * UNAUTHORIZED where that credential has gone.
+   * UNAUTHORIZED where that credential has gone, or everything ended that was issued to them.
    */
   begin(principal: KnownPrincipal, address: () => string): Promise<string | null>;
   /**
@@ -78,6 +78,10 @@ export function createRefreshTokens(deps: RefreshTokenDeps): RefreshTokens {
 
 async function insertFirst(tx: Tx, principal: KnownPrincipal, now: number): Promise<string> {
   const { id, credentialId } = principal;
+  // A password that was right a moment ago may have been replaced since: what came of it has ended.
+  const holder = await findPrincipal(tx, id);
+  const isSame = holder?.state === "active" && holder.generation === principal.generation;
+  if (!isSame) throw refused();
   const parent = credentialId === null ? null : await findCredential(tx, credentialId);
   if (credentialId !== null && parent === null) throw refused();
   const { text } = await insertNext(tx, {
