@@ -42,11 +42,13 @@ export function createApi(deps: Management, gate: ApiGate, endpoints: readonly E
         const principal = await identify(gate, context);
         context.principal = actorOf(principal) === null ? null : actorName(principal);
         const from = () => context.client;
-        return { principal, from, headers: gate.limit("requests", principal, from) };
+        const now = () => identify(gate, context);
+        return { principal, now, from, headers: gate.limit("requests", principal, from) };
       }),
     serveControl: (request) =>
       answer(router, openContext(request, noAddresses, noProxies), async () => ({
         principal: operator,
+        now: async () => operator,
         from: () => "local",
         headers: null,
       })),
@@ -64,6 +66,8 @@ interface Router {
 
 interface Caller {
   readonly principal: Principal;
+  /** The same as of now. Throws where they were sent away meanwhile. */
+  readonly now: () => Promise<Principal>;
   readonly from: () => string;
   /** Of the rate limits, for the answer. */
   readonly headers: Readonly<Record<string, string>> | null;
@@ -146,10 +150,12 @@ async function run(
   }
   const raw = await readInput(request, context.query, match);
   const input = parseInput(endpoint, raw.input);
-  authorize(deps, endpoint, input, caller);
+  // A body may take its time, and who sends it be sent away meanwhile.
+  const principal = raw.bytes.byteLength === 0 ? caller.principal : await caller.now();
+  authorize(deps, endpoint, input, { ...caller, principal });
 
   const call: ApiCall = {
-    principal: caller.principal,
+    principal,
     address: caller.from(),
     requestId: context.id,
     ifMatch: readIfMatch(request),
@@ -163,11 +169,17 @@ async function run(
     return endpoint.output.parse(output);
   };
   const key = endpoint.method === "POST" ? request.headers.get("idempotency-key") : null;
-  const principal = idempotencyOwner(caller.principal);
-  if (key === null || principal === null) {
+  const owner = idempotencyOwner(principal);
+  if (key === null || owner === null) {
     return present(context, endpoint, await produce(null));
   }
-  const asked = { principal, key, method: request.method, path: context.path, body: raw.bytes };
+  const asked = {
+    principal: owner,
+    key,
+    method: request.method,
+    path: context.path,
+    body: raw.bytes,
+  };
   const { output, replayed } = await idempotency.once(asked, endpoint, produce);
   const response = present(context, endpoint, output);
   if (replayed) response.headers.set("idempotency-replayed", "true");

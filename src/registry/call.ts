@@ -13,6 +13,11 @@ export interface Call {
   readonly caller: Caller;
   /** Address of the client, as far as trusted proxies tell. */
   readonly client: string;
+  /**
+   * To be awaited between a body that came slowly and what is done with it: throws where the caller
+   * was sent away, or lost the right, while it came.
+   */
+  stillMay(): Promise<void>;
   /** Counts a pull against the caller's limit: throws TOOMANYREQUESTS, returns headers or null. */
   countPull(): Record<string, string> | null;
   /** The same headers for a HEAD, which is free. */

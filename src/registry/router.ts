@@ -83,8 +83,7 @@ function answer(
   const from = () => context.client;
   context.principal = actorOf(principal) === null ? null : actorName(principal);
   const limits = gate.limit("requests", principal, from);
-  const resource: Resource = name === null ? { kind: "registry" } : { kind: "repository", name };
-  const decision = registry.access.decide(principal, action, resource, from);
+  const decision = registry.access.decide(principal, action, resourceOf(asked), from);
   if (!decision.allowed) throw refusal(gate, context, { principal, action, name }, decision);
   const call: Call = {
     request: context.request,
@@ -96,6 +95,7 @@ function answer(
     get client() {
       return context.client;
     },
+    stillMay: () => assertStillMay(registry, gate, context, asked),
     countPull: () => gate.limit("pulls", principal, from),
     pullsLeft: () => gate.pullsLeft(principal, from),
   };
@@ -103,6 +103,29 @@ function answer(
   const makesProject = decision.projectId === null && route.method !== "GET";
   if (limits === null && !makesProject) return answered;
   return finish(registry, answered, limits, makesProject);
+}
+
+/** Who asks and what they may, as of now. */
+async function assertStillMay(
+  registry: Registry,
+  gate: Gate,
+  context: RequestContext,
+  asked: Asked,
+): Promise<void> {
+  const { action, name } = asked;
+  const from = () => context.client;
+  try {
+    const header = context.request.headers.get("authorization");
+    const principal = await gate.identify(header, from);
+    const decision = registry.access.decide(principal, action, resourceOf(asked), from);
+    if (!decision.allowed) throw refusal(gate, context, { principal, action, name }, decision);
+  } catch (error) {
+    throw withChallenge(gate, context, asked, error);
+  }
+}
+
+function resourceOf({ name }: Asked): Resource {
+  return name === null ? { kind: "registry" } : { kind: "repository", name };
 }
 
 async function finish(

@@ -238,12 +238,14 @@ async function putManifest(registry: Registry, call: Call): Promise<Answer> {
   const reference = parseReference(call.last);
   const tags = call.query === "" ? [] : new URLSearchParams(call.query).getAll("tag");
   const { headers } = call.request;
+  const bytes = await receiveWhole(bodyOf(call.request), manifestBytesMax);
+  await call.stillMay();
   const pushed = await pushManifest(registry, {
     repository: name,
     reference,
     tags: [...new Set(tags.map(parseTag))],
     contentType: headers.get("content-type"),
-    bytes: await receiveWhole(bodyOf(call.request), manifestBytesMax),
+    bytes,
     condition: tagCondition(headers),
     caller: call.caller,
   });
