@@ -250,6 +250,44 @@ describe("GHSA-prh4-vhfh-24mj, CVE-2025-48374: a secret is nowhere but with its 
     expect([...secrets.values()].every((secret) => secret.length > 12)).toBe(true);
     expect(secrets.size).toBeGreaterThanOrEqual(14);
     expect(answers.length).toBeGreaterThan(100);
+    for (const [what, secret] of secrets) {
+      for (const text of spellings(secret)) expect(found(`<${text}>`)).toContain(what);
+    }
+  });
+
+  test("nor is the setup token, which is good for everything until setup is done", async () => {
+    const fresh = await openDoor({ env: { BERTH_ADMIN_PASSWORD: "" } });
+    try {
+      const { address } = await fresh.operate("/api/v1/setup");
+      const token = new URL(String(address)).searchParams.get("token") ?? "";
+      expect(token).toStartWith("berth_setup_");
+      const said: string[] = [];
+      const send = async (path: string, options: Ask = {}) => {
+        const answer = await fresh.ask(path, options);
+        said.push(await answer.text());
+        return answer.status;
+      };
+      await send(`/v2/?token=${token}`, { as: bearer(token) });
+      await send("/v2/", { as: basic("admin", token) });
+      for (const path of ["/", "/signin", "/setup", "/signup", "/metrics"]) await send(path);
+      const first = { name: "first", password: "the first one's password" };
+      const body = { ...first, token: `${token.slice(0, -1)}_` };
+      expect(await send("/api/v1/setup", { method: "POST", body })).toBe(403);
+      expect(await send("/api/v1/setup", { method: "POST", body: { ...first, token } })).toBe(201);
+      expect(await send("/api/v1/setup", { method: "POST", body: { ...first, token } })).toBe(409);
+      const as = basic("first", first.password);
+      for (const path of ["/api/v1/setup", "/api/v1/audit", "/api/v1/users"]) {
+        expect(await send(path, { as })).toBe(200);
+      }
+      expect(said.filter((text) => text.includes(token))).toEqual([]);
+      expect(fresh.lines.filter((line) => line.includes(token))).toEqual([]);
+      for (const name of readdirSync(fresh.folder)) {
+        if (!name.startsWith("berth.db")) continue;
+        expect(readFileSync(join(fresh.folder, name), "latin1")).not.toContain(token);
+      }
+    } finally {
+      await fresh.remove();
+    }
   });
 
   test("not in the log", () => {

@@ -30,6 +30,8 @@ export interface Door {
   ask(path: string, ask?: Ask): Promise<Response>;
   /** Asks the management API for something that must succeed. */
   api(as: string, method: string, path: string, body?: Json): Promise<Json>;
+  /** Asks as whoever may open the control socket. */
+  operate(path: string): Promise<Json>;
   client(as: string): OciClient;
   /** Ends it; the folder stays. */
   close(): Promise<void>;
@@ -94,6 +96,10 @@ export async function openDoor({ folder: given, env }: DoorOptions = {}): Promis
       const text = await response.text();
       if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
       return text === "" ? {} : (JSON.parse(text) as Json);
+    },
+    async operate(path) {
+      const response = await app.api(new Request(`http://berth${path}`));
+      return (await response.json()) as Json;
     },
     client: (as) =>
       createOciClient((path, init = {}) =>

@@ -62,13 +62,8 @@ const holes: readonly Hole[] = [
     patches: [
       {
         file: "src/registry/router.ts",
-        from: "if (!decision.allowed) throw refusal(",
-        to: 'if (!decision.allowed && context.request.method !== "HEAD") throw refusal(',
-      },
-      {
-        file: "src/registry/router.ts",
-        from: "decision.projectId)",
-        to: "(decision as { projectId?: string }).projectId)",
+        from: "from);\n  if (!decision.allowed) throw refusal(",
+        to: 'from);\n  if (!decision.allowed && context.request.method !== "HEAD") throw refusal(',
       },
     ],
     tests: "matrix",

@@ -15,8 +15,7 @@ pull    GET /v2/<name>/manifests/<reference>, GET /repositories/{repository}
 pull    GET /repositories/{repository}/tags, GET /repositories/{repository}/pulls/summary
 push    PUT /v2/<name>/manifests/<reference>, POST /v2/<name>/blobs/uploads/
 push    GET PATCH PUT DELETE /v2/<name>/blobs/uploads/<id>
-delete  DELETE /v2/<name>/manifests/<reference>, DELETE /v2/<name>/blobs/<digest>
-delete  DELETE /repositories/{repository}
+delete  DELETE /v2/<name>/manifests/<reference>, DELETE /v2/<name>/blobs/<digest>, DELETE /repositories/{repository}
 edit    PATCH /repositories/{repository}
 lock    PUT DELETE /repositories/{repository}/tags/{tag}/lock
 create  POST /projects
@@ -39,20 +38,14 @@ system  PUT DELETE /groups/{group}/members/{member}, GET POST /grants, DELETE /g
 system  GET POST /rate-limits, PATCH DELETE /rate-limits/{id}, POST /secrets/rotate, POST /verify
 system  GET /audit, GET /audit/export, GET /audit/head, POST /audit/verify`;
 /** Roles in `mine` that names do not say. Robots reach one repository there, and `beside` is another. */
-const roles: Record<string, string> = {
-  token: "owner",
-  "robot-pull": "reader",
-  "robot-push": "ci",
-};
+const are: Record<string, string> = { "robot-pull": "reader", "robot-push": "ci", token: "owner" };
 
 /** The right that a request takes, such as GET of `/v2/<name>/tags/list`; undefined for one that is not above. */
 export function rightOf(method: string, path: string): string | undefined {
-  const isIt = (words: string[]) =>
-    words.at(-1) === path.replace("/api/v1", "") && words.includes(method);
-  const lines = rightByRequest.trim().split("\n");
-  return lines
-    .find((line) => line.split(",").some((entry) => isIt(entry.split(" "))))
-    ?.split(" ")[0];
+  const isIt = (entry: string[]) => entry.at(-1) === path && entry.includes(method);
+  const lines = rightByRequest.replaceAll(" /", " /api/v1/").replaceAll("/api/v1/v2", "/v2");
+  const line = lines.split("\n").find((text) => text.split(",").some((e) => isIt(e.split(" "))));
+  return line?.split(" ")[0];
 }
 
 export type Verdict = "yes" | 401 | 403 | 404;
@@ -71,7 +64,7 @@ export function verdict(who: string, right: string, { place, api, stale }: Where
 
   const ofProject = /^(see|manage|explain)$/.test(right);
   const reaches = place === "mine" || (place === "beside" && (ofProject || !/^robot/.test(who)));
-  const role = reaches ? (roles[who] ?? who) : who === "rival" && place === "theirs" ? "owner" : "";
+  const role = reaches ? (are[who] ?? who) : who === "rival" && place === "theirs" ? "owner" : "";
   const open = place === "internal" || place === "public" ? "pull see" : "";
   // A narrowed token is to everything else as one of a stranger, to whom nothing is open either.
   const narrow = place === "mine" && !ofProject ? "pull" : "";
