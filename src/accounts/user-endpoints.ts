@@ -18,6 +18,7 @@ import {
 import type { Reads } from "../db/database.ts";
 import type { PrincipalRow } from "../db/tables.ts";
 import { assert } from "../lib/assert.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import type { UserName } from "./account-name.ts";
 import { createUser } from "./create-user.ts";
 import { makePassword } from "./make-password.ts";
@@ -74,6 +75,7 @@ export const userEndpoints: readonly Endpoint[] = [
     shownOnce: "password",
     async handler(deps, input, call) {
       const { name, administrator } = input;
+      if (administrator) refuseToken(call);
       const given = await passwordOf(input.password);
       const detail = { administrator, adopted_project: input.adopt_project };
       return await change(
@@ -150,6 +152,7 @@ export const userEndpoints: readonly Endpoint[] = [
         { action: `user.${verb}`, resource: `user ${user}`, detail },
         async (tx) => {
           const row = await findUserFor(tx, user, call);
+          if (administrator === true && row.administrator !== 1) refuseToken(call);
           if (disabled === true || administrator === false) await assertNotLast(tx, row);
           const after = await updatePrincipal(tx, row.id, changes);
           assert(after !== null, "a user that was just read is gone");
@@ -208,6 +211,7 @@ export const userEndpoints: readonly Endpoint[] = [
         { action: "user.password_set", resource: `user ${user}`, detail: { enable } },
         async (tx) => {
           const row = await findUserFor(tx, user, call);
+          if (row.administrator === 1) refuseToken(call);
           await updatePrincipal(tx, row.id, {
             password_hash: hash,
             ...(enable ? { state: "active" } : {}),
@@ -231,6 +235,15 @@ async function findUserFor(reads: Reads, name: UserName, call: ApiCall): Promise
   const row = await findUser(reads, name);
   assertVersion(call, row.version);
   return row;
+}
+
+/** Throws DENIED for a token: as the administrator that it makes or becomes it would outlive itself. */
+function refuseToken({ principal }: ApiCall): void {
+  if (principal.kind !== "user" || principal.credentialKind !== "token") return;
+  throw new RegistryError("DENIED", {
+    message:
+      "an administrator is made, or given a password, with a password or a session, not with a token",
+  });
 }
 
 /** Throws 409: without an administrator nobody could give anybody rights. */

@@ -461,6 +461,22 @@ describe("nobody gets more than they were given", () => {
     expect((await ask(signIn("alice"), "GET", manifest)).status).toBe(200);
   });
 
+  test("an administrator's token makes no administrator, and becomes none", async () => {
+    const minted = await door.api(admin, "POST", "/api/v1/account/tokens", {});
+    const as = basic("admin", secretIn(minted));
+    const password = "the password of whoever has the token";
+    expect((await ask(as, "GET", "/api/v1/users")).status).toBe(200);
+    for (const [method, path, body] of [
+      ["POST", "/api/v1/users", { name: "evil", password, administrator: true }],
+      ["PATCH", "/api/v1/users/bob", { administrator: true }],
+      ["PUT", "/api/v1/users/admin/password", { password }],
+    ] as const) {
+      expect((await ask(as, method, path, body)).status).toBe(403);
+    }
+    const made = await ask(as, "POST", "/api/v1/users", { name: "made-by-token", password });
+    expect(made.status).toBe(201);
+  });
+
   test("GHSA-w5fq-xrhj-j7g2: an owner gives out no more than their project", async () => {
     const robots = "/api/v1/projects/team/robots";
     const asked: readonly (readonly [string, string, object])[] = [

@@ -98,7 +98,10 @@ describe("users", () => {
     await refused("DELETE");
     await refused("PATCH", { disabled: true });
     await refused("PATCH", { administrator: false });
-    await make("zoe", { administrator: true });
+    // By a token, one could go on as the administrator that it made.
+    const zoe = { name: "zoe", password, administrator: true };
+    expect((await app.api(admin, "POST", users, zoe)).status).toBe(403);
+    expect((await app.operator("POST", users, zoe)).status).toBe(201);
     const disabled = await app.api(admin, "PATCH", `${users}/zoe`, { disabled: true });
     expect(disabled.status).toBe(200);
     await refused("DELETE");
