@@ -4,7 +4,7 @@ import { loginWith, type SignedIn, signsIn } from "./sign-in.ts";
 import { folder, once, type RunOptions, run } from "./support.ts";
 
 /** Settings for podman, buildah and skopeo: image stores of the test's own, and no registry by default. */
-const settings = once(async (): Promise<Record<string, string>> => {
+export const containerSettings = once(async (): Promise<Record<string, string>> => {
   const home = await folder("containers");
   const storage = join(home, "storage.conf");
   const registries = join(home, "registries.conf");
@@ -30,7 +30,7 @@ const signIns = new Map(
       login: async (host, account, env) => {
         const flags = ["--tls-verify=false", "--username", account.name, "--password-stdin"];
         const login = loginWith(() => [program, "login", ...flags, host]);
-        return await login(host, account, { ...(await settings()), ...env });
+        return await login(host, account, { ...(await containerSettings()), ...env });
       },
     }),
   ]),
@@ -38,7 +38,7 @@ const signIns = new Map(
 
 /** The environment of podman, buildah or skopeo where it never signed in anywhere. */
 export async function nobody(program: string): Promise<Record<string, string>> {
-  const env = { ...(await settings()), ...(await signIns.get(program)?.nowhere()) };
+  const env = { ...(await containerSettings()), ...(await signIns.get(program)?.nowhere()) };
   // Without the file they complain about that, before they ask the registry.
   await writeFile(env["REGISTRY_AUTH_FILE"] ?? "", "{}");
   return env;
@@ -50,6 +50,6 @@ export async function containers(
   options: RunOptions = {},
 ): Promise<string> {
   const signedIn = await signIns.get(argv[0] ?? "")?.at(argv);
-  const env = { ...(await settings()), ...signedIn, ...options.env };
+  const env = { ...(await containerSettings()), ...signedIn, ...options.env };
   return (await run(argv, { ...options, env })).stdout;
 }

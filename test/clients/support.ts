@@ -161,6 +161,7 @@ export function atEnd(end: () => Promise<void> | void): void {
 /** Ends every server of the run and removes its folder. */
 export async function endAll(): Promise<void> {
   for (const end of endings.splice(0).reverse()) await end();
+  for (const forget of forgetting) forget();
   rmSync(workspace, { recursive: true, force: true });
 }
 
@@ -219,9 +220,14 @@ async function textOf(path: string): Promise<string> {
   return existsSync(path) ? await Bun.file(path).text() : "";
 }
 
-/** A value that is made at the first call and kept, also when making it failed. */
+const forgetting: (() => void)[] = [];
+
+/** A value that is made at the first call and kept until `endAll`, also when making it failed. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
+  forgetting.push(() => {
+    made = undefined;
+  });
   return () => {
     made ??= make();
     return made;
