@@ -1,10 +1,11 @@
 import type { Html } from "./html.ts";
+import { icon } from "./icon.ts";
 import { stylesheet } from "./stylesheet.ts";
 
 /** Nothing but the page itself and its stylesheet is loaded, and nothing runs. */
 const securityHeaders = {
   "content-security-policy":
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
@@ -57,4 +58,15 @@ export const stylesheetAnswer: PageAnswer = {
   },
   cookies: [],
   body: stylesheet,
+};
+
+export const iconAnswer: PageAnswer = {
+  status: 200,
+  headers: {
+    ...securityHeaders,
+    "cache-control": "public, max-age=86400",
+    "content-type": "image/svg+xml",
+  },
+  cookies: [],
+  body: icon,
 };

@@ -18,11 +18,14 @@ import { callOf, hostOf, offersSignUp, plainHttpNotice, tell, type Visit } from 
 /** Tokens that the page lists; commands list them all. */
 const tokensShownMax = 100;
 const descriptionLengthMax = 200;
+const passwordChangedPath = "/?changed=password";
 
 type Member = Visit & { readonly user: KnownPrincipal };
 
 export async function showHome(visit: Visit): Promise<PageAnswer> {
-  if (visit.user !== null) return await homePage({ ...visit, user: visit.user }, null);
+  if (visit.user !== null) {
+    return await homePage({ ...visit, user: visit.user }, newsOf(visit.context.query));
+  }
   if (!(await isSetUp(visit.management))) return noTokenPage(visit, null);
   const host = hostOf(visit);
   const main = html`<h1>${host}</h1>
@@ -63,8 +66,16 @@ export async function sendPassword(visit: Visit): Promise<PageAnswer> {
     const next = newPassword(fields);
     const current = fields.get("current") ?? "";
     await changeOwnPassword(management, callOf(member), user, { current, next });
-    return redirectAnswer("/", [await signIn({ ...member, user: null }, user.name, next)]);
+    return redirectAnswer(passwordChangedPath, [
+      await signIn({ ...member, user: null }, user.name, next),
+    ]);
   });
+}
+
+/** What the redirect tells that follows a change: the forms of the page belong to the new session. */
+function newsOf(query: string): Html | null {
+  if (new URLSearchParams(query).get("changed") !== "password") return null;
+  return notice({ kind: "good", what: "The password is changed." });
 }
 
 /** Does what a form of the home page asks; what goes wrong is told on the same page. */

@@ -1,4 +1,5 @@
 import { type Html, html } from "./html.ts";
+import { brandShape, iconPath } from "./icon.ts";
 import { stylesheetPath } from "./stylesheet.ts";
 
 /** A whole document. */
@@ -11,6 +12,7 @@ function documentOf(title: string, body: Html): Html {
 <meta name="color-scheme" content="light dark">
 <title>${title} · Berth</title>
 <link rel="stylesheet" href="${stylesheetPath}">
+<link rel="icon" type="image/svg+xml" href="${iconPath}">
 </head>
 <body>
 <a class="skip" href="#main">To the content</a>
@@ -121,7 +123,7 @@ export const marks = {
   waiting: html`<svg class="mark quiet" viewBox="0 0 12 12" fill="currentColor" role="img" aria-label="Waiting"><path d="M0 0h12v12H0zM1.3 1.3v9.4h9.4V1.3zM4 4h4v4H4z" fill-rule="evenodd"/></svg>`,
 };
 
-const brand = html`<a class="brand" href="/"><svg viewBox="0 0 20 20" aria-hidden="true"><path d="M2 1v17h16V1" fill="none" stroke="currentColor" stroke-width="2"/><path d="M10 2c2.3 2.1 3.5 4.3 3.5 6.8V15h-7V8.8C6.5 6.3 7.7 4.1 10 2z" fill="currentColor"/></svg><span>Berth</span></a>`;
+const brand = html`<a class="brand" href="/"><svg viewBox="0 0 20 20" aria-hidden="true"><path d="${brandShape.quay}" fill="none" stroke="currentColor" stroke-width="2"/><path d="${brandShape.hull}" fill="currentColor"/></svg><span>Berth</span></a>`;
 
 /** Ships by their place, the height of their bow, and how many containers they carry. */
 const ships = [

@@ -1,11 +1,12 @@
 import type { Management } from "../access/endpoint.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RequestContext } from "../platform/http/request-context.ts";
-import { type PageAnswer, pageAnswer, stylesheetAnswer } from "./answer.ts";
+import { iconAnswer, type PageAnswer, pageAnswer, stylesheetAnswer } from "./answer.ts";
 import { cookieName, readCookie } from "./cookies.ts";
 import { createForms } from "./form.ts";
 import { sendPassword, sendToken, sendTokenEnd, showHome } from "./home-page.ts";
 import { html } from "./html.ts";
+import { iconPath } from "./icon.ts";
 import { gatePage, notice } from "./layout.ts";
 import { sendSetup, showSetup } from "./setup-page.ts";
 import { sendSignIn, sendSignOut, showSignIn } from "./sign-in-page.ts";
@@ -30,6 +31,7 @@ const routes: Readonly<Record<string, PageRoute>> = {
   "/tokens/revoke": { send: sendTokenEnd },
   "/password": { send: sendPassword },
   "/assets/berth.css": { show: () => stylesheetAnswer },
+  [iconPath]: { show: () => iconAnswer },
 };
 
 /**

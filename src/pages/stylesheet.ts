@@ -46,6 +46,7 @@ svg { display: block; flex: none; }
 .gate > main { padding: 40px 56px 48px 64px; border-inline-end: 1px solid var(--edge); }
 .gate > aside { position: relative; overflow: hidden; padding: 40px 56px 260px; background: var(--bg-sunken); }
 .gate h1 { margin: 44px 0 4px; font: 600 20px/26px var(--sans); letter-spacing: -.01em; }
+.gate h1 + .prose { margin-top: 20px; }
 .gate form, .gate .note, .gate .prose { max-width: 440px; }
 .gate .go { width: 100%; }
 .gate aside section { max-width: 560px; margin-bottom: 28px; }
@@ -95,6 +96,7 @@ button:hover, .button:hover { background: var(--bg-hover); }
 .rows { width: 100%; border-collapse: collapse; text-align: start; }
 .rows th { padding: 4px 16px 4px 0; border-bottom: 1px solid var(--edge); color: var(--text-3); font: 500 12px/16px var(--sans); text-align: start; }
 .rows td { padding: 6px 16px 6px 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+.rows th, .rows td[data-label] { white-space: nowrap; }
 .rows td:last-child, .rows th:last-child { padding-inline-end: 0; text-align: end; }
 .rows form { display: inline; }
 

@@ -71,7 +71,7 @@ describe("pages", () => {
     for (const path of ["/", "/signin", "/signup"]) {
       const { headers, text } = await createBrowser(app).open(path);
       expect(headers.get("content-security-policy")).toBe(
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
       );
       expect(headers.get("x-content-type-options")).toBe("nosniff");
       expect(headers.get("referrer-policy")).toBe("no-referrer");
@@ -293,7 +293,10 @@ describe("pages", () => {
     const refused = await browser.send(home, "/password", wrong);
     expect(refused.text).toContain("The current password is another one");
     const right = { current: anna[1], password: next, again: next };
-    expect((await browser.send(refused, "/password", right)).status).toBe(303);
+    const changed = await browser.send(refused, "/password", right);
+    expect(changed.status).toBe(303);
+    const told = await browser.open(changed.headers.get("location") ?? "");
+    expect(told.text).toContain("The password is changed.");
     expect((await browser.open("/")).text).toContain("Signed in as anna");
     expect((await elsewhere.browser.open("/")).text).toContain("You are not signed in");
     const back = { current: next, password: anna[1], again: anna[1] };
