@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
-import { formatAddress } from "../platform/config.ts";
+import { addressHere } from "../platform/config.ts";
 import { email, password, userName } from "./schemas.ts";
 import { assertSetupToken, isSetUp, setUp, setupAddress } from "./setup.ts";
 import { userOutput } from "./user-view.ts";
@@ -24,9 +24,7 @@ export const setupEndpoints: readonly Endpoint[] = [
     output: setupStatus,
     async handler(deps) {
       const done = await isSetUp(deps);
-      const { url, listen, tls } = deps.config;
-      const here = url ?? `${tls === null ? "http" : "https"}://${formatAddress(listen)}`;
-      return { done, address: done ? null : setupAddress(here, deps.secrets) };
+      return { done, address: done ? null : setupAddress(addressHere(deps.config), deps.secrets) };
     },
   }),
 

@@ -1,5 +1,6 @@
 import type { SecretBox } from "../auth/secret-box.ts";
 import type { Config } from "../platform/config.ts";
+import { program } from "../platform/version.ts";
 import { setupAddress } from "./setup.ts";
 
 /**
@@ -12,7 +13,7 @@ export function setupText(url: string, secrets: SecretBox, config: Config): stri
   Nobody can pull or push yet. Open this address and make the first account:
     ${setupAddress(url, secrets)}
   or, at this machine:
-    berth setup --data ${config.data}
+    ${program} setup --data ${config.data}
 
   Then, with any image that you have:
     docker login ${host}

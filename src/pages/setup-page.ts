@@ -1,6 +1,6 @@
 import { parseUserName } from "../accounts/account-name.ts";
 import { assertSetupToken, isSetUp, setUp } from "../accounts/setup.ts";
-import { version } from "../platform/version.ts";
+import { program, version } from "../platform/version.ts";
 import { type PageAnswer, type PageOptions, pageAnswer, redirectAnswer } from "./answer.ts";
 import { type Html, html } from "./html.ts";
 import { commands, field, gatePage, marks } from "./layout.ts";
@@ -49,9 +49,9 @@ export function noTokenPage(visit: Visit, trouble: Html | null, options: PageOpt
 ${trouble}${plainHttpNotice(visit)}
 <div class="prose"><p>When Berth started, it printed an address that begins with <code>${visit.context.scheme}://…/setup?token=</code>. Open that one: it makes the first account.</p>
 <p>At the machine where it runs, this prints the address again:</p>
-${commands("berth setup --print-token")}
+${commands(`${program} setup --print-token`)}
 <p>and this makes the account there and then:</p>
-${commands("berth setup")}</div>`;
+${commands(`${program} setup`)}</div>`;
   return pageAnswer(gatePage({ title: "Not set up yet", main, aside: progress(false) }), options);
 }
 

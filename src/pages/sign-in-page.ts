@@ -1,6 +1,7 @@
 import { isSetUp } from "../accounts/setup.ts";
 import { endCredential } from "../accounts/tokens.ts";
 import { RegistryError } from "../oci/registry-error.ts";
+import { program } from "../platform/version.ts";
 import { type PageAnswer, type PageOptions, pageAnswer, redirectAnswer } from "./answer.ts";
 import { type Html, html } from "./html.ts";
 import { commands, field, gatePage } from "./layout.ts";
@@ -83,7 +84,7 @@ ${field({
 })}
 <button class="go">Sign in</button></form>
 ${offersSignUp(visit) && html`<p class="prose">No account yet? <a href="/signup">Make one</a>.</p>`}
-<p class="prose small">Lost the password? An administrator can set another one: <code>berth user set-password NAME</code>.</p>`;
+<p class="prose small">Lost the password? An administrator sets another one at the machine where Berth runs: <code>${program} admin reset-password NAME</code>.</p>`;
   const page = gatePage({ title: "Sign in", main, aside: fromTerminal(host) });
   return pageAnswer(page, { ...options, cookies: [cookie] });
 }

@@ -105,6 +105,13 @@ export function loadConfig(
   return { config, sources, warnings };
 }
 
+/** The registry as a person at this machine reaches it, where its public address is not set. */
+export function addressHere({ url, listen, tls }: Pick<Config, "url" | "listen" | "tls">): string {
+  const isHere = ["127.0.0.1", "0.0.0.0", "::"].includes(listen.host);
+  const address = formatAddress(isHere ? { ...listen, host: "localhost" } : listen);
+  return url ?? `${tls === null ? "http" : "https"}://${address}`;
+}
+
 /** `127.0.0.1:5000`, `[::1]:5000`. */
 export function formatAddress({ host, port }: ListenAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
