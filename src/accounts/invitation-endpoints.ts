@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
-import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { defineEndpoint, type Endpoint, type Management } from "../access/endpoint.ts";
 import { description, formatTime, pageInput, pageOf, pageOutput, time } from "../access/schema.ts";
 import { notFound } from "../access/unknown.ts";
 import { deleteInvitation, insertInvitation, listInvitations } from "../auth/invitation-store.ts";
 import { actorOf } from "../auth/principal.ts";
 import type { InvitationRow } from "../db/tables.ts";
 import { makeSecret } from "../lib/secret-text.ts";
+import { addressHere } from "../platform/config.ts";
+import { isLoopbackHost } from "../platform/ip-address.ts";
 import { dayMs, id } from "./schemas.ts";
 
 const action = "system:manage";
@@ -41,7 +43,8 @@ export const invitationEndpoints: readonly Endpoint[] = [
     method: "POST",
     path: "/api/v1/invitations",
     command: "invitation create",
-    summary: "Invites somebody to make an account: its secret is shown once.",
+    summary:
+      "Invites somebody to make an account, where the setting `signup` is not off: its secret is shown once.",
     action,
     input: z.strictObject({
       description: description.default(""),
@@ -52,15 +55,16 @@ export const invitationEndpoints: readonly Endpoint[] = [
       address: z
         .string()
         .nullable()
-        .describe("Where it is used; null where the registry does not know its own address."),
+        .describe(
+          "Where it is used; null where the setting `signup` is off, or `url` is not set and the registry is not on loopback.",
+        ),
     }),
     status: 201,
     shownOnce: "invitation",
     async handler(deps, input, call) {
       const { text, hash } = makeSecret("berth_invite_");
       const now = deps.clock.now();
-      const { url } = deps.config;
-      const address = url === null ? null : `${url}/signup?invitation=${text}`;
+      const address = signUpAddress(deps, text);
       return await change(
         deps,
         call,
@@ -97,6 +101,13 @@ export const invitationEndpoints: readonly Endpoint[] = [
     },
   }),
 ];
+
+/** A `Host` header decides nothing here: on loopback everybody is at this machine. */
+function signUpAddress({ config }: Pick<Management, "config">, invitation: string): string | null {
+  const isKnown = config.url !== null || isLoopbackHost(config.listen.host);
+  if (config.signup === "off" || !isKnown) return null;
+  return `${addressHere(config)}/signup?invitation=${invitation}`;
+}
 
 function invitationView(row: InvitationRow): z.input<typeof invitationOutput> {
   return {
