@@ -22,22 +22,46 @@ export function answerText(
   shownOnce: string | null,
 ): string {
   const secret = shownOnce === null ? null : answer[shownOnce];
-  const isSecret = (key: string) => typeof secret === "string" && key === shownOnce;
   const lines = rows(
     Object.entries(answer)
-      .filter(([key]) => !isSecret(key))
-      .map(([key, value]) => [key, valueText(value) || "-"]),
+      .filter(([key]) => key !== shownOnce)
+      .flatMap(([key, value]) =>
+        linesOf(value).map((line, index) => [index === 0 ? key : "", line]),
+      ),
   );
-  if (typeof secret !== "string") return lines;
+  if (typeof secret !== "string") return lines === "" ? "Done." : lines;
   return `${lines}\n\nThis is shown only now, so keep it:\n\n  ${plain(secret)}\n`;
+}
+
+/** Of a list of things each has its own line. */
+function linesOf(value: unknown): readonly string[] {
+  const lines = isOfThings(value) ? value.map(valueText) : [valueText(value)];
+  return lines.map((line) => line || "-");
+}
+
+function isOfThings(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.some((entry) => typeof entry === "object");
 }
 
 /** Nothing and what is empty are the same to people. */
 function valueText(value: unknown): string {
   if (value === null || value === undefined) return "";
-  if (Array.isArray(value)) return value.map(valueText).join(", ");
+  if (Array.isArray(value)) return value.map(valueText).join(isOfThings(value) ? "; " : ", ");
   if (typeof value !== "object") return plain(String(value));
-  return Object.keys(value).length === 0 ? "" : plain(JSON.stringify(value));
+  return Object.entries(value)
+    .map(([key, part]) => [plain(key), partText(part)])
+    .filter(([, text]) => text !== "")
+    .map((pair) => pair.join("="))
+    .join(" ");
+}
+
+/** In quotes where it could not be told from what follows. */
+function partText(part: unknown): string {
+  if (part === null || part === undefined) return "";
+  const list: readonly unknown[] = [part].flat();
+  if (list.some((entry) => typeof entry === "object")) return plain(JSON.stringify(part));
+  const text = plain(list.join(","));
+  return /[\s"=]/.test(text) ? JSON.stringify(text) : text;
 }
 
 /** Texts that others wrote must not steer the terminal. */

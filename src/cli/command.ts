@@ -51,6 +51,8 @@ export interface Command {
   readonly own?: readonly OwnFlag[];
   /** Words after the name that it takes; none if absent. */
   readonly words?: string;
+  /** What each of them is, for its help. */
+  readonly wordsHelp?: readonly { readonly name: string; readonly summary: string }[];
   /** Further lines of its help. */
   readonly details?: string;
   /** One of the many that the management API has: the list of commands names them by their nouns. */

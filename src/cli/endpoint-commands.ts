@@ -64,6 +64,9 @@ function commandOf(name: string, endpoints: readonly Endpoint[]): Command {
     get words() {
       return plan().usage;
     },
+    get wordsHelp() {
+      return plan().wordsHelp;
+    },
     get details() {
       return detailsOf(plan());
     },
@@ -76,6 +79,7 @@ interface Plan {
   /** Keys that are words, in their order: those that every way has so. */
   readonly words: readonly string[];
   readonly usage: string;
+  readonly wordsHelp: readonly { readonly name: string; readonly summary: string }[];
   readonly flags: readonly OwnFlag[];
 }
 
@@ -90,10 +94,20 @@ function planOf(endpoints: readonly Endpoint[]): Plan {
     for (const flag of toFlags(key)) if (!flags.has(flag.name)) flags.set(flag.name, flag);
   }
   flags.set("json", { name: "json", summary: "Print the answer as JSON." });
+  const summaryOf = (word: string) =>
+    ways.flatMap(({ keys }) => keys).find(({ name }) => name === word)?.summary ?? "";
   const required = (word: string) =>
     ways.every(({ keys }) => keys.find((key) => key.name === word)?.isRequired === true);
-  const usage = words.map((word) => (required(word) ? `<${word}>` : `[${word}]`)).join(" ");
-  return { ways, words, usage, flags: [...flags.values()] };
+  const written = (word: string) => (required(word) ? `<${word}>` : `[${word}]`);
+  const asFlags = new Set(
+    ways.flatMap(({ inPath }) => inPath).filter((key) => !words.includes(key)),
+  );
+  const usage = [
+    ...words.map(written),
+    ...[...asFlags].map((key) => `[--${flagName(key)} <${key}>]`),
+  ].join(" ");
+  const wordsHelp = words.map((word) => ({ name: written(word), summary: summaryOf(word) }));
+  return { ways, words, usage, wordsHelp, flags: [...flags.values()] };
 }
 
 /** What a shared command does with a flag that not all of its ways have. */
@@ -134,7 +148,8 @@ async function runEndpoint(
     return await withApi(config, deps, (send) => call(send, way, input, flags));
   } catch (error) {
     if (error instanceof CallError) {
-      console.error(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`);
+      const message = inFlags(error.message, way.keys);
+      console.error(`${message.charAt(0).toUpperCase()}${message.slice(1)}.`);
       return exitCodeOf(error.status);
     }
     const explained = explainStartError(error, config);
@@ -142,6 +157,13 @@ async function runEndpoint(
     console.error(explained);
     return 1;
   }
+}
+
+/** Keys as the command line has them: the API says `reuse_name`, whoever types takes `--reuse-name`. */
+function inFlags(message: string, keys: readonly InputKey[]): string {
+  return keys
+    .filter(({ name }) => name.includes("_"))
+    .reduce((text, { name }) => text.replaceAll(name, `--${flagName(name)}`), message);
 }
 
 function exitCodeOf(status: number): number {

@@ -2,6 +2,9 @@ import { type SettingKey, settingKeys, settingsSchema, variableOf } from "../pla
 import { flagsOf } from "./arguments.ts";
 import type { Command } from "./command.ts";
 
+/** Characters; what is behind a longer one stands on the next line. */
+const labelLengthMax = 40;
+
 /** What one command does; of all commands and settings where `command` is null. */
 export function helpText(commands: readonly Command[], command: Command | null): string {
   if (command !== null) return commandHelp(command);
@@ -45,13 +48,17 @@ function commandHelp(command: Command): string {
   const { name, summary, words, details } = command;
   const flags = flagsOf(command);
   const usage = ["berth", name, words, flags.length > 0 ? "[flags]" : undefined];
-  const lines = flags.map(({ name: flag, value, summary: what }) => [
-    value === undefined ? `--${flag}` : `--${flag} <${value}>`,
-    what,
-  ]);
+  const wordsHelp = (command.wordsHelp ?? [])
+    .filter((word) => word.summary !== "")
+    .map((word) => [word.name, word.summary]);
+  const lines = flags.flatMap(({ name: flag, value, summary: what }) => {
+    const label = value === undefined ? `--${flag}` : `--${flag} <${value}>`;
+    return label.length > labelLengthMax ? [[label], ["", what]] : [[label, what]];
+  });
   return [
     usage.filter(Boolean).join(" "),
     summary,
+    ...(wordsHelp.length > 0 ? ["", rows(wordsHelp)] : []),
     ...(lines.length > 0 ? ["", rows(lines)] : []),
     ...(details === undefined ? [] : ["", details]),
   ].join("\n");
@@ -61,11 +68,11 @@ function describe(key: SettingKey): string {
   return settingsSchema.shape[key].description ?? "";
 }
 
-/** Columns as wide as their widest cell. */
+/** Columns as wide as their widest cell; the last of a row is followed by nothing, and as wide as it likes. */
 export function rows(cells: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of cells) {
-    row.forEach((cell, column) => {
+    row.slice(0, -1).forEach((cell, column) => {
       widths[column] = Math.max(widths[column] ?? 0, cell.length);
     });
   }

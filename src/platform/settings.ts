@@ -45,9 +45,11 @@ export const settingsSchema = z.strictObject({
     .describe(
       "Password of the user admin, made at the first start: for installations that nobody watches.",
     ),
-  signup: oneOf("off", "invitation", "open").describe("Who may make an account for themselves."),
+  signup: oneOf("off", "invitation", "open").describe(
+    "Who may make an account for themselves: nobody (off), who was invited (invitation), or all (open).",
+  ),
   project_creation: oneOf("users", "administrators").describe(
-    "Who may create projects, also by pushing into one that does not exist.",
+    "Who may create projects, also by pushing into one that does not exist: users are all who have an account.",
   ),
   secret_key: parsed(parseSecretKeys)
     .prefault("")
