@@ -28,7 +28,9 @@ export async function getSubject(reads: Reads, name: string): Promise<Subject> {
     return { kind: "group", id: group.id };
   }
   const principal = await findPrincipalByName(reads, name);
-  if (principal === null) throw notFound(`user or robot ${name}`);
+  if (principal === null) {
+    throw notFound(`user or robot ${name}: a group is named ${groupPrefix}${name}`);
+  }
   return { kind: "principal", id: principal.id };
 }
 

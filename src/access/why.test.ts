@@ -84,5 +84,6 @@ test("refuses what there is not", async () => {
   await expect(why("eve", "pull", "team/app")).rejects.toThrow("no user or robot eve");
   await expect(why("ada", "fly", "team/app")).rejects.toThrow('no action "fly"');
   await expect(why("ada", "pull", "Team")).rejects.toThrow("lowercase");
+  await expect(why("ada", "pull", "")).rejects.toThrow("about one repository: name it");
   await expect(why("ada", "pull", "team/app:-")).rejects.toThrow("invalid tag");
 });

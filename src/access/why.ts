@@ -153,6 +153,11 @@ function parseAction(text: string): Action {
 function parseResource(action: Action, ref: string): Resource {
   const [kind] = action.split(":");
   if (kind !== "repository" && kind !== "project") return { kind: "registry" };
+  if (ref === "") {
+    throw new RegistryError("NAME_INVALID", {
+      message: `${action} is about one ${kind}: name it, such as ${kind === "project" ? "team" : "team/app or team/app:v1"}`,
+    });
+  }
   // Of a project's name the first component is meant, of `team/app:v1` a tag.
   const colon = ref.indexOf(":");
   const name = parseRepositoryName(colon === -1 ? ref : ref.slice(0, colon));
