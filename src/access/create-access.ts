@@ -6,8 +6,8 @@ import type { Clock } from "../lib/clock.ts";
 import type { Access, Action, Decision, Resource } from "./authorize.ts";
 import { type Facts, type FactsReads, prepareFactsReads } from "./facts-store.ts";
 import { grantsAbout, judge, type Question } from "./judge.ts";
-import { createRights, noRights, type Rights } from "./rights.ts";
-import { prepareRightsReads, type RightsReads } from "./rights-store.ts";
+import { createRights, joinRights, noRights, type Rights } from "./rights.ts";
+import { prepareRightsReads, type RightsReads, type StoredGrant } from "./rights-store.ts";
 import { scopesOf } from "./scope.ts";
 
 /** Decisions that are remembered. One takes some 500 bytes. */
@@ -54,12 +54,13 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
       return { decision: known.decision, isOfOwnProject: false };
     }
     let askedAddress = false;
+    const facts = memory.factsOf(resource);
     const question: Question = {
       principal,
       action,
       resource,
-      facts: memory.factsOf(resource),
-      rights: memory.rightsOf(principal),
+      facts,
+      rights: memory.rightsOf(principal, facts.project?.id ?? null),
       projectCreation,
       now: clock.now(),
       address() {
@@ -114,6 +115,9 @@ interface KnownDecision {
   readonly until: number | null;
 }
 
+/** Stands for rights that are read by project. */
+const manyRights: Rights = { ...noRights };
+
 function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
   const decisions = new LRUCache<string, KnownDecision>({ max: decisionsMax });
   const facts = new LRUCache<string, Facts>({ max: factsMax });
@@ -122,6 +126,21 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
     sizeCalculation: (value) => value.size + principalWeight,
   });
   let roles: ReadonlyMap<string, string> | null = null;
+
+  function read(grants: readonly StoredGrant[]): Rights {
+    roles ??= rightsReads.roles();
+    return createRights(grants, roles);
+  }
+
+  function rightsIn(principalId: string, projectId: string | null): Rights {
+    const key = `${principalId} ${projectId ?? ""}`;
+    let known = rights.get(key);
+    if (known === undefined) {
+      known = read(rightsReads.grantsIn(principalId, projectId));
+      rights.set(key, known);
+    }
+    return known;
+  }
 
   return {
     decisions,
@@ -140,14 +159,20 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
       if (read.repository !== null) facts.set(resource.name, read);
       return read;
     },
-    rightsOf(principal: Principal): Rights {
+    /** Enough of them to judge what lies in the project; null: what lies in none. */
+    rightsOf(principal: Principal, projectId: string | null): Rights {
       if (principal.kind !== "user" && principal.kind !== "robot") return noRights;
-      const known = rights.get(principal.id);
-      if (known !== undefined) return known;
-      roles ??= rightsReads.roles();
-      const read = createRights(rightsReads.grantsOf(principal.id), roles);
-      rights.set(principal.id, read);
-      return read;
+      const { id } = principal;
+      let all = rights.get(id);
+      if (all === undefined) {
+        all = rightsReads.hasMany(id) ? manyRights : read(rightsReads.grantsOf(id));
+        rights.set(id, all);
+      }
+      if (all !== manyRights) return all;
+      // Whoever has a project can give others, unasked, as many grants in it as they like: these must
+      // be in nobody's way elsewhere.
+      const everywhere = rightsIn(id, null);
+      return projectId === null ? everywhere : joinRights(rightsIn(id, projectId), everywhere);
     },
   };
 }

@@ -4,6 +4,7 @@ import { bound } from "../db/dialect-facts.ts";
 import type { GrantRow } from "../db/tables.ts";
 import { assert } from "../lib/assert.ts";
 import { uuidv7 } from "../lib/random.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import type { ProjectName } from "../oci/repository-name.ts";
 import { parseRepositoryPattern, parseTagPattern } from "./pattern.ts";
 import type { GrantableAction } from "./roles.ts";
@@ -33,11 +34,18 @@ export interface NewGrant {
 /** What the grants of members cover: with their project's id, all of it. */
 export const memberPattern = "**";
 
-/** Throws UNSUPPORTED (400) for a pattern that is none, or that reaches beyond the project. */
+/** Grants of one project: each request to it may have to read them all. */
+export const grantsPerProjectMax = 10_000;
+
+/**
+ * Throws UNSUPPORTED (400) for a pattern that is none, or that reaches beyond the project, and DENIED
+ * (409) where the project has as many grants as it may.
+ */
 export async function insertGrant(tx: Tx, grant: NewGrant): Promise<GrantRow> {
   const { subject, project, gives } = grant;
   const byRole = "role" in gives;
   assert(byRole || gives.actions.length > 0, "a grant of nothing");
+  if (project !== null) await assertRoom(tx, project);
   const tagPattern = grant.tagPattern ?? null;
   const row: GrantRow = {
     id: uuidv7(),
@@ -58,6 +66,25 @@ export async function insertGrant(tx: Tx, grant: NewGrant): Promise<GrantRow> {
   await tx.insertInto("grants").values(row).execute();
   return row;
 }
+
+async function assertRoom(tx: Tx, project: Membership["project"]): Promise<void> {
+  const [last] = await selectLastOfFull(tx, project.id);
+  if (last === undefined) return;
+  throw new RegistryError("DENIED", {
+    status: 409,
+    message: `the project ${project.name} has ${grantsPerProjectMax} grants, as many as it may: give roles to groups`,
+    detail: { max: grantsPerProjectMax },
+  });
+}
+
+const selectLastOfFull = compiled((db, projectId: string) =>
+  db
+    .selectFrom("grants")
+    .select("project_id")
+    .where("project_id", "=", projectId)
+    .limit(1)
+    .offset(grantsPerProjectMax - 1),
+);
 
 /** Makes somebody owner of a project, in the transaction that made the project. */
 export async function grantOwner(

@@ -18,10 +18,17 @@ export interface StoredGrant {
   readonly expiresAt: number | null;
 }
 
+/** Grants of one principal that are read together: some ten milliseconds. */
+export const grantsAtOnce = 5_000;
+
 /** Reads who was granted what. Throws when the database cannot say: nobody is then allowed anything. */
 export interface RightsReads {
   /** Own grants, and those of the principal's groups. Through indexes: others' grants cost nothing. */
   grantsOf(principalId: string): readonly StoredGrant[];
+  /** Of these, the ones in a project, or (null) the ones that hold in every project. */
+  grantsIn(principalId: string, projectId: string | null): readonly StoredGrant[];
+  /** Whether there are more than `grantsAtOnce` of them. */
+  hasMany(principalId: string): boolean;
   /** Custom roles: name, and the JSON of their actions. */
   roles(): ReadonlyMap<string, string>;
 }
@@ -46,27 +53,38 @@ const tuple = `json_array(id, effect, group_name, project_id, pattern, tag_patte
 
 export const prepareRightsReads = perDatabase((db): RightsReads => {
   // One row with all of it: a prepared read gives one. JSON keeps texts apart, whatever they hold.
-  const grants = db.prepare<{ list: string }>(
-    `select json_group_array(${tuple}) as list from (
-       select ${columns}, null as group_name
-         from grants g
-        where g.subject_id = cast(?1 as text) and g.subject_kind = 'principal'
+  const prepareGrants = (condition: string) =>
+    db.prepare<{ list: string }>(
+      `select json_group_array(${tuple}) as list from (
+         select ${columns}, null as group_name
+           from grants g
+          where g.subject_id = cast(?1 as text) and g.subject_kind = 'principal' ${condition}
+         union all
+         select ${columns}, gr.name as group_name
+           from group_members m
+           join groups gr on gr.id = m.group_id
+           join grants g on g.subject_id = m.group_id and g.subject_kind = 'group' ${condition}
+          where m.principal_id = cast(?1 as text))`,
+    );
+  const grants = prepareGrants("");
+  const inProject = prepareGrants("and g.project_id = cast(?2 as text)");
+  const everywhere = prepareGrants("and g.project_id is null");
+  const count = db.prepare<{ count: number }>(
+    `select count(*) as count from (
+       select g.subject_id from grants g where g.subject_id = cast(?1 as text)
        union all
-       select ${columns}, gr.name as group_name
-         from group_members m
-         join groups gr on gr.id = m.group_id
-         join grants g on g.subject_id = m.group_id and g.subject_kind = 'group'
-        where m.principal_id = cast(?1 as text))`,
+       select g.subject_id from group_members m join grants g on g.subject_id = m.group_id
+        where m.principal_id = cast(?1 as text)
+       limit ${grantsAtOnce + 1}) as counted`,
   );
   const roles = db.prepare<{ list: string }>(
     "select json_group_array(json_array(name, actions)) as list from roles",
   );
   return {
-    grantsOf(principalId) {
-      const row = grants(principalId);
-      assert(row !== null, "an aggregate gave no row");
-      return (JSON.parse(row.list) as GrantTuple[]).map(toGrant);
-    },
+    grantsOf: (principalId) => parseGrants(grants(principalId)),
+    grantsIn: (principalId, projectId) =>
+      parseGrants(projectId === null ? everywhere(principalId) : inProject(principalId, projectId)),
+    hasMany: (principalId) => (count(principalId)?.count ?? 0) > grantsAtOnce,
     roles() {
       const row = roles();
       assert(row !== null, "an aggregate gave no row");
@@ -74,6 +92,11 @@ export const prepareRightsReads = perDatabase((db): RightsReads => {
     },
   };
 });
+
+function parseGrants(row: { readonly list: string } | null): StoredGrant[] {
+  assert(row !== null, "an aggregate gave no row");
+  return (JSON.parse(row.list) as GrantTuple[]).map(toGrant);
+}
 
 function toGrant(tuple: GrantTuple): StoredGrant {
   const [id, effect, group, projectId, pattern, tagPattern, role, actions, cidrs, expiresAt] =

@@ -31,6 +31,16 @@ export interface Rights {
 
 export const noRights: Rights = { size: 0, about: () => [], aboutProject: () => [] };
 
+/** Both together: of one principal, read apart. */
+export function joinRights(one: Rights, other: Rights): Rights {
+  if (one.size === 0 || other.size === 0) return one.size === 0 ? other : one;
+  return {
+    size: one.size + other.size,
+    about: (...asked) => [...one.about(...asked), ...other.about(...asked)],
+    aboutProject: (...asked) => [...one.aboutProject(...asked), ...other.aboutProject(...asked)],
+  };
+}
+
 /**
  * Orders grants by project and by the literal beginning of their pattern, so that a decision looks at
  * few of many. Each is made ready when it is first looked at. `about` throws for a grant that is not
