@@ -76,13 +76,36 @@ describe("CVE-2024-39897: a mount takes nothing that one may not pull", () => {
 
   test("a token for the target alone does not pull from the source", async () => {
     const layer = digestOf(other.layers[1] ?? "");
-    const token = await fetchToken(door, signIn("alice"), "repository:plaza/app:pull,push");
+    const uploads = "/v2/plaza/app/blobs/uploads/";
+    const into = "repository:plaza/app:pull,push";
+    const token = bearer(await fetchToken(door, signIn("alice"), into));
+    const scope = `${into} repository:hers/second:pull`;
     for (const query of [`?mount=${layer}&from=hers/second`, `?mount=${layer}`]) {
-      const answer = await ask(bearer(token), "POST", `/v2/plaza/app/blobs/uploads/${query}`);
-      expect(answer.status).toBe(202);
+      const answer = await ask(token, "POST", `${uploads}${query}`);
+      expect(answer.status).toBe(401);
+      expect((await ask(token, "GET", `/v2/plaza/app/blobs/${layer}`)).status).toBe(404);
+      // Who may pull there, with what they signed in with, is told which token would do.
+      expect(answer.headers.get("www-authenticate")).toContain(
+        `scope="${scope}",error="insufficient_scope"`,
+      );
     }
+    const narrow = await fetchToken(door, await tokenForOne(), into);
+    for (const query of [`?mount=${layer}&from=hers/second`, `?mount=${layer}`]) {
+      expect((await ask(bearer(narrow), "POST", `${uploads}${query}`)).status).toBe(202);
+    }
+    const wider = bearer(await fetchToken(door, signIn("alice"), ...scope.split(" ")));
+    const mounted = await ask(wider, "POST", `${uploads}?mount=${layer}&from=hers/second`);
+    expect(mounted.status).toBe(201);
   });
 });
+
+/** Alice's, made for one repository: no registry token for another comes of it. */
+async function tokenForOne(): Promise<string> {
+  const actions = ["repository:pull", "repository:push"];
+  const scopes = [{ pattern: "plaza/app", actions }];
+  const made = await door.api(signIn("alice"), "POST", "/api/v1/account/tokens", { scopes });
+  return basic("alice", secretIn(made));
+}
 
 describe("what has a digest is not everybody's", () => {
   test("CVE-2026-35172: a blob or manifest is found in the repository that has it, and in no other", async () => {
