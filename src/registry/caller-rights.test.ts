@@ -119,6 +119,31 @@ test("who may write some tags writes no other, however it is named", async () =>
   expect(await tagsNow()).toEqual({ v1: one, "a-dev": two, "b-dev": two });
 });
 
+test("what a tag stands for is read in another way only by who may move the tag", async () => {
+  const bytes = new Uint8Array(Buffer.from('{"schemaVersion":2,"manifests":[]}'));
+  const digest = `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
+  const pushAs = (reference: string, contentType: string, caller: Caller) =>
+    pushManifest(registry, {
+      repository,
+      reference: parseReference(reference),
+      tags: [],
+      contentType,
+      bytes,
+      condition: { kind: "none" },
+      caller,
+    });
+  const ofDocker = "application/vnd.docker.distribution.manifest.list.v2+json";
+  await pushAs("typed", "application/vnd.oci.image.index.v1+json", openCaller);
+  const refused = "DENIED repository:push team/app:typed";
+  expect(await outcome(pushAs("typed-dev", ofDocker, developer))).toBe(refused);
+  expect(await outcome(pushAs(digest, ofDocker, developer))).toBe(refused);
+  const typeNow = () => registry.reads.manifestByTag(repository, "typed")?.media_type;
+  expect(typeNow()).toBe("application/vnd.oci.image.index.v1+json");
+  await pushAs(digest, ofDocker, openCaller);
+  expect(typeNow()).toBe(ofDocker);
+  await remove(digest, openCaller);
+});
+
 test("a manifest goes only with tags that the caller may delete", async () => {
   const three = await push("three", null, ["c-dev", "v3"]);
   const before = await tagsNow();

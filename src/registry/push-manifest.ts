@@ -16,7 +16,7 @@ import { findProjectId } from "./project-id-store.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
 import { findTag, pointTag } from "./tag-store.ts";
-import { assertTagsOfMayChange } from "./tags-of-manifest.ts";
+import { assertTagsOfMayChange, tagsOf } from "./tags-of-manifest.ts";
 
 /** Tags that one request may set, named by `?tag=` beside a digest. */
 export const tagsPerPushMax = 100;
@@ -96,6 +96,10 @@ async function store(
   const row = { repositoryId, digest, bytes, manifest, actor, now };
   const inserted = await insertManifest(registry.db, tx, row);
   if (inserted === "retyped") {
+    // What its tags stand for is another thing from now on: as if each of them moved.
+    for await (const page of tagsOf(tx, place, digest)) {
+      for (const { tag } of page) caller.assertMayWriteTag("repository:push", repository, tag);
+    }
     const consequence = `its manifest is not read as ${manifest.mediaType} from now on`;
     await assertTagsOfMayChange(tx, place, digest, consequence);
   }
