@@ -4,6 +4,8 @@ import type { Match } from "./match.ts";
 
 /** Of a request's body. */
 const bodyBytesMax = 1024 * 1024;
+/** Where nobody needs to be known: however many send one, they must not fill the memory. */
+const openBodyBytesMax = 16 * 1024;
 /** How long a client may take to send it. */
 const bodyMsMax = 30_000;
 
@@ -26,7 +28,7 @@ export async function readInput(
     return { input: merge(readQuery(query, endpoint.input), params), bytes: new Uint8Array() };
   }
   if (query !== "") throw invalid("this takes its input in the body, not in the query");
-  const bytes = await readBody(request);
+  const bytes = await readBody(request, endpoint.action === null ? openBodyBytesMax : bodyBytesMax);
   if (bytes.byteLength === 0) return { input: params, bytes };
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") {
@@ -70,7 +72,7 @@ interface Schema {
   readonly def: { readonly type: string; readonly innerType?: Schema };
 }
 
-async function readBody(request: Request): Promise<Uint8Array> {
+async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
   const { body } = request;
   if (body === null) return new Uint8Array();
   const reader = body.getReader();
@@ -92,12 +94,12 @@ async function readBody(request: Request): Promise<Uint8Array> {
       }
       if (done) return Buffer.concat(chunks);
       length += value.byteLength;
-      if (length > bodyBytesMax) throw tooLarge();
+      if (length > bytesMax) throw tooLarge(bytesMax);
       chunks.push(value);
     }
   } finally {
     clearTimeout(timer);
-    if (length > bodyBytesMax) reader.cancel().catch(() => {});
+    if (length > bytesMax) reader.cancel().catch(() => {});
   }
 }
 
@@ -117,9 +119,9 @@ function invalid(message: string): RegistryError {
   return new RegistryError("UNSUPPORTED", { status: 400, message });
 }
 
-function tooLarge(): RegistryError {
+function tooLarge(bytesMax: number): RegistryError {
   return new RegistryError("UNSUPPORTED", {
     status: 413,
-    message: `the body is larger than ${bodyBytesMax} bytes`,
+    message: `the body is larger than ${bytesMax} bytes`,
   });
 }

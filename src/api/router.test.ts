@@ -248,6 +248,14 @@ describe("input", () => {
     expect(made).toBe(0);
   });
 
+  test("is short where nobody needs to be known", async () => {
+    const path = "/api/v1/open-things";
+    const padded = (bytes: number) => '{"value":1}'.padEnd(bytes);
+    expect((await ask("POST", path, padded(16 * 1024 + 1))).status).toBe(413);
+    expect((await ask("POST", path, padded(16 * 1024))).status).toBe(201);
+    expect((await ask("POST", "/api/v1/things", padded(64 * 1024))).status).toBe(201);
+  });
+
   test("errors point at what is wrong", async () => {
     const { body } = await ask("POST", "/api/v1/things", { value: "x" });
     expect(body).toMatchObject({ code: "INPUT_INVALID", errors: [{ pointer: "/value" }] });
