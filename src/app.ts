@@ -263,11 +263,12 @@ function openManagement(control: AccessControl, management: Management, api: Api
     db,
     access,
     identify: gate.identify,
+    admit: (principal, address) => gate.limit("requests", principal, address),
     issue: tokens.issue,
     refresh,
     service: () => (config.url === null ? null : new URL(config.url).host),
   });
-  const answerToken = createTokenEndpoint({ service, gate, log });
+  const answerToken = createTokenEndpoint({ service, log });
   return (context) => {
     if (context.path === "/token") return answerToken(context);
     if (context.path === "/.well-known/jwks.json") return keysResponse(tokens.jwks());

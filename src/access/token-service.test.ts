@@ -18,6 +18,8 @@ let tokens: TokenService;
 let ada: Known;
 let adaRow: Awaited<ReturnType<AccessWorld["add"]>>;
 let redeemed: boolean[];
+let admitted: string[];
+let isFull: boolean;
 
 beforeEach(async () => {
   world = await openAccessWorld();
@@ -29,10 +31,16 @@ beforeEach(async () => {
   await world.addProject("open", { visibility: "public" });
   await world.addRepository("open/app");
   redeemed = [];
+  admitted = [];
+  isFull = false;
   tokens = createTokenService({
     db: world.db,
     access: world.access,
     identify: world.authenticator.identify,
+    admit(principal) {
+      if (isFull) throw new RegistryError("TOOMANYREQUESTS");
+      admitted.push(principal.kind === "user" ? principal.name : principal.kind);
+    },
     issue: world.tokens.issue,
     refresh: {
       begin: async (principal) => `refresh of ${principal.name}`,
@@ -204,13 +212,30 @@ describe("a POST", () => {
     expect(offline.refresh_token).toBe("refresh of ada");
   });
 
+  test("counts for who it is, and uses no refresh token up for who asks too often", async () => {
+    const { text } = await world.give(adaRow, "token");
+    await post({ grant_type: "password", username: "ada", password: text });
+    const refresh = { grant_type: "refresh_token", refresh_token: "refresh of ada" };
+    await post({ ...refresh, access_type: "offline" });
+    await get(await pat());
+    await get(null);
+    expect(admitted).toEqual(["ada", "ada", "ada", "anonymous"]);
+    isFull = true;
+    redeemed = [];
+    await expect(post({ ...refresh, access_type: "offline" })).rejects.toMatchObject({
+      status: 429,
+    });
+    expect(redeemed).toEqual([false]);
+    await expect(get(await pat())).rejects.toMatchObject({ status: 429 });
+  });
+
   test("with a refresh token uses it up only where another is asked for", async () => {
     const fields = { grant_type: "refresh_token", refresh_token: "refresh of ada", service };
     const kept = await post({ ...fields, scope: "repository:open/app:pull" });
     expect(kept.refresh_token).toBeUndefined();
     expect(givenIn(kept)).toEqual(["open/app: pull"]);
     expect((await post({ ...fields, access_type: "offline" })).refresh_token).toBe("the next one");
-    expect(redeemed).toEqual([false, true]);
+    expect(redeemed).toEqual([false, false, true]);
     await expect(post({ ...fields, refresh_token: "another" })).rejects.toMatchObject({
       status: 401,
     });

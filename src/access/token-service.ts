@@ -19,6 +19,8 @@ export interface TokenServiceDeps {
     authorization: string | null,
     address: () => string,
   ) => Principal | Promise<Principal>;
+  /** Counts a request of theirs. Throws TOOMANYREQUESTS. */
+  readonly admit: (principal: Principal, address: () => string) => void;
   readonly issue: (claims: TokenClaims) => Promise<IssuedToken>;
   readonly refresh: RefreshTokens;
   /** The public host, with its port, under which clients know the registry; null where it is not known. */
@@ -125,6 +127,18 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
     return parseScopes(parameters.getAll("scope"), service);
   }
 
+  /** Docker keeps the one it has whatever it is answered: only who asks for another gets one. */
+  async function redeem(
+    parameters: URLSearchParams,
+    { rotate, address }: { rotate: boolean; address: () => string },
+  ) {
+    const token = required(parameters, "refresh_token");
+    const kept = await deps.refresh.redeem(token, { rotate: false, address });
+    // Before it is used up: whoever asks too often must not lose it.
+    deps.admit(kept.principal, address);
+    return rotate ? await deps.refresh.redeem(token, { rotate, address }) : kept;
+  }
+
   return {
     async get(query, authorization, address) {
       const parameters = readParameters(query);
@@ -132,6 +146,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
       refuseExchange(authorization);
       const principal = await deps.identify(authorization, address);
       assert(principal.kind !== "operator", "the operator needs no token");
+      deps.admit(principal, address);
       const offline = parameters.get("offline_token") === "true" && principal.kind !== "anonymous";
       const refreshToken = async () => (offline ? deps.refresh.begin(principal, address) : null);
       return await answer({ principal, scopes, address, refreshToken });
@@ -148,16 +163,13 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
             principal.kind === "user" || principal.kind === "robot",
             "a password proved that somebody is nobody",
           );
+          deps.admit(principal, address);
           const refreshToken = async () =>
             offline ? deps.refresh.begin(principal, address) : null;
           return await answer({ principal, scopes, address, refreshToken });
         }
         case "refresh_token": {
-          // Docker keeps the one it has whatever it is answered: only who asks for another gets one.
-          const { principal, next } = await deps.refresh.redeem(
-            required(parameters, "refresh_token"),
-            { rotate: offline, address },
-          );
+          const { principal, next } = await redeem(parameters, { rotate: offline, address });
           return await answer({ principal, scopes, address, refreshToken: async () => next });
         }
         default:

@@ -1,16 +1,13 @@
 import { type TokenService, tokenFormBytesMax } from "../access/token-service.ts";
-import { anonymous } from "../auth/principal.ts";
 import { basicChallenge } from "../oci/auth-challenge.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { errorResponse } from "../platform/http/error-response.ts";
 import type { RequestContext } from "../platform/http/request-context.ts";
 import type { Log } from "../platform/log.ts";
-import type { Gate } from "../registry/gate.ts";
 import { bodyOf, receiveWhole } from "../registry/request-body.ts";
 
 export interface TokenEndpointDeps {
   readonly service: TokenService;
-  readonly gate: Gate;
   readonly log: Log;
 }
 
@@ -23,9 +20,8 @@ export function createTokenEndpoint(
   return async (context) => {
     const headers = { "cache-control": "no-store", "x-request-id": context.id };
     try {
-      const limits = deps.gate.limit("requests", anonymous, () => context.client);
       const answer = await ask(deps.service, context);
-      return Response.json(answer, { headers: { ...headers, ...limits } });
+      return Response.json(answer, { headers });
     } catch (error) {
       if (!(error instanceof RegistryError) || error.status >= 500) {
         deps.log.error("A token could not be issued", { request_id: context.id, error });
