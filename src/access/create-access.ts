@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import { createAccessVersion } from "../auth/access-version-store.ts";
 import type { Operator, Principal } from "../auth/principal.ts";
 import type { Database } from "../db/database.ts";
+import { createBoundedMap } from "../lib/bounded-map.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Access, Action, Decision, Resource } from "./authorize.ts";
 import { type Facts, type FactsReads, prepareFactsReads } from "./facts-store.ts";
@@ -119,7 +120,7 @@ interface KnownDecision {
 const manyRights: Rights = { ...noRights };
 
 function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
-  const decisions = new LRUCache<string, KnownDecision>({ max: decisionsMax });
+  const decisions = createBoundedMap<string, KnownDecision>(decisionsMax);
   const facts = new LRUCache<string, Facts>({ max: factsMax });
   const rights = new LRUCache<string, Rights>({
     maxSize: grantsMax,
