@@ -385,13 +385,16 @@ describe("addresses", () => {
     }
   });
 
-  test("are not asked for where nobody is bound to one", async () => {
+  test("where nobody is bound to one, are asked for at a sign-in alone", async () => {
     const { text } = await world.give(alice, "token");
     const never = () => {
       throw new Error("asked");
     };
+    const issued = bearer(await registryToken(alice));
+    await identify(issued, never);
+    await identify(bearer(text));
     await identify(bearer(text), never);
-    await identify(bearer(text), never);
+    await identify(issued, never);
   });
 });
 
@@ -512,8 +515,49 @@ describe("sessions", () => {
   });
 });
 
+/** They are written beside the requests. */
+async function linesOfSignIns(count: number) {
+  for (;;) {
+    const lines = await world.auditLines();
+    if (lines.length >= count) return lines;
+    await Bun.sleep(5);
+  }
+}
+
+test("each sign-in leaves a line: one for a credential, a network and a day", async () => {
+  const { text, row } = await world.give(alice, "token");
+  for (let count = 0; count < 3; count++) {
+    await identify(bearer(text), from("192.0.2.1"));
+    await identify(basic("alice", text), from("192.0.2.200"));
+    await identify(basic("alice", password), from("192.0.2.1"));
+    await identify(bearer(await registryToken(alice)), from("192.0.2.1"));
+    world.clock.pass(60_000);
+  }
+  await identify(bearer(text), from("198.51.100.1"));
+  await world.authenticator.checkPassword("alice", password, "198.51.100.1");
+  world.clock.pass(dayMs);
+  await identify(bearer(text), from("192.0.2.1"));
+  await world.authenticator.stop();
+  const lines = await world.auditLines();
+  expect(lines.map((line) => [line.action, line.address, line.credential_id])).toEqual([
+    ["signin.done", "192.0.2.1", row.id],
+    ["signin.done", "192.0.2.1", null],
+    ["signin.done", "198.51.100.1", row.id],
+    ["signin.done", "192.0.2.1", row.id],
+  ]);
+  expect(lines.map((line) => JSON.parse(line.detail ?? "").with)).toEqual([
+    "token",
+    "password",
+    "token",
+    "token",
+  ]);
+  expect(new Set(lines.map((line) => line.resource))).toEqual(new Set(["user alice"]));
+});
+
 test("what was used when is written in one go", async () => {
   const { text, row } = await world.give(alice, "token");
+  await identify(bearer(text));
+  await linesOfSignIns(1);
   const before = world.db.stats.commits;
   for (let count = 0; count < 100; count++) {
     world.clock.pass(1_000);

@@ -17,6 +17,7 @@ import { type Anonymous, anonymous, type KnownPrincipal, type Principal } from "
 import { preparePrincipalReads } from "./principal-store.ts";
 import { type Proof, prove, type Refusal } from "./prove.ts";
 import { type TokenIssuer, tokenLengthMax } from "./registry-token.ts";
+import { createSeenSignIns } from "./seen-sign-ins.ts";
 import { isSessionOver } from "./session.ts";
 
 /** Headers whose answer is remembered, and what they and their answers may take: some 16 MB at most. */
@@ -70,6 +71,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   const version = createAccessVersion(db, clock);
   const lastUsed = createLastUsed(deps);
   const failed = createFailedSignIns(deps);
+  const seen = createSeenSignIns(deps);
   const passwords = createPasswordCheck({ db, clock, log: deps.log, find: principals.byName });
   const remembered = new LRUCache<string, Remembered>({
     max: rememberedMax,
@@ -109,7 +111,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   }
 
   /** The last look before each request: where it comes from may differ each time. */
-  function admit(entry: Remembered, address: () => string): Principal {
+  function admit(entry: Remembered, address: () => string, isSession = false): Principal {
     const { principal, mayComeFrom } = entry;
     if (principal.kind === "anonymous") return principal;
     if (mayComeFrom !== null) {
@@ -120,6 +122,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     if (now - entry.notedAt >= noteEveryMs) {
       entry.notedAt = now;
       lastUsed.touch(principal.id, principal.credentialId, now);
+      // A registry token comes of a sign-in, and a session has a line of its own.
+      if (principal.token === undefined && !isSession) seen.tell(principal, address());
     }
     return principal;
   }
@@ -225,7 +229,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     async checkPassword(name, password, address) {
       catchUp();
       const entry = await provePassword(null, { name, secret: password }, address);
-      const principal = admit(entry, () => address);
+      const principal = admit(entry, () => address, true);
       assert(principal.kind === "user", "a password is a user's");
       return principal;
     },
@@ -249,6 +253,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     async stop() {
       await lastUsed.stop();
       await failed.settled();
+      await seen.settled();
     },
   };
 }
