@@ -9,6 +9,7 @@ import {
   nothing,
 } from "../access/endpoint.ts";
 import { grantOwner } from "../access/grant-store.ts";
+import { assertMayGive } from "../access/may-give.ts";
 import {
   findProject,
   getProject,
@@ -35,8 +36,10 @@ import type { ProjectName } from "../oci/repository-name.ts";
 import {
   allowedOf,
   allowedOutput,
+  isWider,
   projectAnswer,
   projectOutput,
+  readingActions,
   visibility,
 } from "./project-schema.ts";
 import { listRobotsOf, trashProject, updateProject } from "./project-store.ts";
@@ -137,6 +140,9 @@ const update = defineEndpoint({
       const project = await getProject(tx, name);
       assertVersion(call, project.version);
       note(project.id);
+      if (changes.visibility !== undefined && isWider(changes.visibility, project.visibility)) {
+        assertMayGive(deps, call, name, readingActions);
+      }
       await updateProject(tx, project.id, changes);
       return projectAnswer(await getProject(tx, name));
     });

@@ -3,10 +3,20 @@ import type { Access, Action, Resource } from "../access/authorize.ts";
 import type { ApiCall } from "../access/endpoint.ts";
 import type { Project } from "../access/project-store.ts";
 import { formatTime, time } from "../access/schema.ts";
+import type { Visibility } from "../db/tables.ts";
 
 export const visibility = z
   .enum(["private", "internal", "public"])
   .describe("Who may read without a grant: nobody, everybody who signed in, everybody.");
+
+const fromNarrow: readonly Visibility[] = ["private", "internal", "public"];
+
+export function isWider(one: Visibility, other: Visibility): boolean {
+  return fromNarrow.indexOf(one) > fromNarrow.indexOf(other);
+}
+
+/** What everybody is given where something is made more visible. */
+export const readingActions = ["repository:pull", "project:read"] as const satisfies Action[];
 
 export const projectOutput = z.object({
   name: z.string(),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
 import { assertVersion, defineEndpoint, type Endpoint, nothing } from "../access/endpoint.ts";
-import { assertMay } from "../access/may-give.ts";
+import { assertMay, assertMayGive } from "../access/may-give.ts";
 import { getProject } from "../access/project-store.ts";
 import { assertTagsMayGo } from "../access/protected-tag-store.ts";
 import {
@@ -15,9 +15,8 @@ import {
 } from "../access/schema.ts";
 import { conflict } from "../access/unknown.ts";
 import { actorOf } from "../auth/principal.ts";
-import type { Visibility } from "../db/tables.ts";
 import { projectOf } from "../oci/repository-name.ts";
-import { allowedOf, allowedOutput, visibility } from "./project-schema.ts";
+import { allowedOf, allowedOutput, isWider, readingActions, visibility } from "./project-schema.ts";
 import {
   getRepository,
   listRepositories,
@@ -142,6 +141,11 @@ const update = defineEndpoint({
           `the project is ${repository.projectVisibility}: a repository in it cannot be ${wanted}`,
         );
       }
+      if (wanted !== undefined) {
+        const { visibility: own, projectVisibility } = repository;
+        const isOpened = isWider(wanted ?? projectVisibility, own ?? projectVisibility);
+        if (isOpened) assertMayGive(deps, call, projectOf(name), readingActions);
+      }
       await updateRepository(tx, repository.id, { ...rest, visibility: wanted });
       return repositoryAnswer(await getRepository(tx, name));
     });
@@ -190,12 +194,6 @@ function repositoryAnswer(repository: Repository): z.input<typeof repositoryOutp
     created_by: repository.createdBy,
     version: repository.version,
   };
-}
-
-const fromNarrow: readonly Visibility[] = ["private", "internal", "public"];
-
-function isWider(one: Visibility, other: Visibility): boolean {
-  return fromNarrow.indexOf(one) > fromNarrow.indexOf(other);
 }
 
 export const repositoryEndpoints: readonly Endpoint[] = [list, show, update, remove];
