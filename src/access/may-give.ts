@@ -1,8 +1,12 @@
+import { actorOf } from "../auth/principal.ts";
 import type { Reads } from "../db/database.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { type ProjectName, parseRepositoryName } from "../oci/repository-name.ts";
 import type { Action, Resource } from "./authorize.ts";
 import type { ApiCall, Management } from "./endpoint.ts";
+import { prepareFactsReads } from "./facts-store.ts";
+import { reachesProject } from "./pattern.ts";
+import { prepareRightsReads, type StoredGrant } from "./rights-store.ts";
 import { findRoleByName } from "./role-store.ts";
 import { builtInRoles, isBuiltInRole } from "./roles.ts";
 import { notFound } from "./unknown.ts";
@@ -30,6 +34,7 @@ export function assertMayGive(
   given: readonly Action[],
 ): void {
   if (!isNarrowed(call)) return;
+  assertNothingDenied(deps, call, project);
   for (const action of given) {
     for (const resource of everywhereIn(project, action)) assertMay(deps, call, action, resource);
   }
@@ -43,7 +48,27 @@ export function assertMayLiftDenials(call: ApiCall): void {
   });
 }
 
-function isNarrowed({ principal }: ApiCall): boolean {
+/** What is denied somewhere in the project would not be to whom they give the rest. */
+function assertNothingDenied(
+  { db }: Management,
+  { principal }: ApiCall,
+  project: ProjectName,
+): void {
+  const found = prepareFactsReads(db).ofProject(project).project;
+  const id = actorOf(principal);
+  if (found === null || id === null) return;
+  const { grantsIn } = prepareRightsReads(db);
+  const isDenying = ({ effect, pattern }: StoredGrant) =>
+    effect !== "allow" && reachesProject(pattern, project);
+  if (!grantsIn(id, found.id).some(isDenying) && !grantsIn(id, null).some(isDenying)) return;
+  throw new RegistryError("DENIED", {
+    message:
+      "a robot or a narrowed token to which something is denied in a project gives nothing on",
+  });
+}
+
+/** Whether the caller may be less than the person behind them: robots have nobody behind them. */
+export function isNarrowed({ principal }: ApiCall): boolean {
   switch (principal.kind) {
     case "operator":
       return false;

@@ -2,9 +2,10 @@ import type { Action } from "../access/authorize.ts";
 import { change } from "../access/change.ts";
 import { type ApiCall, assertVersion, type Management } from "../access/endpoint.ts";
 import { insertGrant, memberPattern } from "../access/grant-store.ts";
-import { actionsOfRole, assertMayGive } from "../access/may-give.ts";
+import { actionsOfRole, assertMayGive, isNarrowed } from "../access/may-give.ts";
 import { getProject } from "../access/project-store.ts";
 import { deleteRateLimitsOf } from "../access/rate-limit-store.ts";
+import { prepareRightsReads } from "../access/rights-store.ts";
 import { conflict, notFound } from "../access/unknown.ts";
 import {
   deleteCredential,
@@ -243,6 +244,12 @@ async function assertMayStrengthen(
   if (actorOf(call.principal) === robot.id) {
     throw new RegistryError("DENIED", {
       message: "a robot gives itself neither secrets nor time: a person does",
+    });
+  }
+  const { grantsOf: rightsOf } = prepareRightsReads(deps.db);
+  if (isNarrowed(call) && rightsOf(robot.id).some((held) => held.projectId !== robot.project_id)) {
+    throw new RegistryError("DENIED", {
+      message: `${robot.name} has rights outside of ${project}, which only a person takes over`,
     });
   }
   for (const { effect, role, actions } of await listGrantsOf(tx, robot.id, robotGrantsMax * 2)) {

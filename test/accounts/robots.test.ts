@@ -210,3 +210,39 @@ test("the audit tells of robots, not of their secrets", () => {
   }
   expect(JSON.stringify(lines)).not.toMatch(/berth_(robot|pat|session)_[0-9A-Za-z]{40}/);
 });
+
+describe("a robot that manages its project", () => {
+  test("makes none that may what is denied to it", async () => {
+    const boss = await make("boss", { role: "owner" });
+    expect((await app.api(boss, "POST", robots, { name: "first", role: "ci" })).status).toBe(201);
+    const deny = { subject: boss[0], effect: "deny", pattern: "team/secret/**", role: "reader" };
+    const grants = "/api/v1/projects/team/grants";
+    expect((await app.api(owner, "POST", grants, deny)).status).toBe(201);
+    expect((await app.api(boss, "POST", robots, { name: "second", role: "ci" })).status).toBe(403);
+    const member = { role: "reader" };
+    const put = await app.api(boss, "PUT", "/api/v1/projects/team/members/anna", member);
+    expect(put.status).toBe(403);
+    const first = await app.api(boss, "POST", `${robots}/first/secrets`, {});
+    expect(first.status).toBe(403);
+  });
+
+  test("takes over none that has rights elsewhere, as a member or through a group", async () => {
+    const chief = await make("chief", { role: "owner" });
+    const abroad = await make("abroad", { role: "reader" });
+    const inGroup = await make("ingroup", { role: "reader" });
+    const rotate = (name: string, as: SignIn) =>
+      app.api(as, "POST", `${robots}/${name}/secrets`, {});
+    await app.api(admin, "PUT", `/api/v1/projects/other/members/${abroad[0]}`, { role: "reader" });
+    await app.api(admin, "POST", "/api/v1/groups", { name: "robots" });
+    await app.api(admin, "PUT", `/api/v1/groups/robots/members/${inGroup[0]}`);
+    await app.api(admin, "PUT", "/api/v1/projects/other/members/group:robots", { role: "reader" });
+    for (const name of ["abroad", "ingroup"]) {
+      const { status, body } = await rotate(name, chief);
+      expect(status).toBe(403);
+      expect(body.detail).toContain("rights outside of team");
+      expect((await rotate(name, owner)).status).toBe(201);
+    }
+    await make("athome", { role: "reader" });
+    expect((await rotate("athome", chief)).status).toBe(201);
+  });
+});
