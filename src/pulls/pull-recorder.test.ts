@@ -115,15 +115,18 @@ describe("a pull", () => {
 
   test("of very many like it is only counted, and this is said", async () => {
     const { db, recorder, said } = await open();
-    for (let k = 0; k < 20_000; k++) recorder.record(pull());
+    for (let k = 0; k < 1_000; k++) recorder.record(pull());
     recorder.record(pull({ address: "192.0.2.2" }));
+    for (let k = 0; k < 18_999; k++) recorder.record(pull());
+    recorder.record(pull({ principalId: "another" }));
     recorder.start();
     await Bun.sleep(1_200);
     await recorder.stop();
     const rows = await rowsOf(db);
     expect(rows.length).toBeGreaterThanOrEqual(200);
     expect(rows.length).toBeLessThan(300);
-    expect(rows.at(-1)?.address).toBe("192.0.2.2");
+    expect(rows.at(-2)?.address).toBe("192.0.2.2");
+    expect(rows.at(-1)?.principal_id).toBe("another");
     expect(await counted(db)).toBe(20_001);
     expect(recorder.stats).toEqual({ recorded: 20_001, counted: 20_001 - rows.length, lost: 0 });
     expect(said).toEqual(["Pulls came so fast that of some only the number is kept"]);

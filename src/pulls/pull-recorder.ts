@@ -19,6 +19,11 @@ const countsWaitSeconds = 10;
 const exactPerSecond = 200;
 /** Beyond that only those that are like no other of that second, up to so many; a row costs 7 us. */
 const rowsPerSecondMax = 1_000;
+/**
+ * So many are compared with others of their second. It takes the client's address, which costs more
+ * than all the rest: beyond them one is like every other of the same manifest and principal.
+ */
+const comparedPerSecond = 2_000;
 /** Rows, and counts, that wait while the database does not take them. */
 const waitingMax = 10_000;
 const sayEveryMs = 60_000;
@@ -59,6 +64,7 @@ export function createPullRecorder({
   const tallies = createTallies(waitingMax);
   let second = 1;
   let rowsOfSecond = 0;
+  let comparedInSecond = 0;
   let writing: Promise<void> | null = null;
   let timer: ReturnType<typeof setInterval> | undefined;
   let saidAt = Number.NEGATIVE_INFINITY;
@@ -68,7 +74,7 @@ export function createPullRecorder({
     stats.recorded += 1;
     const tally = tallies.add(pull, 1);
     if (tally === null) stats.lost += 1;
-    if (rows.length < waitingMax && isWanted(pull, tally)) rows.push(pull);
+    if (rows.length < waitingMax && isWanted(pull, tally)) rows.push({ ...pull });
     else stats.counted += 1;
     if (rows.length >= batch) void flush(countsBeyondHalf());
   }
@@ -78,10 +84,13 @@ export function createPullRecorder({
     if (rowsOfSecond >= rowsPerSecondMax) return false;
     if (rowsOfSecond >= exactPerSecond && tally !== null) {
       if (tally.rows === null || tally.rowsSecond !== second) tally.rows = new Map();
+      else if (comparedInSecond >= comparedPerSecond) return false;
       tally.rowsSecond = second;
-      const last = tally.rows.get(pull.address);
+      comparedInSecond += 1;
+      const { address } = pull;
+      const last = tally.rows.get(address);
       if (last !== undefined && isSame(last, pull)) return false;
-      tally.rows.set(pull.address, pull);
+      tally.rows.set(address, { ...pull });
     }
     rowsOfSecond += 1;
     return true;
@@ -141,6 +150,7 @@ export function createPullRecorder({
   function tick(): void {
     second += 1;
     rowsOfSecond = 0;
+    comparedInSecond = 0;
     const counted = stats.counted - told.counted;
     const lost = stats.lost - told.lost;
     const level = lost > 0 ? "warn" : "info";

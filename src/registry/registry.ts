@@ -32,7 +32,7 @@ export interface Registry {
   readonly traffic: Traffic;
 }
 
-/** A manifest that went out. */
+/** A manifest that went out. What it says may be asked for only while it is recorded. */
 export interface Pull {
   readonly at: number;
   readonly repositoryId: string;

@@ -196,8 +196,13 @@ function countedPull(
     tag: reference.kind === "tag" ? reference.tag : null,
     principalId: isKnown ? principal.id : null,
     credentialId: isKnown ? principal.credentialId : null,
-    address: call.client,
-    userAgent: call.request.headers.get("user-agent") ?? "",
+    // Asked for only where the pull becomes a row.
+    get address() {
+      return call.client;
+    },
+    get userAgent() {
+      return call.request.headers.get("user-agent") ?? "";
+    },
   });
   return withHeaders(answer, limits);
 }
