@@ -15,6 +15,11 @@ export interface Caller {
    */
   readonly projectId: string | null | undefined;
   mayPull(repository: RepositoryName): boolean;
+  /**
+   * Throws UNAUTHORIZED, which names the token to bring, where nothing but the registry token that came
+   * keeps them from pulling there: with another one of the same credential they could.
+   */
+  assertTokenReaches(repository: RepositoryName): void;
   /** Whether the repository is shown where repositories are listed. */
   mayList(repository: RepositoryName): boolean;
   /** Throws DENIED where the rights end before this tag; null: before what any tag may point to. */

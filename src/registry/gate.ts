@@ -71,6 +71,25 @@ export function withChallenge(
   return error;
 }
 
+/**
+ * For a push that reads from a second repository as well: clients ask for a token for both when they
+ * are told so (distribution's token specification, §Requesting a Token).
+ */
+export function tokenTooNarrow(
+  gate: Gate,
+  context: RequestContext,
+  into: RepositoryName | null,
+  from: RepositoryName,
+): RegistryError {
+  const scopes = [scopeOf("repository:push", into), scopeOf("repository:pull", from)];
+  const scope = scopes.filter((one) => one !== null).join(" ");
+  return new RegistryError("UNAUTHORIZED", {
+    message: `the token is not for ${from}`,
+    headers: { "www-authenticate": challenge(gate, context, scope, "insufficient_scope") },
+    detail: { repository: from, action: "repository:pull" },
+  });
+}
+
 function challenge(
   gate: Gate,
   context: RequestContext,

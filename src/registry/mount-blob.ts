@@ -16,7 +16,10 @@ export interface Mount {
   readonly caller: Caller;
 }
 
-/** Makes a blob of another repository visible here. False when it cannot: the client uploads it then. */
+/**
+ * Makes a blob of another repository visible here. False when it cannot: the client uploads it then.
+ * Throws UNAUTHORIZED where a token for both repositories would do.
+ */
 export async function mountBlob(registry: Registry, mount: Mount): Promise<boolean> {
   refuseReservedName(mount.repository);
   const source = await findSource(registry, mount);
@@ -36,9 +39,13 @@ export async function mountBlob(registry: Registry, mount: Mount): Promise<boole
 async function findSource(registry: Registry, mount: Mount): Promise<RepositoryName | null> {
   const { from, digest, caller } = mount;
   if (from !== null) {
+    const isThere = registry.reads.visibleBlob(from, digest) !== null;
+    if (isThere) caller.assertTokenReaches(from);
     if (!caller.mayPull(from)) return null;
-    return registry.reads.visibleBlob(from, digest) === null ? null : from;
+    return isThere ? from : null;
   }
   const holders = await repositoriesWithBlob(registry.db.reads, digest, sourcesMax);
-  return holders.find((name) => caller.mayPull(name)) ?? null;
+  const source = holders.find((name) => caller.mayPull(name)) ?? null;
+  if (source === null) for (const name of holders) caller.assertTokenReaches(name);
+  return source;
 }

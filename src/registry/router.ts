@@ -8,7 +8,7 @@ import type { RequestContext } from "../platform/http/request-context.ts";
 import type { Answer } from "./answer.ts";
 import type { Call } from "./call.ts";
 import type { Caller } from "./caller.ts";
-import { type Gate, refusal, withChallenge } from "./gate.ts";
+import { type Gate, refusal, tokenTooNarrow, withChallenge } from "./gate.ts";
 import { type Pattern, parsePath } from "./path.ts";
 import type { Registry } from "./registry.ts";
 import { type Route, routes } from "./routes.ts";
@@ -91,7 +91,7 @@ function answer(
     name,
     last: asked.last,
     query: context.query,
-    caller: createCaller(registry, context, principal, decision.projectId),
+    caller: createCaller(registry, gate, context, asked, principal, decision.projectId),
     get client() {
       return context.client;
     },
@@ -145,13 +145,16 @@ async function finish(
 
 function createCaller(
   registry: Registry,
+  gate: Gate,
   context: RequestContext,
+  asked: Asked,
   principal: Principal,
-  projectId: string | null | undefined,
+  projectId: Caller["projectId"],
 ): Caller {
   const from = () => context.client;
-  const mayRead = (asker: Principal, name: RepositoryName) =>
-    registry.access.decide(asker, "repository:pull", { kind: "repository", name }, from).allowed;
+  const decideRead = (asker: Principal, name: RepositoryName) =>
+    registry.access.decide(asker, "repository:pull", { kind: "repository", name }, from);
+  const mayRead = (asker: Principal, name: RepositoryName) => decideRead(asker, name).allowed;
   return {
     principal,
     projectId,
@@ -159,6 +162,11 @@ function createCaller(
       return auditActor(principal, context.client);
     },
     mayPull: (name) => mayRead(principal, name),
+    assertTokenReaches(name) {
+      const decision = decideRead(principal, name);
+      if (decision.allowed || !decision.scopeIsShort) return;
+      throw tokenTooNarrow(gate, context, asked.name, name);
+    },
     mayList: (name) => mayRead(asListing(principal), name),
     assertMayWriteTag(action, name, tag) {
       const decision = registry.access.decide(

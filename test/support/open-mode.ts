@@ -12,6 +12,7 @@ export const openCaller: Caller = {
   projectId: undefined,
   actor: { id: null, name: "(anonymous)", credentialId: null, address: "192.0.2.1" },
   mayPull: () => true,
+  assertTokenReaches() {},
   mayList: () => true,
   assertMayWriteTag() {},
 };
