@@ -133,6 +133,7 @@ describe("words and flags become the request", () => {
     ["box create a", "POST", path, { name: "a" }],
     ["box create a --kind small", "POST", path, { name: "a", kind: "small" }],
     ["box create a --tags x,y --tags z", "POST", path, { name: "a", tags: ["x", "y", "z"] }],
+    ["box create a --tags=", "POST", path, { name: "a", tags: [] }],
     ["box create a --days 3 --open", "POST", path, { name: "a", days: 3, open: true }],
     ["box create a --days null --open=false", "POST", path, { name: "a", days: null, open: false }],
     [

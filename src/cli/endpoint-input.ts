@@ -116,7 +116,9 @@ export function flagValueOf(key: InputKey, flags: OwnFlags): unknown {
   const given = flags[flagName(key.name)];
   if (given === undefined || typeof given === "boolean") return given;
   if (key.isNullable && given === "null") return null;
-  if (key.kind === "list") return (given as readonly string[]).flatMap((text) => text.split(","));
+  if (key.kind === "list") {
+    return (given as readonly string[]).flatMap((text) => (text === "" ? [] : text.split(",")));
+  }
   return parseText(key, given as string);
 }
 
