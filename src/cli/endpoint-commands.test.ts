@@ -185,6 +185,12 @@ test.each([
   expect(complained).toEqual(["That did not work."]);
 });
 
+test("a name that was typed stays as it is at the beginning of a sentence", async () => {
+  answers = [{ status: 409, body: { detail: "robot.team.ci has two secrets" } }];
+  expect(await run("box delete ci")).toBe(6);
+  expect(complained).toEqual(["robot.team.ci has two secrets."]);
+});
+
 test("an answer that tells of something wrong is printed, and exit code 1", async () => {
   answers = [{ status: 200, body: { ok: false, problem: "a line is missing" } }];
   expect(await run("box check")).toBe(1);

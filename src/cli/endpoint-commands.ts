@@ -148,8 +148,7 @@ async function runEndpoint(
     return await withApi(config, deps, (send) => call(send, way, input, flags));
   } catch (error) {
     if (error instanceof CallError) {
-      const message = inFlags(error.message, way.keys);
-      console.error(`${message.charAt(0).toUpperCase()}${message.slice(1)}.`);
+      console.error(`${sentenceOf(inFlags(error.message, way.keys), words)}.`);
       return exitCodeOf(error.status);
     }
     const explained = explainStartError(error, config);
@@ -157,6 +156,13 @@ async function runEndpoint(
     console.error(explained);
     return 1;
   }
+}
+
+/** With a capital, unless it begins with a name that was typed, which would be another one then. */
+function sentenceOf(message: string, words: readonly string[]): string {
+  const [first = ""] = message.split(" ");
+  if (words.some((word) => first === word || first.endsWith(`.${word}`))) return message;
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}`;
 }
 
 /** Keys as the command line has them: the API says `reuse_name`, whoever types takes `--reuse-name`. */
