@@ -36,7 +36,8 @@ export function createDoor(
   const { config, log, metrics } = rooms;
   const rules: ForwardingRules = {
     isTrustedProxy: createAddressMatcher(config.trustedProxies),
-    scheme: config.tls === null ? "http" : "https",
+    // Who has an https address and no certificate here has somebody in front who has one.
+    scheme: config.tls !== null || config.url?.startsWith("https:") ? "https" : "http",
   };
   const guardHost = createHostGuard(config);
 

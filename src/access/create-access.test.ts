@@ -434,3 +434,13 @@ describe("what is remembered", () => {
     expect(() => decide(late.access, ada, pull, "team/app")).toThrow();
   });
 });
+
+test("what is public is kept from nobody by what they bring", async () => {
+  await world.addProject("open", { visibility: "public" });
+  await world.addRepository("open/app");
+  const narrow = scoped(ada, [{ pattern: "team/**", actions: [pull] }]);
+  expect(verdict(world.access, narrow, pull, "open/app")).toBe("yes");
+  expect(verdict(world.access, withToken(ada, []), pull, "open/app")).toBe("yes");
+  expect(verdict(world.access, narrow, push, "open/app")).toBe("seen");
+  expect(verdict(world.access, narrow, pull, "team/secret")).toBe("unseen");
+});

@@ -1,4 +1,5 @@
 import type { KnownPrincipal, Principal } from "../auth/principal.ts";
+import type { Visibility } from "../db/tables.ts";
 import { assertNever } from "../lib/assert.ts";
 import { type ProjectName, projectOf, reservedProjectNames } from "../oci/repository-name.ts";
 import type { Action, Decision, Resource } from "./authorize.ts";
@@ -62,7 +63,8 @@ interface Ruling {
  * 4. A grant that denies decides.
  * 5. A grant that allows decides.
  * 6. Who may read without a grant is said by the visibility of what is there.
- * 7. Whatever was allowed, the credential must let it through.
+ * 7. Whatever was allowed, the credential must let it through; but what everybody may read, nobody is
+ *    kept from by what they bring.
  */
 export function judge(question: Question): Verdict {
   const { principal, action, resource, facts } = question;
@@ -80,14 +82,16 @@ export function judge(question: Question): Verdict {
   // What the credential was not made for it must not tell of either.
   const maySee = () => {
     const read = reading(resource);
-    return rule(question, read).allowed && scopeCovers(own, { ...asked, action: read });
+    if (!rule(question, read).allowed) return false;
+    return isPublic(question) || scopeCovers(own, { ...asked, action: read });
   };
+  const isOpenToAll = action === reading(resource) && isPublic(question);
   if (!ruling.allowed) {
     // There is nothing under a reserved name that could be hidden.
     const visible = ruling.rule === "reserved name" || (action !== reading(resource) && maySee());
     return { ...ruling, decision: { ...denied(ruling.reason), visible } };
   }
-  if (!scopeCovers(own, asked)) {
+  if (!isOpenToAll && !scopeCovers(own, asked)) {
     const reason = `${ruling.reason}, but the credential is not for it`;
     const visible = maySee();
     return {
@@ -97,7 +101,7 @@ export function judge(question: Question): Verdict {
       reason,
     };
   }
-  if (!scopeCovers(token, asked)) {
+  if (!isOpenToAll && !scopeCovers(token, asked)) {
     const reason = `${ruling.reason}, but the token is not for it`;
     const visible = rule(question, reading(resource)).allowed;
     const decision = { ...denied(reason), visible, scopeIsShort: true };
@@ -186,11 +190,28 @@ function makesProject({ resource, facts }: Question, action: Action): boolean {
   return facts.project === null && resource.kind === "repository" && action === "repository:push";
 }
 
-function ruleByVisibility({ principal, resource, facts }: Question, action: Action): Ruling {
+/** What is not there is as visible as what is private: else the difference would tell them apart. */
+function visibilityOf({ resource, facts }: Question): Visibility {
   const { project, repository } = facts;
-  // What is not there is as visible as what is private: else the difference would tell them apart.
-  const visibility =
-    resource.kind === "repository" ? (repository?.visibility ?? "private") : project?.visibility;
+  switch (resource.kind) {
+    case "registry":
+      return "private";
+    case "project":
+      return project?.visibility ?? "private";
+    case "repository":
+      return repository?.visibility ?? "private";
+    default:
+      return assertNever(resource);
+  }
+}
+
+function isPublic(question: Question): boolean {
+  return visibilityOf(question) === "public";
+}
+
+function ruleByVisibility(question: Question, action: Action): Ruling {
+  const { principal, resource } = question;
+  const visibility = visibilityOf(question);
   const reads = action === "repository:pull" || action === "project:read";
   if (reads && action === reading(resource) && visibility === "public") {
     return yes("visibility", `everybody may read: the ${resource.kind} is public`);

@@ -66,8 +66,8 @@ export function verdict(who: string, right: string, { place, api, stale }: Where
   const reaches = place === "mine" || (place === "beside" && (ofProject || !/^robot/.test(who)));
   const role = reaches ? (are[who] ?? who) : who === "rival" && place === "theirs" ? "owner" : "";
   const open = place === "internal" || place === "public" ? "pull see" : "";
-  // A narrowed token is to everything else as one of a stranger, to whom nothing is open either.
-  const narrow = place === "mine" && !ofProject ? "pull" : "";
+  // A narrowed token is to everything else as one of a stranger, to whom only what is public is open.
+  const narrow = place === "public" ? "pull see" : place === "mine" && !ofProject ? "pull" : "";
   const given = `${open} ${rights[who === "administrator" ? who : role] ?? ""}`;
   const all = (who === "token-pull" ? narrow : given).split(" ");
   if (all.includes(right)) return stale ? 401 : "yes";
