@@ -55,6 +55,7 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
       return { decision: known.decision, isOfOwnProject: false };
     }
     let askedAddress = false;
+    const isRemembered = memory.remembersFactsOf(resource);
     const facts = memory.factsOf(resource);
     const question: Question = {
       principal,
@@ -70,6 +71,11 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
       },
     };
     const { decision } = judge(question);
+    if (!decision.allowed && !decision.visible) {
+      // What one may not see takes as long as what is not there, of which nothing is remembered.
+      if (isRemembered) memory.readFactsOf(resource);
+      return { decision, isOfOwnProject: isMaker(principal, question.facts) };
+    }
     // What is not there yet may be made at any time, without a word to who remembers.
     if (key !== null && !askedAddress && question.facts.repository !== null) {
       memory.decisions.set(key, { decision, until: earliestEnd(question) });
@@ -128,6 +134,12 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
   });
   let roles: ReadonlyMap<string, string> | null = null;
 
+  function readFactsOf(resource: Resource): Facts {
+    if (resource.kind === "registry") return { project: null, repository: null };
+    if (resource.kind === "project") return factsReads.ofProject(resource.name);
+    return factsReads.ofRepository(resource.name);
+  }
+
   function read(grants: readonly StoredGrant[]): Rights {
     roles ??= rightsReads.roles();
     return createRights(grants, roles);
@@ -152,14 +164,16 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
       roles = null;
     },
     factsOf(resource: Resource): Facts {
-      if (resource.kind === "registry") return { project: null, repository: null };
-      if (resource.kind === "project") return factsReads.ofProject(resource.name);
+      if (resource.kind !== "repository") return readFactsOf(resource);
       const known = facts.get(resource.name);
       if (known !== undefined) return known;
-      const read = factsReads.ofRepository(resource.name);
-      if (read.repository !== null) facts.set(resource.name, read);
-      return read;
+      const found = readFactsOf(resource);
+      if (found.repository !== null) facts.set(resource.name, found);
+      return found;
     },
+    readFactsOf,
+    remembersFactsOf: (resource: Resource) =>
+      resource.kind === "repository" && facts.has(resource.name),
     /** Enough of them to judge what lies in the project; null: what lies in none. */
     rightsOf(principal: Principal, projectId: string | null): Rights {
       if (principal.kind !== "user" && principal.kind !== "robot") return noRights;
