@@ -31,6 +31,7 @@ import { RegistryError } from "../oci/registry-error.ts";
 import type { ProjectName } from "../oci/repository-name.ts";
 import { assertNameIsFree, type RobotShortName, robotNameOf } from "./account-name.ts";
 import { expiryOf } from "./expiry.ts";
+import { boundsOfMaker, withinAddresses, withinExpiry } from "./maker.ts";
 import { listGrantsOf } from "./robot-grant-store.ts";
 import { robotDetails, type robotGrants, robotGrantsMax } from "./robot-schemas.ts";
 import { dayMs } from "./schemas.ts";
@@ -101,14 +102,16 @@ export async function createRobot(
       projectId = home?.id ?? null;
       await assertNameIsFree(tx, name, robot);
       await assertRoom(tx, home);
-      const { description, cidrs } = robot;
+      const { description } = robot;
+      const bounds = await boundsOfMaker(tx, call);
+      const cidrs = withinAddresses(bounds, robot.cidrs);
       const row = await insertPrincipal(tx, {
         kind: "robot",
         name,
         projectId,
         description,
         cidrs,
-        expiresAt,
+        expiresAt: withinExpiry(bounds, expiresAt),
         now,
         createdBy,
       });
@@ -187,22 +190,24 @@ export async function updateRobot(
   changes: RobotChanges,
 ) {
   const { description, disabled, cidrs, expiresInDays } = changes;
-  const expiry =
-    expiresInDays === undefined
-      ? {}
-      : {
-          expires_at: expiryOf(expiresInDays, call.principal, deps.clock.now()),
-          expiry_told_at: null,
-        };
   const verb = disabled === true ? "disabled" : "changed";
   const detail = { disabled, cidrs, expires_in_days: expiresInDays };
   return await changeRobot(deps, call, { ...asked, verb, detail }, async (tx, row) => {
     assertVersion(call, row.version);
     await assertMayStrengthen(deps, call, tx, asked.project, row);
+    const bounds = await boundsOfMaker(tx, call);
     const after = await updatePrincipal(tx, row.id, {
-      ...expiry,
+      ...(expiresInDays === undefined
+        ? {}
+        : {
+            expires_at: withinExpiry(
+              bounds,
+              expiryOf(expiresInDays, call.principal, deps.clock.now()),
+            ),
+            expiry_told_at: null,
+          }),
       ...(description === undefined ? {} : { description }),
-      ...(cidrs === undefined ? {} : { cidrs: JSON.stringify(cidrs) }),
+      ...(cidrs === undefined ? {} : { cidrs: JSON.stringify(withinAddresses(bounds, cidrs)) }),
       ...(disabled === undefined ? {} : { state: disabled ? "disabled" : "active" }),
     });
     assert(after !== null, "a robot that was just read is gone");

@@ -98,6 +98,29 @@ describe("a robot of a project", () => {
     expect(app.rows("select * from principals where name like '%wrong%'")).toEqual([]);
   });
 
+  test("makes robots that neither outlive it nor reach further than it", async () => {
+    const grants = [{ pattern: "**", actions: ["project:manage", "repository:pull"] }];
+    const maker = await make("maker", { grants, cidrs: ["127.0.0.0/8"], expires_in_days: 3 });
+    const child = { role: "reader", expires_in_days: 60 };
+    const refused = await app.api(maker, "POST", robots, {
+      name: "far",
+      grants: [{ pattern: "**", actions: ["repository:pull"] }],
+      cidrs: ["0.0.0.0/0"],
+    });
+    expect([refused.status, refused.body.detail]).toEqual([
+      403,
+      "0.0.0.0/0 is none of the addresses that you are bound to yourself",
+    ]);
+    expect((await app.api(maker, "POST", robots, { name: "strong", ...child })).status).toBe(403);
+    const { status, body } = await app.api(maker, "POST", robots, {
+      name: "bound",
+      grants: [{ pattern: "**", actions: ["repository:pull"] }],
+      expires_in_days: 60,
+    });
+    expect([status, body.cidrs]).toEqual([201, ["127.0.0.0/8"]]);
+    expect(Math.round((Date.parse(body.expires_at) - Date.now()) / 86_400_000)).toBe(3);
+  });
+
   test("has two secrets at most, so that one replaces the other", async () => {
     const first = await make("turning", { role: "reader" });
     const path = `${robots}/turning/secrets`;
