@@ -1,3 +1,5 @@
+import { KeyFileError } from "../auth/key-file.ts";
+import { SealError } from "../auth/secret-box.ts";
 import { FolderInUseError } from "../db/data-folder.ts";
 import { NewerDatabaseError } from "../db/migrations/migrate.ts";
 import type { Config } from "../platform/config.ts";
@@ -19,7 +21,12 @@ export function explainStartError(error: unknown, config: Config): string | null
   if (error instanceof FolderInUseError) {
     return `The data folder ${config.data} is in use by another Berth: stop that one, or choose another folder with --data.`;
   }
-  if (error instanceof NewerDatabaseError) return `${error.message}.`;
+  if (error instanceof NewerDatabaseError || error instanceof KeyFileError) {
+    return `${error.message}.`;
+  }
+  if (error instanceof SealError) {
+    return `The stored secrets of ${config.data} cannot be opened: ${error.message}. Put the key back from where you keep its copy.`;
+  }
   // Of serve.ts, which is above this level; its message says what to do.
   if (error.name === "ListenError") return error.message;
   const code = (error as { code?: unknown }).code;
