@@ -430,6 +430,26 @@ describe("what is hot", () => {
     expect(again).toBeInstanceOf(Promise);
     await again;
   });
+
+  test("that was right is not compared again for what somebody else changed", async () => {
+    const header = basic("alice", password);
+    await identify(header);
+    await world.change(async () => {});
+    world.authenticator.changed();
+    expect(world.authenticator.identify(header, home)).toMatchObject({ name: "alice" });
+    // Its own end is not put off by that.
+    world.clock.pass(61_000);
+    expect(world.authenticator.identify(header, home)).toBeInstanceOf(Promise);
+    await identify(header);
+    for (const changes of [
+      { state: "disabled" },
+      { state: "active", password_hash: null },
+    ] as const) {
+      await world.change((tx) => updatePrincipal(tx, alice.id, changes));
+      world.authenticator.changed();
+      await expectRefused(header);
+    }
+  });
 });
 
 describe("guessing", () => {

@@ -27,6 +27,7 @@ const rememberedBytesMax = 16 * 1024 * 1024;
 const rememberedBytes = 1_000;
 /** How long a password that was right needs no argon2. */
 const passwordRememberedMs = 60_000;
+const rightPasswordsMax = 5_000;
 const headerLengthMax = tokenLengthMax + "Bearer ".length;
 /** A use that follows another so soon is not noted. */
 const noteEveryMs = 30_000;
@@ -61,6 +62,13 @@ export interface AuthenticatorDeps {
   readonly tokens: TokenIssuer;
 }
 
+/** A header whose password was compared with this hash, which is looked at again each time. */
+interface RightPassword {
+  readonly principalId: string;
+  readonly hash: string;
+  readonly until: number;
+}
+
 type NewlyKnown = Omit<Proof, "principal"> & { readonly principal: KnownPrincipal | Anonymous };
 type Remembered = NewlyKnown & { notedAt: number };
 
@@ -78,6 +86,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     maxSize: rememberedBytesMax,
     sizeCalculation: (_, key) => rememberedBytes + key.length,
   });
+  // Outlives changes of rights: under a flood of them every request with a password would take argon2 anew.
+  const right = new LRUCache<string, RightPassword>({ max: rightPasswordsMax });
   /** Requests that come together with a password that is being checked wait for that one check. */
   const checking = new Map<string, Promise<Remembered>>();
   let knownVersion = 0;
@@ -106,6 +116,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       const proof = bySecret(secret, kind, scheme === "basic" ? read.name : null, address);
       return admit(remember(key, proof), address);
     }
+    const again = scheme === "basic" ? byRightPassword(key) : null;
+    if (again !== null) return admit(again, address);
     const found = scheme === "basic" ? byPassword(key, read, address) : byToken(key, secret);
     return found.then((entry) => admit(entry, address));
   }
@@ -194,6 +206,17 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     return check;
   }
 
+  /** Null where it was not right lately, was replaced since, or its user may not sign in any more. */
+  function byRightPassword(key: string): Remembered | null {
+    const found = right.get(key);
+    const now = clock.now();
+    if (found === undefined || found.until <= now) return null;
+    const row = orUnavailable(() => principals.byId(found.principalId));
+    const proof = row?.password_hash === found.hash ? prove(row, null, now) : "password";
+    if (typeof proof === "string") return null;
+    return remember(key, { ...proof, validUntil: Math.min(proof.validUntil, found.until) });
+  }
+
   async function provePassword(
     key: string | null,
     { name, secret }: { name: string; secret: string },
@@ -208,9 +231,12 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     const matches = checked.matches && row.password_hash === seen.password_hash;
     const proof = matches ? prove(row, null, clock.now()) : "password";
     if (typeof proof === "string") throw refuse(proof, row, null, address);
-    const validUntil = Math.min(proof.validUntil, clock.now() + passwordRememberedMs);
-    const entry = toRemembered({ ...proof, validUntil });
-    if (key !== null) remembered.set(key, entry);
+    const until = clock.now() + passwordRememberedMs;
+    const entry = toRemembered({ ...proof, validUntil: Math.min(proof.validUntil, until) });
+    if (key === null) return entry;
+    remembered.set(key, entry);
+    const { id: principalId, password_hash: hash } = row;
+    if (hash !== null) right.set(key, { principalId, hash, until });
     return entry;
   }
 
