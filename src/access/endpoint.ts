@@ -111,6 +111,11 @@ export function defineEndpoint<Input extends z.ZodType, Output extends z.ZodType
   return endpoint as unknown as Endpoint;
 }
 
+/** The name of a user or robot as the caller may know it: who is nobody is not told who did what. */
+export function nameFor({ principal }: ApiCall, name: string | null): string | null {
+  return principal.kind === "anonymous" ? null : name;
+}
+
 /** Throws 412 when the caller asked for another version than the one that is there (RFC 9110 §13.1.1). */
 export function assertVersion(call: ApiCall, version: number): void {
   if (call.ifMatch === null || call.ifMatch === version) return;

@@ -66,7 +66,7 @@ const list = defineEndpoint({
       after,
       limit,
       isVisible: ({ name }) => may(deps, call, "project:read", name),
-      toItem: projectAnswer,
+      toItem: (project) => projectAnswer(deps, call, project),
     }),
 });
 
@@ -97,7 +97,7 @@ const create = defineEndpoint({
       if (actor !== null) {
         await grantOwner(tx, { projectId, project: name, principalId: actor, actor, now });
       }
-      return projectAnswer(await getProject(tx, name));
+      return projectAnswer(deps, call, await getProject(tx, name));
     });
   },
 });
@@ -116,7 +116,7 @@ const show = defineEndpoint({
     const project = await getProject(deps.db.reads, name);
     const actions = ["project:manage"] as const;
     const allowed = allowedOf(deps.access, call, { kind: "project", name }, actions);
-    return { ...projectAnswer(project), allowed };
+    return { ...projectAnswer(deps, call, project), allowed };
   },
 });
 
@@ -144,7 +144,7 @@ const update = defineEndpoint({
         assertMayGive(deps, call, name, readingActions);
       }
       await updateProject(tx, project.id, changes);
-      return projectAnswer(await getProject(tx, name));
+      return projectAnswer(deps, call, await getProject(tx, name));
     });
   },
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Access, Action, Resource } from "../access/authorize.ts";
-import type { ApiCall } from "../access/endpoint.ts";
+import { type ApiCall, nameFor } from "../access/endpoint.ts";
 import type { Project } from "../access/project-store.ts";
 import { formatTime, time } from "../access/schema.ts";
 import type { Visibility } from "../db/tables.ts";
@@ -22,20 +22,29 @@ export const projectOutput = z.object({
   name: z.string(),
   visibility,
   description: z.string(),
-  cidrs: z.array(z.string()),
+  cidrs: z
+    .array(z.string())
+    .nullable()
+    .describe("From which alone the project is reached; null for who does not manage it."),
   created_at: time,
   created_by: z.string().nullable(),
   version: z.int(),
 });
 
-export function projectAnswer(project: Project): z.input<typeof projectOutput> {
+export function projectAnswer(
+  { access }: { readonly access: Access },
+  call: ApiCall,
+  project: Project,
+): z.input<typeof projectOutput> {
+  const { name } = project;
+  const manages = allowedOf(access, call, { kind: "project", name }, ["project:manage"]).length > 0;
   return {
-    name: project.name,
+    name,
     visibility: project.visibility,
     description: project.description,
-    cidrs: [...project.cidrs],
+    cidrs: manages ? [...project.cidrs] : null,
     created_at: formatTime(project.createdAt),
-    created_by: project.createdBy,
+    created_by: nameFor(call, project.createdBy),
     version: project.version,
   };
 }

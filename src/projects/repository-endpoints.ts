@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
-import { assertVersion, defineEndpoint, type Endpoint, nothing } from "../access/endpoint.ts";
+import {
+  type ApiCall,
+  assertVersion,
+  defineEndpoint,
+  type Endpoint,
+  nameFor,
+  nothing,
+} from "../access/endpoint.ts";
 import { assertMay, assertMayGive } from "../access/may-give.ts";
 import { getProject } from "../access/project-store.ts";
 import { assertTagsMayGo } from "../access/protected-tag-store.ts";
@@ -73,7 +80,7 @@ const list = defineEndpoint({
         const resource = { kind: "repository", name } as const;
         return deps.access.decide(call.principal, "repository:pull", resource, from).allowed;
       },
-      toItem: repositoryAnswer,
+      toItem: (repository) => repositoryAnswer(call, repository),
     });
   },
 });
@@ -98,7 +105,7 @@ const show = defineEndpoint({
       "repository:lock",
     ] as const;
     const allowed = allowedOf(deps.access, call, resource, actions);
-    return { ...repositoryAnswer(repository), allowed };
+    return { ...repositoryAnswer(call, repository), allowed };
   },
 });
 
@@ -147,7 +154,7 @@ const update = defineEndpoint({
         if (isOpened) assertMayGive(deps, call, projectOf(name), readingActions);
       }
       await updateRepository(tx, repository.id, { ...rest, visibility: wanted });
-      return repositoryAnswer(await getRepository(tx, name));
+      return repositoryAnswer(call, await getRepository(tx, name));
     });
   },
 });
@@ -182,7 +189,7 @@ const remove = defineEndpoint({
   },
 });
 
-function repositoryAnswer(repository: Repository): z.input<typeof repositoryOutput> {
+function repositoryAnswer(call: ApiCall, repository: Repository): z.input<typeof repositoryOutput> {
   const { visibility: own, projectVisibility } = repository;
   return {
     name: repository.name,
@@ -191,7 +198,7 @@ function repositoryAnswer(repository: Repository): z.input<typeof repositoryOutp
     description: repository.description,
     labels: { ...repository.labels },
     created_at: formatTime(repository.createdAt),
-    created_by: repository.createdBy,
+    created_by: nameFor(call, repository.createdBy),
     version: repository.version,
   };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
-import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { defineEndpoint, type Endpoint, nameFor } from "../access/endpoint.ts";
 import {
   formatTime,
   formatTimeOrNull,
@@ -36,7 +36,7 @@ const list = defineEndpoint({
   resource: ({ repository }) => ({ kind: "repository", name: repository }),
   input: z.strictObject({ repository: repositoryName, ...pageInput }),
   output: pageOutput(tagOutput),
-  async handler({ db }, { repository, limit, after }) {
+  async handler({ db }, { repository, limit, after }, call) {
     const { id } = await getRepository(db.reads, repository);
     const rules = await tagRulesOfRepository(db.reads, id);
     const rows = await listTagsWithLocks(db.reads, {
@@ -54,9 +54,9 @@ const list = defineEndpoint({
           name: row.tag,
           digest: row.digest,
           moved_at: formatTime(row.movedAt),
-          moved_by: row.movedBy,
+          moved_by: nameFor(call, row.movedBy),
           locked_at: formatTimeOrNull(row.lockedAt),
-          locked_by: row.lockedBy,
+          locked_by: nameFor(call, row.lockedBy),
           immutable_by: rule === undefined ? null : formatTagRule(rule),
         };
       },
