@@ -5,6 +5,7 @@ import {
   type Known,
   openAccessWorld,
 } from "../../test/support/access-world.ts";
+import { actorName, type Principal } from "../auth/principal.ts";
 import type { TokenAccess } from "../auth/registry-token.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -96,6 +97,14 @@ function givenIn(answer: TokenAnswer): string[] {
 }
 
 describe("a GET", () => {
+  test("tells the log who asks, and nobody where nobody does", async () => {
+    const known: string[] = [];
+    const tell = (principal: Principal) => known.push(actorName(principal));
+    await tokens.get("", await pat(), () => "192.0.2.1", tell);
+    await tokens.get("", null, () => "192.0.2.1", tell);
+    expect(known).toEqual(["ada", "(anonymous)"]);
+  });
+
   test("gives what was asked, as far as rights go", async () => {
     await world.member("team", ada, "ci");
     const answer = await get(

@@ -58,10 +58,18 @@ export interface TokenAnswer {
 /** Docker's token service. Answers are not to be stored by anybody on the way. */
 export interface TokenService {
   /** A GET: the query behind `?`, and who asks by the header; without it, anonymous. */
-  get(query: string, authorization: string | null, address: () => string): Promise<TokenAnswer>;
+  get(
+    query: string,
+    authorization: string | null,
+    address: () => string,
+    known?: Known,
+  ): Promise<TokenAnswer>;
   /** A POST: a form (`application/x-www-form-urlencoded`) with an OAuth 2.0 grant. */
-  post(form: string, address: () => string): Promise<TokenAnswer>;
+  post(form: string, address: () => string, known?: Known): Promise<TokenAnswer>;
 }
+
+/** Told who asks as soon as they have proved it, for the log. */
+type Known = (principal: Principal) => void;
 
 export function createTokenService(deps: TokenServiceDeps): TokenService {
   const facts = prepareFactsReads(deps.db);
@@ -140,19 +148,20 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
   }
 
   return {
-    async get(query, authorization, address) {
+    async get(query, authorization, address, known) {
       const parameters = readParameters(query);
       const scopes = readScopes(parameters);
       refuseExchange(authorization);
       const principal = await deps.identify(authorization, address);
       assert(principal.kind !== "operator", "the operator needs no token");
+      known?.(principal);
       deps.admit(principal, address);
       const offline = parameters.get("offline_token") === "true" && principal.kind !== "anonymous";
       const refreshToken = async () => (offline ? deps.refresh.begin(principal, address) : null);
       return await answer({ principal, scopes, address, refreshToken });
     },
 
-    async post(form, address) {
+    async post(form, address, known) {
       const parameters = readParameters(form);
       const scopes = readScopes(parameters);
       const offline = parameters.get("access_type") === "offline";
@@ -163,6 +172,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
             principal.kind === "user" || principal.kind === "robot",
             "a password proved that somebody is nobody",
           );
+          known?.(principal);
           deps.admit(principal, address);
           const refreshToken = async () =>
             offline ? deps.refresh.begin(principal, address) : null;
@@ -170,6 +180,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
         }
         case "refresh_token": {
           const { principal, next } = await redeem(parameters, { rotate: offline, address });
+          known?.(principal);
           return await answer({ principal, scopes, address, refreshToken: async () => next });
         }
         default:

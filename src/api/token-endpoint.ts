@@ -1,4 +1,5 @@
 import { type TokenService, tokenFormBytesMax } from "../access/token-service.ts";
+import { actorName, actorOf, type Principal } from "../auth/principal.ts";
 import { basicChallenge } from "../oci/auth-challenge.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { errorResponse } from "../platform/http/error-response.ts";
@@ -36,9 +37,12 @@ export function createTokenEndpoint(
 async function ask(service: TokenService, context: RequestContext) {
   const { request, query } = context;
   const from = () => context.client;
+  const known = (principal: Principal) => {
+    context.principal = actorOf(principal) === null ? null : actorName(principal);
+  };
   switch (request.method) {
     case "GET":
-      return await service.get(query, request.headers.get("authorization"), from);
+      return await service.get(query, request.headers.get("authorization"), from, known);
     case "POST": {
       const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
       if (type !== formType) {
@@ -48,7 +52,7 @@ async function ask(service: TokenService, context: RequestContext) {
         });
       }
       const bytes = await receiveWhole(bodyOf(request), tokenFormBytesMax);
-      return await service.post(new TextDecoder().decode(bytes), from);
+      return await service.post(new TextDecoder().decode(bytes), from, known);
     }
     default:
       throw new RegistryError("UNSUPPORTED", {
