@@ -1,5 +1,6 @@
 import { change } from "../access/change.ts";
 import type { ApiCall, Management } from "../access/endpoint.ts";
+import { conflict } from "../access/unknown.ts";
 import { createLoginThrottle, type LoginThrottle } from "../auth/login-throttle.ts";
 import { hashPassword, verifyPassword } from "../auth/passwords.ts";
 import type { KnownPrincipal } from "../auth/principal.ts";
@@ -48,6 +49,10 @@ export async function changeOwnPassword(
     detail: { own: true },
   };
   return await change(deps, call, entry, async (tx) => {
+    // An administrator may have set another one, or sent the user away, while this one was hashed.
+    const row = await findPrincipal(tx, user.id);
+    const isSame = row?.state === "active" && row.password_hash === before?.password_hash;
+    if (!isSame) throw conflict("the account was changed meanwhile: sign in again");
     await updatePrincipal(tx, user.id, { password_hash: passwordHash });
     await endEverythingIssued(tx, user.id);
     return null;

@@ -107,7 +107,7 @@ async function ensureProject(
   await registry.audit.append(tx, {
     actor: caller.actor,
     action: "project.created",
-    resource: name,
+    resource: `project ${name}`,
     projectId: id,
     result: "done",
     detail: { by: "push" },

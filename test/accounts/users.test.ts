@@ -129,6 +129,24 @@ describe("users", () => {
     expect(await statusOf(["fred", token.body.token])).toBe(200);
   });
 
+  test("a password that an administrator takes away is not put back by a change under way", async () => {
+    for (let round = 0; round < 7; round++) {
+      const hank = await make(`hank${round}`);
+      // Both take argon2, so that the other change comes in between.
+      const own = app.api(hank, "PUT", "/api/v1/account/password", {
+        current: password,
+        password: "another long password",
+      });
+      await Bun.sleep(15 * round);
+      const path = `${users}/${hank[0]}`;
+      const taken = await app.api(admin, "PUT", `${path}/password`, { password: null });
+      expect(taken.status).toBe(200);
+      expect([204, 401, 403, 409]).toContain((await own).status);
+      const { body } = await app.api(admin, "GET", path);
+      expect(body.has_password).toBeFalse();
+    }
+  });
+
   test("change only in what may be changed, and only as they were read", async () => {
     await make("gina");
     for (const column of [
