@@ -1,8 +1,8 @@
-import { LRUCache } from "lru-cache";
 import type { Audit } from "../audit/audit.ts";
 import type { Database } from "../db/database.ts";
 import type { CredentialRow, PrincipalRow } from "../db/tables.ts";
 import { assert } from "../lib/assert.ts";
+import { createBoundedMap } from "../lib/bounded-map.ts";
 import type { Clock } from "../lib/clock.ts";
 import { hashOfSecret, looksLikeSecret } from "../lib/secret-text.ts";
 import { RegistryError } from "../oci/registry-error.ts";
@@ -20,11 +20,10 @@ import { type TokenIssuer, tokenLengthMax } from "./registry-token.ts";
 import { createSeenSignIns } from "./seen-sign-ins.ts";
 import { isSessionOver } from "./session.ts";
 
-/** Headers whose answer is remembered, and what they and their answers may take: some 16 MB at most. */
+/** Headers whose answer is remembered: some 10 MB, 20 MB at most. */
 const rememberedMax = 10_000;
-const rememberedBytesMax = 16 * 1024 * 1024;
-/** What is remembered of one, without its key. */
-const rememberedBytes = 1_000;
+/** Characters of a header that is remembered as it is. */
+const keyLengthMax = 1_500;
 /** How long a password that was right needs no argon2. */
 const passwordRememberedMs = 60_000;
 const rightPasswordsMax = 5_000;
@@ -81,13 +80,9 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   const failed = createFailedSignIns(deps);
   const seen = createSeenSignIns(deps);
   const passwords = createPasswordCheck({ db, clock, log: deps.log, find: principals.byName });
-  const remembered = new LRUCache<string, Remembered>({
-    max: rememberedMax,
-    maxSize: rememberedBytesMax,
-    sizeCalculation: (_, key) => rememberedBytes + key.length,
-  });
-  // Outlives changes of rights: under a flood of them every request with a password would take argon2 anew.
-  const right = new LRUCache<string, RightPassword>({ max: rightPasswordsMax });
+  const remembered = createBoundedMap<string, Remembered>(rememberedMax);
+  /** Passwords that were right: somebody else's change must cost nobody argon2 anew. */
+  const right = createBoundedMap<string, RightPassword>(rightPasswordsMax);
   /** Requests that come together with a password that is being checked wait for that one check. */
   const checking = new Map<string, Promise<Remembered>>();
   let knownVersion = 0;
@@ -289,7 +284,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
  * lasts five minutes and stands for itself: to hash its 700 characters would take a pull 1 us longer.
  */
 function keyOf(header: string): string {
-  return header.startsWith("Bearer ey") ? header : Bun.SHA256.hash(header, "base64");
+  const isToken = header.startsWith("Bearer ey") && header.length <= keyLengthMax;
+  return isToken ? header : Bun.SHA256.hash(header, "base64");
 }
 
 function toRemembered({ principal, validUntil, mayComeFrom }: NewlyKnown): Remembered {
