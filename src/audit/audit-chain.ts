@@ -74,4 +74,4 @@ function macOf(key: Buffer, { first_seq, first_hash, seq, hash }: ChainEnds): st
 }
 
 /** The last one: the end that a line is written behind is most often the one that was sealed last. */
-let made = { key: Buffer.alloc(0), text: "", mac: "" };
+let made: { key: Buffer; text: string; mac: string } = { key: Buffer.alloc(0), text: "", mac: "" };
