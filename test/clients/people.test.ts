@@ -1,8 +1,9 @@
-import { afterAll, describe, expect } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Account, administrator } from "./berth.ts";
+import { notRun, notRunMax } from "./matrix.ts";
 import {
   type Command,
   clients,
@@ -238,6 +239,11 @@ describe("docker's credentials", () => {
       expect(await runCommand(await dockerCommand(home, login))).toContain("Login Succeeded");
     }
   });
+});
+
+test("nearly every cell was run, where nothing may be missing", () => {
+  if (process.env["CI"] !== "true") return;
+  expect(notRun().length).toBeLessThanOrEqual(notRunMax);
 });
 
 /** A docker-credential-berthtest that keeps one entry in a file. */
