@@ -110,15 +110,18 @@ function ask(
 ): Question {
   const facts = prepareFactsReads(db);
   const rights = prepareRightsReads(db);
+  const found = factsOf();
+  const grantsOf = (id: string) => {
+    const inProject = found.project === null ? [] : rights.grantsIn(id, found.project.id);
+    return createRights([...rights.grantsIn(id, null), ...inProject], rights.roles());
+  };
   return {
     principal,
     action,
     resource,
-    facts: factsOf(),
+    facts: found,
     rights:
-      principal.kind === "user" || principal.kind === "robot"
-        ? createRights(rights.grantsOf(principal.id), rights.roles())
-        : noRights,
+      principal.kind === "user" || principal.kind === "robot" ? grantsOf(principal.id) : noRights,
     projectCreation,
     now: clock.now(),
     address: () => address ?? "an address that was not given",

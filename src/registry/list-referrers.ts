@@ -40,7 +40,7 @@ export async function listReferrers(
 ): Promise<ReferrersPage> {
   // A repository that does not exist has no referrers: 404 would mean that there is no such API.
   const repositoryId = registry.reads.repositoryId(repository)?.id;
-  if (repositoryId === undefined) return { body: formatIndex([]), next: null };
+  if (repositoryId === undefined) return noReferrers;
   const limit = referrersPageMax + 1;
   const known = await listReferrerRows(registry.db.reads, repositoryId, { ...query, limit });
   const tagged = await listTagged(registry, repository, repositoryId, query);
@@ -66,6 +66,9 @@ export async function listReferrers(
   const next = page.length < all.length ? page.at(-1)?.row.digest : undefined;
   return { body: formatIndex(descriptors), next: next ?? null };
 }
+
+/** Also of a repository that one may not see: it must look like one that does not exist. */
+export const noReferrers: ReferrersPage = { body: formatIndex([]), next: null };
 
 /** A manifest to list, with what the index under the fallback tag says of it. */
 interface Referrer {

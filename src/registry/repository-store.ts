@@ -58,6 +58,14 @@ export async function ensureRepository(
       created_by: actor,
     })
     .execute();
+  await registry.audit.append(tx, {
+    actor: caller.actor,
+    action: "repository.created",
+    resource: name,
+    projectId,
+    result: "done",
+    detail: {},
+  });
   return id;
 }
 

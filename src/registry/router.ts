@@ -84,7 +84,13 @@ function answer(
   context.principal = actorOf(principal) === null ? null : actorName(principal);
   const limits = gate.limit("requests", principal, from);
   const decision = registry.access.decide(principal, action, resourceOf(asked), from);
-  if (!decision.allowed) throw refusal(gate, context, { principal, action, name }, decision);
+  if (!decision.allowed) {
+    const isKnown = principal.kind !== "anonymous";
+    if (route.unseen !== undefined && isKnown && !decision.visible && !decision.scopeIsShort) {
+      return route.unseen({ name, last: asked.last, query: context.query });
+    }
+    throw refusal(gate, context, { principal, action, name }, decision);
+  }
   const call: Call = {
     request: context.request,
     method: context.request.method,

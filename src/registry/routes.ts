@@ -14,7 +14,12 @@ import { type Answer, empty, json } from "./answer.ts";
 import type { Call } from "./call.ts";
 import { deleteBlob } from "./delete-blob.ts";
 import { deleteManifest } from "./delete-manifest.ts";
-import { listReferrers } from "./list-referrers.ts";
+import {
+  listReferrers,
+  noReferrers,
+  type ReferrersPage,
+  type ReferrersQuery,
+} from "./list-referrers.ts";
 import { listRepositories, repositoriesPageMax } from "./list-repositories.ts";
 import { listAllTags, listTags, repositoryIdOf, type TagPage, tagsPageMax } from "./list-tags.ts";
 import { mountBlob } from "./mount-blob.ts";
@@ -43,6 +48,8 @@ export interface Route {
   /** As distribution names it in its metrics, whose dashboards ask for it. */
   readonly handler: HandlerName;
   readonly answer: (registry: Registry, call: Call) => Answer | Promise<Answer>;
+  /** What is answered of a repository that does not exist, or that the caller may not see, where that is no error. */
+  readonly unseen?: (asked: Pick<Call, "name" | "last" | "query">) => Answer;
 }
 
 /** Every route of the data plane, with the right it takes. */
@@ -50,7 +57,10 @@ export const routes: readonly Route[] = [
   route("GET", "/v2/", "registry:ping", "base", () => json("{}")),
   route("GET", "/v2/_catalog", "registry:list", "catalog", getCatalog),
   route("GET", "/v2/<name>/tags/list", "repository:pull", "tags", getTags),
-  route("GET", "/v2/<name>/referrers/<digest>", "repository:pull", "referrers", getReferrers),
+  {
+    ...route("GET", "/v2/<name>/referrers/<digest>", "repository:pull", "referrers", getReferrers),
+    unseen: (asked) => referrersAnswer(readReferrersQuery(asked), noReferrers),
+  },
   route("GET", "/v2/<name>/manifests/<reference>", "repository:pull", "manifest", getManifest),
   route("PUT", "/v2/<name>/manifests/<reference>", "repository:push", "manifest", putManifest),
   route("DELETE", "/v2/<name>/manifests/<reference>", "repository:delete", "manifest", delManifest),
@@ -148,12 +158,26 @@ function streamTags(
 }
 
 async function getReferrers(registry: Registry, call: Call): Promise<Answer> {
-  const name = nameOf(call);
-  const subject = parseDigest(call.last);
-  const query = new URLSearchParams(call.query);
-  const artifactType = query.get("artifactType");
-  const last = query.get("last") ?? "";
-  const { body, next } = await listReferrers(registry, name, { subject, artifactType, last });
+  const query = readReferrersQuery(call);
+  return referrersAnswer(query, await listReferrers(registry, query.name, query));
+}
+
+type AskedReferrers = ReferrersQuery & { readonly name: RepositoryName };
+
+function readReferrersQuery(asked: Pick<Call, "name" | "last" | "query">): AskedReferrers {
+  const query = new URLSearchParams(asked.query);
+  return {
+    name: nameOf(asked),
+    subject: parseDigest(asked.last),
+    artifactType: query.get("artifactType"),
+    last: query.get("last") ?? "",
+  };
+}
+
+function referrersAnswer(
+  { name, subject, artifactType }: AskedReferrers,
+  { body, next }: ReferrersPage,
+): Answer {
   const filter = artifactType === null ? {} : { artifactType };
   const path = `/v2/${name}/referrers/${subject}`;
   return {
@@ -455,7 +479,7 @@ function blobCreated(name: RepositoryName, digest: Digest): Answer {
   });
 }
 
-function nameOf(call: Call): RepositoryName {
+function nameOf(call: Pick<Call, "name">): RepositoryName {
   assert(call.name !== null, "a route without a name asked for one");
   return call.name;
 }

@@ -142,14 +142,12 @@ describe("what has a digest is not everybody's", () => {
   });
 
   test("referrers of what one may not see are not listed under a repository that one may", async () => {
-    for (const name of ["his/app", "plaza/app"]) {
+    // As if there were no such repository, which is no error here.
+    for (const name of ["his/app", "plaza/app", "hers/app"]) {
       const answer = await ask(signIn("bob"), "GET", `/v2/${name}/referrers/${image.digest}`);
       expect(answer.status).toBe(200);
       expect(JSON.parse(answer.text)).toMatchObject({ manifests: [] });
     }
-    expect((await ask(signIn("bob"), "GET", `/v2/hers/app/referrers/${image.digest}`)).status).toBe(
-      404,
-    );
     const listed = await ask(signIn("alice"), "GET", `/v2/hers/app/referrers/${image.digest}`);
     expect(JSON.parse(listed.text).manifests).toHaveLength(1);
   });

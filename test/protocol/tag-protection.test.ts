@@ -379,6 +379,7 @@ describe("the audit", () => {
     const lines = auditOf(name);
     const [firstDigest, digest] = [first.digest, second.digest];
     expect(lines.map(({ actor_name: _a, project_id: _p, ...line }) => line as unknown)).toEqual([
+      { action: "repository.created", resource: name, detail: {} },
       {
         action: "manifest.pushed",
         resource: `${name}:a`,
