@@ -37,7 +37,10 @@ async function readAll(read: ReturnType<typeof list>, limit: number) {
   }
 }
 
-const many = Array.from({ length: 300 }, (_, at) => `hidden-project-${String(at).padStart(3, "0")}`);
+const many = Array.from(
+  { length: 300 },
+  (_, at) => `hidden-project-${String(at).padStart(3, "0")}`,
+);
 
 describe("a page of what the caller may see", () => {
   test("goes on after its last entry, not after a name behind it that is hidden", async () => {
