@@ -1,4 +1,5 @@
 import type { Anonymous, KnownPrincipal, Principal } from "../auth/principal.ts";
+import type { RefreshTokens } from "../auth/refresh-token.ts";
 import type { IssuedToken, TokenAccess, TokenClaims } from "../auth/registry-token.ts";
 import type { Database } from "../db/database.ts";
 import { assert } from "../lib/assert.ts";
@@ -25,20 +26,6 @@ export interface TokenServiceDeps {
   readonly refresh: RefreshTokens;
   /** The public host, with its port, under which clients know the registry; null where it is not known. */
   readonly service: () => string | null;
-}
-
-/** Refresh tokens: what clients keep instead of a password. */
-export interface RefreshTokens {
-  /** A new one, which lets through no more than what the principal came with; null where none is given. */
-  begin(principal: KnownPrincipal, address: () => string): Promise<string | null>;
-  /**
-   * Who holds it. With `rotate` it is used up, and `next` takes its place; a second use of one that is
-   * used up ends all that came of the same sign-in. Throws UNAUTHORIZED.
-   */
-  redeem(
-    token: string,
-    options: { readonly rotate: boolean; readonly address: () => string },
-  ): Promise<{ readonly principal: KnownPrincipal; readonly next: string | null }>;
 }
 
 /** In the words of the distribution project's token specification and of OAuth 2.0 (RFC 6749 §5.1). */
