@@ -23,7 +23,7 @@ const rowsPerSecondMax = 1_000;
  * So many are compared with others of their second. It takes the client's address, which costs more
  * than all the rest: beyond them one is like every other of the same manifest and principal.
  */
-const comparedPerSecond = 2_000;
+const comparedPerSecond = 500;
 /** Rows, and counts, that wait while the database does not take them. */
 const waitingMax = 10_000;
 const sayEveryMs = 60_000;
