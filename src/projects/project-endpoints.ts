@@ -8,8 +8,8 @@ import {
   type Management,
   nothing,
 } from "../access/endpoint.ts";
-import { grantOwner } from "../access/grant-store.ts";
-import { assertMayGive } from "../access/may-give.ts";
+import { grantOwner, setMember } from "../access/grant-store.ts";
+import { assertMay, assertMayGive } from "../access/may-give.ts";
 import {
   findProject,
   getProject,
@@ -28,6 +28,7 @@ import {
   pageOutput,
   projectName,
 } from "../access/schema.ts";
+import { getSubject, subjectName } from "../access/subject.ts";
 import { conflict } from "../access/unknown.ts";
 import { actorOf, type Principal } from "../auth/principal.ts";
 import { deletePrincipal } from "../auth/principal-store.ts";
@@ -81,20 +82,33 @@ const create = defineEndpoint({
     visibility: visibility.default("private"),
     description: description.default(""),
     cidrs: cidrs.default([]),
+    owner: subjectName
+      .optional()
+      .describe("Who owns it instead of whoever makes it. Administrators alone may say so."),
   }),
   resource: ({ name }) => ({ kind: "project", name }),
   output: projectOutput,
   status: 201,
   version: (output) => output.version,
-  async handler(deps, { name, ...rest }, call) {
+  async handler(deps, { name, owner, ...rest }, call) {
     const now = deps.clock.now();
     const actor = actorOf(call.principal);
+    if (owner !== undefined) assertMay(deps, call, "system:manage", { kind: "registry" });
     const { entry, note } = noted("project.created", name, { visibility: rest.visibility });
     return change(deps, call, entry, async (tx) => {
       await assertNameIsFree(tx, name, call.principal);
       const projectId = await insertProject(tx, { name, createdBy: actor, now, ...rest });
       note(projectId);
-      if (actor !== null) {
+      if (owner !== undefined) {
+        const subject = await getSubject(tx, owner);
+        await setMember(tx, {
+          project: { id: projectId, name },
+          subject,
+          role: "owner",
+          actor,
+          now,
+        });
+      } else if (actor !== null) {
         await grantOwner(tx, { projectId, project: name, principalId: actor, actor, now });
       }
       return projectAnswer(deps, call, await getProject(tx, name));

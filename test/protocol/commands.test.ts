@@ -44,6 +44,10 @@ test("the server that runs on the folder carries commands out", async () => {
   expect((await berth("member", "set", "team", "alice", "--role", "ci")).code).toBe(0);
   const members = await berth("member", "list", "team", "--json");
   expect(JSON.parse(members.text)).toMatchObject({ items: [{ member: "alice", role: "ci" }] });
+  expect((await berth("project", "create", "hers", "--owner", "alice")).code).toBe(0);
+  expect((await berth("project", "create", "his", "--owner", "bob")).code).toBe(5);
+  const owners = await berth("member", "list", "hers", "--json");
+  expect(JSON.parse(owners.text)).toMatchObject({ items: [{ member: "alice", role: "owner" }] });
   const why = await berth("access", "why", "alice", "push", "team/app:v1");
   expect(why.text).toContain("the role ci gives repository:push on **");
   const rule = await berth("tag-rule", "create", "team", "--tags", "v*", "--except-tags", "v*-dev");
