@@ -12,6 +12,7 @@ import { parseAuthorization } from "./authorization-header.ts";
 import { prepareCredentialReads } from "./credential-store.ts";
 import { createFailedSignIns } from "./failed-sign-ins.ts";
 import { createLastUsed } from "./last-used.ts";
+import { networkOf } from "./network.ts";
 import { createPasswordCheck } from "./password-check.ts";
 import { type Anonymous, anonymous, type KnownPrincipal, type Principal } from "./principal.ts";
 import { preparePrincipalReads } from "./principal-store.ts";
@@ -111,10 +112,27 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       const proof = bySecret(secret, kind, scheme === "basic" ? read.name : null, address);
       return admit(remember(key, proof), address);
     }
-    const again = scheme === "basic" ? byRightPassword(key) : null;
+    if (scheme === "basic") return identifyByPassword(key, read, address);
+    return byToken(key, secret).then((entry) => admit(entry, address));
+  }
+
+  /**
+   * What was right from one network tells another one nothing, and nothing is told while guesses have to
+   * wait: else the right one would be told from the wrong ones by not having to.
+   */
+  function identifyByPassword(
+    header: string,
+    read: { name: string; secret: string },
+    address: () => string,
+  ): Principal | Promise<Principal> {
+    const from = address();
+    passwords.assertNoWait(read.name, from);
+    const key = `${header} ${networkOf(from)}`;
+    const known = remembered.get(key);
+    if (known !== undefined && known.validUntil > clock.now()) return admit(known, address);
+    const again = byRightPassword(key);
     if (again !== null) return admit(again, address);
-    const found = scheme === "basic" ? byPassword(key, read, address) : byToken(key, secret);
-    return found.then((entry) => admit(entry, address));
+    return byPassword(key, read, address).then((entry) => admit(entry, address));
   }
 
   /** The last look before each request: where it comes from may differ each time. */

@@ -25,6 +25,8 @@ export interface LoginThrottle {
    * the attempt counts as wrong until it is told otherwise, so that many at once do not slip through.
    */
   begin(account: string, address: string): Attempt;
+  /** Throws the same while the account has to wait in that network. Counts nothing. */
+  assertNoWait(account: string, address: string): void;
 }
 
 export interface Attempt {
@@ -65,11 +67,21 @@ export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle 
     return { count: 0, lastAt: now, waitUntil: 0 };
   }
 
+  function keyOf(account: string, network: string): string {
+    return `${network} ${account.slice(0, accountLengthMax)}`;
+  }
+
   return {
+    assertNoWait(account, address) {
+      if (accounts.size === 0) return;
+      const waitUntil = accounts.get(keyOf(account, networkOf(address)))?.waitUntil ?? 0;
+      const now = clock.monotonic();
+      if (waitUntil > now) throw wait(waitUntil - now);
+    },
     begin(account, address) {
       const now = clock.monotonic();
       const network = networkOf(address);
-      const key = `${network} ${account.slice(0, accountLengthMax)}`;
+      const key = keyOf(account, network);
       const failures = failuresOf(key, now);
       if (failures.waitUntil > now) throw wait(failures.waitUntil - now);
       const window = windowOf(network, now);

@@ -20,6 +20,8 @@ export interface CheckedPassword {
 export interface PasswordCheck {
   /** Throws TOOMANYREQUESTS. */
   check(name: string, password: string, address: string): Promise<CheckedPassword>;
+  /** Throws TOOMANYREQUESTS while there have been too many wrong ones. */
+  assertNoWait(name: string, address: string): void;
 }
 
 export function createPasswordCheck(deps: {
@@ -52,6 +54,7 @@ export function createPasswordCheck(deps: {
   }
 
   return {
+    assertNoWait: throttle.assertNoWait,
     async check(name, password, address) {
       // Robots have no passwords, whichever there are: nothing is told by leaving argon2 out.
       if (name.startsWith(robotPrefix)) return { row: find(name), matches: false };

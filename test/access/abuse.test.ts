@@ -59,17 +59,17 @@ describe("who there is cannot be found out", () => {
   });
 
   test("by the time that it takes", async () => {
-    const time = async (name: string) => {
-      const times: number[] = [];
-      for (let round = 0; round < 9; round++) {
+    // In turns, and the best of many: what else the machine does must not decide.
+    const best = new Map<string, number>();
+    for (let round = 0; round < 15; round++) {
+      for (const name of ["alice", "nobody-here"]) {
         const start = performance.now();
         await ask(basic(name, `wrong ${round} and long`), "GET", "/v2/", undefined, freshAddress());
-        times.push(performance.now() - start);
+        const took = performance.now() - start;
+        best.set(name, Math.min(best.get(name) ?? took, took));
       }
-      return times.sort((a, b) => a - b)[4] ?? 0;
-    };
-    await time("alice");
-    const [known, unknown] = [await time("alice"), await time("nobody-here")];
+    }
+    const [known, unknown] = [best.get("alice") ?? 0, best.get("nobody-here") ?? 0];
     // A hash takes several milliseconds: an answer without one would be at once.
     expect(Math.min(known, unknown)).toBeGreaterThan(3);
     expect(Math.max(known, unknown) / Math.min(known, unknown)).toBeLessThan(2.5);

@@ -62,8 +62,8 @@ const holes: readonly Hole[] = [
     patches: [
       {
         file: "src/registry/router.ts",
-        from: "from);\n  if (!decision.allowed) throw refusal(",
-        to: 'from);\n  if (!decision.allowed && context.request.method !== "HEAD") throw refusal(',
+        from: "from);\n  if (!decision.allowed) {",
+        to: 'from);\n  if (!decision.allowed && context.request.method !== "HEAD") {',
       },
     ],
     tests: "matrix",
@@ -90,8 +90,8 @@ const holes: readonly Hole[] = [
         to: '"/v2/<name>/referrers/<digest>", "registry:ping"',
       },
     ],
-    tests: "matrix",
-    only: "theirs, by credential",
+    tests: "content",
+    only: "referrers of what one may not see",
   },
   {
     name: "an upload goes on for whoever knows its id",
