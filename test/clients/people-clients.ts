@@ -208,12 +208,14 @@ const helm: PeoplesClient = {
   },
 };
 
-/** Path of a chart whose name ends the repository's, and whose version is the tag. */
+/** Path of a chart like no other, whose name ends the repository's, and whose version is the tag. */
 async function newChart(home: string, repository: string, version: string): Promise<string> {
   const target = await folder(`people/${Bun.randomUUIDv7()}`);
   const chart = repository.split("/").at(-1) ?? "";
   await runCommand(await helmCommand(home, ["create", join(target, chart)]));
-  const flags = ["--version", version, "--destination", target];
+  // Else two charts of one second would be the same one.
+  const unique = ["--app-version", Bun.randomUUIDv7()];
+  const flags = ["--version", version, ...unique, "--destination", target];
   await runCommand(await helmCommand(home, ["package", ...flags, join(target, chart)]));
   return join(target, `${chart}-${version}.tgz`);
 }
