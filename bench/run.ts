@@ -58,6 +58,7 @@ async function main(): Promise<number> {
     );
     return 2;
   }
+  if (Bun.env["BENCH_BERTH"] === undefined) build();
   const isAlone = chosen.every((name) => berthAlone.has(name));
   const { peers, missing } = findPeers(isAlone ? ["berth"] : ["berth", "zot", "distribution"]);
   for (const tool of tools) if (Bun.which(tool) === null) missing.push(`${tool} is not on PATH.`);
@@ -84,6 +85,13 @@ async function main(): Promise<number> {
   } finally {
     await leave(bench);
   }
+}
+
+/** An executable that was built earlier may be of other sources. */
+function build(): void {
+  const cwd = join(import.meta.dir, "..");
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, "scripts/build.ts"], { cwd });
+  if (exitCode !== 0) throw new Error(`the executable cannot be built: ${stderr}`);
 }
 
 async function runCase(bench: Bench, name: string): Promise<void> {

@@ -10,9 +10,9 @@ const rights: Record<string, string> = {
 const rightByRequest = `
 anyone  POST /setup, POST /signup, GET /openapi.json
 enter   GET /v2/, GET /v2/_catalog, GET /projects, GET /roles, GET /roles/{role}
-pull    GET /v2/<name>/tags/list, GET /v2/<name>/blobs/<digest>
 list    GET /v2/<name>/referrers/<digest>
-pull    GET /v2/<name>/manifests/<reference>, GET /repositories/{repository}
+pull    GET /v2/<name>/tags/list, GET /v2/<name>/blobs/<digest>, GET /v2/<name>/manifests/<reference>
+pull    GET /repositories/{repository}
 pull    GET /repositories/{repository}/tags, GET /repositories/{repository}/pulls/summary
 push    PUT /v2/<name>/manifests/<reference>, POST /v2/<name>/blobs/uploads/
 push    GET PATCH PUT DELETE /v2/<name>/blobs/uploads/<id>
@@ -56,18 +56,15 @@ export type Where = { place: string | null; api: boolean; stale: boolean };
 export function verdict(who: string, right: string, { place, api, stale }: Where): Verdict {
   if (/^(.+-(expired|disabled|deleted)|disabled)$/.test(who)) return 401;
   if (right === "anyone") return "yes";
-  // Of what is not there nothing refers to anything, which is no error in the specification.
-  if (right === "list") {
-    const pull = verdict(who, "pull", { place, api, stale });
-    return pull === 404 ? "yes" : pull;
-  }
+  // Of what is not there nothing refers to anything: that is no error.
+  const listed = right === "list" ? verdict(who, "pull", { place, api, stale }) : null;
+  if (listed !== null) return listed === 404 ? "yes" : listed;
   if (who === "anonymous") return /^(pull|see)$/.test(right) && place === "public" ? "yes" : 401;
   const user = !/^(robot|token)/.test(who);
   if (right === "enter" || (right === "account" && user)) return "yes";
   if (right === "create" || (right === "push" && place === "missing" && !api))
     return user || who === "token" ? "yes" : 403;
   if (place === "missing" && who === "administrator") return "yes";
-
   const ofProject = /^(see|manage|explain)$/.test(right);
   const reaches = place === "mine" || (place === "beside" && (ofProject || !/^robot/.test(who)));
   const role = reaches ? (are[who] ?? who) : who === "rival" && place === "theirs" ? "owner" : "";
