@@ -62,7 +62,9 @@ describe("projects", () => {
     expect((await alice.post("/projects", { name: "alice" })).status).toBe(201);
     expect((await bob.post("/projects", { name: "api" })).status).toBe(400);
     expect((await bob.post("/projects", { name: "a/b" })).status).toBe(400);
-    expect((await bob.post("/projects", { name: "c", owner: "bob" })).status).toBe(400);
+    expect((await bob.post("/projects", { name: "c", created_by: "bob" })).status).toBe(400);
+    // Whose it is else only an administrator says.
+    expect((await bob.post("/projects", { name: "c", owner: "bob" })).status).toBe(403);
   });
 
   test("that are made again have nothing of the one before", async () => {
