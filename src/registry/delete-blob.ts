@@ -4,11 +4,10 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import { isBlobVisible, unlinkBlob } from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
 import { liveParents } from "./manifest-store.ts";
-import { findProjectId } from "./project-id-store.ts";
 import type { Registry } from "./registry.ts";
-import { findRepositoryId } from "./repository-store.ts";
+import { findJudged } from "./repository-store.ts";
 import { insertTrash } from "./trash-store.ts";
-import { namedReferrersMax, stillReferred, unknownBlob, unknownRepository } from "./unknown.ts";
+import { namedReferrersMax, stillReferred, unknownBlob } from "./unknown.ts";
 
 /** Ends the visibility of a blob in the repository; refused while a live manifest there refers to it. */
 export async function deleteBlob(
@@ -18,13 +17,7 @@ export async function deleteBlob(
   caller: Caller,
 ): Promise<void> {
   await registry.db.transaction(async (tx) => {
-    const repositoryId = await findRepositoryId(tx, repository);
-    if (repositoryId === null) throw unknownRepository(repository);
-    const projectId = await findProjectId(tx, repositoryId);
-    // Another repository of this name than the one that was judged.
-    if (caller.projectId !== undefined && caller.projectId !== projectId) {
-      throw unknownRepository(repository);
-    }
+    const { repositoryId, projectId } = await findJudged(tx, repository, caller);
     if (!(await isBlobVisible(tx, repositoryId, digest))) throw unknownBlob(repository, digest);
     const parents = await liveParents(tx, repositoryId, digest, namedReferrersMax);
     if (parents.length > 0) throw stillReferred("blob", digest, parents);

@@ -8,13 +8,12 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { Caller } from "./caller.ts";
 import { isManifestLive, leftDependents, liveParents, trashManifests } from "./manifest-store.ts";
-import { findProjectId } from "./project-id-store.ts";
 import type { Registry } from "./registry.ts";
-import { findRepositoryId } from "./repository-store.ts";
+import { findJudged } from "./repository-store.ts";
 import { findTag, removeTag, removeTagsOf } from "./tag-store.ts";
 import { assertTagsOfMayChange, tagsOf } from "./tags-of-manifest.ts";
 import { insertTrash } from "./trash-store.ts";
-import { namedReferrersMax, stillReferred, unknownRepository } from "./unknown.ts";
+import { namedReferrersMax, stillReferred } from "./unknown.ts";
 
 /** Manifests that go with one: the children of the largest index, and what refers to them. */
 const unitManifestsMax = 100_000;
@@ -34,13 +33,7 @@ export async function deleteManifest(
   caller: Caller,
 ): Promise<void> {
   await registry.db.transaction(async (tx) => {
-    const repositoryId = await findRepositoryId(tx, repository);
-    if (repositoryId === null) throw unknownRepository(repository);
-    const projectId = await findProjectId(tx, repositoryId);
-    // Another repository of this name than the one that was judged.
-    if (caller.projectId !== undefined && caller.projectId !== projectId) {
-      throw unknownRepository(repository);
-    }
+    const { repositoryId, projectId } = await findJudged(tx, repository, caller);
     const deletion: Deletion = {
       registry,
       tx,

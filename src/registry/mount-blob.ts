@@ -29,8 +29,8 @@ export async function mountBlob(registry: Registry, mount: Mount): Promise<boole
     const sourceId = await findRepositoryId(tx, source);
     if (sourceId === null || !(await isBlobVisible(tx, sourceId, mount.digest))) return false;
     const now = registry.clock.now();
-    const repositoryId = await ensureRepository(registry, tx, mount.repository, mount.caller, now);
-    await linkBlob(tx, repositoryId, mount.digest, now);
+    const into = await ensureRepository(registry, tx, mount.repository, mount.caller, now);
+    await linkBlob(tx, into.repositoryId, mount.digest, now);
     return true;
   });
 }

@@ -12,7 +12,6 @@ import type { Tag } from "../oci/tag.ts";
 import { visibleBlobSizes } from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
 import { type Inserted, insertManifest, liveManifestSizes } from "./manifest-store.ts";
-import { findProjectId } from "./project-id-store.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
 import { findTag, pointTag } from "./tag-store.ts";
@@ -81,7 +80,7 @@ async function store(
   const { repository, caller, bytes, condition } = push;
   const now = registry.clock.now();
   const actor = actorOf(caller.principal);
-  const repositoryId = await ensureRepository(registry, tx, repository, caller, now);
+  const { repositoryId, projectId } = await ensureRepository(registry, tx, repository, caller, now);
   await checkReferences(registry, tx, repositoryId, manifest);
 
   const moves: TagMove[] = [];
@@ -105,7 +104,7 @@ async function store(
   }
   for (const { tag } of moves) await pointTag(tx, { repositoryId, tag, actor, now }, digest);
   if (inserted !== "present" || moves.length > 0) {
-    await record(registry, tx, push, { repositoryId, digest, inserted, moves });
+    await record(registry, tx, push, { projectId, digest, inserted, moves });
   }
 }
 
@@ -121,20 +120,19 @@ async function record(
   tx: Tx,
   { repository, reference, caller }: ManifestPush,
   done: {
-    readonly repositoryId: string;
+    readonly projectId: string;
     readonly digest: Digest;
     readonly inserted: Inserted;
     readonly moves: readonly TagMove[];
   },
 ): Promise<void> {
-  const { repositoryId, digest, inserted, moves } = done;
+  const { projectId, digest, inserted, moves } = done;
   await registry.audit.append(tx, {
     actor: caller.actor,
     action: inserted === "present" ? "tag.moved" : "manifest.pushed",
     resource:
       reference.kind === "tag" ? `${repository}:${reference.tag}` : `${repository}@${digest}`,
-    // `ensureRepository` saw to it that the project is the one that was judged.
-    projectId: caller.projectId ?? (await findProjectId(tx, repositoryId)),
+    projectId,
     result: "done",
     detail: {
       digest,

@@ -28,9 +28,29 @@ const selectLive = compiled((db, name: RepositoryName) =>
     .where("p.state", "=", live),
 );
 
+export interface RepositoryIds {
+  readonly repositoryId: string;
+  readonly projectId: string;
+}
+
 /**
- * The id of the repository, which is made, with its project, when it is not there. Throws DENIED when
- * the project is not the one that authorization judged.
+ * The repository from which something is deleted. Throws NAME_UNKNOWN where there is none, and where
+ * another one than the one that authorization judged has the name by now.
+ */
+export async function findJudged(
+  tx: Tx,
+  name: RepositoryName,
+  { projectId }: Caller,
+): Promise<RepositoryIds> {
+  const [found] = await selectLive(tx, name);
+  const isJudged = projectId === undefined || projectId === found?.project_id;
+  if (found === undefined || !isJudged) throw unknownRepository(name);
+  return { repositoryId: found.id, projectId: found.project_id };
+}
+
+/**
+ * The repository, which is made, with its project, when it is not there. Throws DENIED when the
+ * project is not the one that authorization judged.
  */
 export async function ensureRepository(
   registry: Registry,
@@ -38,19 +58,20 @@ export async function ensureRepository(
   name: RepositoryName,
   caller: Caller,
   now: number,
-): Promise<string> {
+): Promise<RepositoryIds> {
   const [found] = await selectLive(tx, name);
   if (found !== undefined) {
-    assertJudged(name, { id: found.project_id, created_by: found.created_by }, caller);
-    return found.id;
+    const { id: repositoryId, project_id: projectId, created_by } = found;
+    assertJudged(name, { id: projectId, created_by }, caller);
+    return { repositoryId, projectId };
   }
   const projectId = await ensureProject(registry, tx, name, caller, now);
   const actor = actorOf(caller.principal);
-  const id = uuidv7();
+  const repositoryId = uuidv7();
   await tx
     .insertInto("repositories")
     .values({
-      id,
+      id: repositoryId,
       project_id: projectId,
       name,
       state: "live",
@@ -66,7 +87,7 @@ export async function ensureRepository(
     result: "done",
     detail: {},
   });
-  return id;
+  return { repositoryId, projectId };
 }
 
 /** A project that was made, or made again, since the request was judged is another one. */

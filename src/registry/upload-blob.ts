@@ -339,7 +339,7 @@ async function commitBlob(
   const id = row.id as StagedId;
   const link = async (tx: Tx) => {
     const now = registry.clock.now();
-    const repositoryId = await ensureRepository(registry, tx, row.repository, caller, now);
+    const { repositoryId } = await ensureRepository(registry, tx, row.repository, caller, now);
     await linkBlob(tx, repositoryId, digest, now);
   };
 
