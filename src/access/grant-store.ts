@@ -106,15 +106,6 @@ export async function grantOwner(
   });
 }
 
-export async function findGrant(reads: Reads, id: string): Promise<GrantRow | null> {
-  const [row] = await selectById(reads, id);
-  return row ?? null;
-}
-
-const selectById = compiled((db, id: string) =>
-  db.selectFrom("grants").selectAll().where("id", "=", id),
-);
-
 /** Returns what was deleted; null when there was none of this id in the project (null: of every project). */
 export async function deleteGrant(
   tx: Tx,
@@ -209,7 +200,6 @@ export interface MemberRow {
   readonly subject_name: string | null;
   readonly role: string;
   readonly created_at: number;
-  readonly created_by: string | null;
 }
 
 /** Members of a project, after an id, in the order in which they got their role. */
@@ -229,7 +219,7 @@ const selectMembers = compiled((db, projectId: string, after: string, limit: num
     .leftJoin("groups as gr", (join) =>
       join.onRef("gr.id", "=", "g.subject_id").on("g.subject_kind", "=", "group"),
     )
-    .select(["g.id", "g.subject_kind", "g.subject_id", "g.created_at", "g.created_by"])
+    .select(["g.id", "g.subject_kind", "g.subject_id", "g.created_at"])
     .select(({ fn, ref }) => [
       fn.coalesce("p.name", "gr.name").as("subject_name"),
       ref("g.role").$notNull().as("role"),
@@ -245,23 +235,3 @@ const selectMembers = compiled((db, projectId: string, after: string, limit: num
     .orderBy("g.id")
     .limit(limit),
 );
-
-/** The role as a member of the project itself, groups aside; null for none. */
-export async function findMember(reads: Reads, member: Membership): Promise<MemberRow | null> {
-  const rows = await reads
-    .selectFrom("grants as g")
-    .select(["g.id", "g.subject_kind", "g.subject_id", "g.created_at", "g.created_by"])
-    .select(({ lit, ref }) => [lit(null).as("subject_name"), ref("g.role").$notNull().as("role")])
-    .where("g.subject_id", "=", member.subject.id)
-    .where("g.subject_kind", "=", member.subject.kind)
-    .where("g.project_id", "=", member.project.id)
-    .where("g.pattern", "=", memberPattern)
-    .where("g.effect", "=", "allow")
-    .where("g.role", "is not", null)
-    .where("g.tag_pattern", "is", null)
-    .where("g.cidrs", "=", "[]")
-    .where("g.expires_at", "is", null)
-    .limit(1)
-    .execute();
-  return rows[0] ?? null;
-}

@@ -4,7 +4,7 @@ import { uuidv7 } from "../lib/random.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 
 /** Limits of single users and robots, and of their kinds, together. */
-export const rateLimitsMax = 10_000;
+const rateLimitsMax = 10_000;
 
 export type LimitSubject = RateLimitRow["subject_kind"];
 export type Counted = RateLimitRow["counts"];

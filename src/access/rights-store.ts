@@ -19,7 +19,7 @@ export interface StoredGrant {
 }
 
 /** Grants of one principal that are read together: some ten milliseconds. */
-export const grantsAtOnce = 5_000;
+const grantsAtOnce = 5_000;
 
 /** Reads who was granted what. Throws when the database cannot say: nobody is then allowed anything. */
 export interface RightsReads {

@@ -12,7 +12,13 @@ import {
   listRoles,
   updateRole,
 } from "./role-store.ts";
-import { builtInRoles, grantableActions, isBuiltInRole, roleNames } from "./roles.ts";
+import {
+  builtInRoles,
+  grantableActions,
+  isBuiltInRole,
+  type RoleName,
+  roleNames,
+} from "./roles.ts";
 import { description, pageInput, pageOf, pageOutput, plainName } from "./schema.ts";
 import { conflict, notFound } from "./unknown.ts";
 
@@ -150,7 +156,7 @@ async function getCustomRole(reads: Reads, name: string): Promise<RoleRow> {
   return getRole(reads, name);
 }
 
-function builtIn(name: (typeof roleNames)[number]): z.input<typeof roleOutput> {
+function builtIn(name: RoleName): z.input<typeof roleOutput> {
   return { name, description: "", actions: [...builtInRoles[name]], built_in: true, version: 1 };
 }
 

@@ -38,11 +38,6 @@ export async function findRoleByName(reads: Reads, name: string): Promise<RoleRo
   return row ?? null;
 }
 
-/** Whether a grant may name it: a role that is built in, or that was made. */
-export async function isRole(reads: Reads, name: string): Promise<boolean> {
-  return isBuiltInRole(name) || (await findRoleByName(reads, name)) !== null;
-}
-
 /** Custom ones by name, after one, in byte order. */
 export async function listRoles(
   reads: Reads,

@@ -37,7 +37,3 @@ export const builtInRoles: Readonly<Record<RoleName, readonly GrantableAction[]>
 export function isBuiltInRole(name: string): name is RoleName {
   return Object.hasOwn(builtInRoles, name);
 }
-
-export function isGrantableAction(text: string): text is GrantableAction {
-  return (grantableActions as readonly string[]).includes(text);
-}

@@ -3,9 +3,9 @@ import { parseRepositoryName, type RepositoryName } from "../oci/repository-name
 
 /** Scopes that one request may name, and characters of all of them. */
 export const askedScopesMax = 100;
-export const askedLengthMax = 8_192;
+const askedLengthMax = 8_192;
 
-export const repositoryVerbs = ["pull", "push", "delete"] as const;
+const repositoryVerbs = ["pull", "push", "delete"] as const;
 
 export type RepositoryVerb = (typeof repositoryVerbs)[number];
 

@@ -2,8 +2,8 @@ import { availableParallelism } from "node:os";
 import { RegistryError } from "../oci/registry-error.ts";
 
 /** Bytes in UTF-8. Nothing is cut off: other hashes ignore what is behind the 72nd byte. */
-export const passwordBytesMin = 8;
-export const passwordBytesMax = 1024;
+const passwordBytesMin = 8;
+const passwordBytesMax = 1024;
 
 /** At least what OWASP asks for: argon2id with 19 MiB and two passes. */
 const parameters = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;

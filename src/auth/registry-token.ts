@@ -9,7 +9,7 @@ import type { SecretBox } from "./secret-box.ts";
 import { createSigningKeys } from "./signing-keys.ts";
 
 /** How long a registry token lasts. */
-export const tokenSeconds = 300;
+const tokenSeconds = 300;
 /** Characters. Longer ones do not fit into what proxies take as a header, and are neither made nor read. */
 export const tokenLengthMax = 4096;
 /** By how much clocks of nodes may differ. */
