@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
-import { assertVersion, defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { assertVersion, defineEndpoint, type Endpoint, nothing } from "../access/endpoint.ts";
 import { cidrs, description, pageInput, pageOf, pageOutput } from "../access/schema.ts";
 import { listCredentials } from "../auth/credential-store.ts";
 import { findPrincipal, updatePrincipal } from "../auth/principal-store.ts";
@@ -16,8 +16,8 @@ import {
   credentialOutput,
   credentialView,
   endCredential,
+  listTokens,
   tokenOutput,
-  tokenView,
 } from "./tokens.ts";
 import { userOutput, userView } from "./user-view.ts";
 
@@ -76,7 +76,7 @@ export const accountEndpoints: readonly Endpoint[] = [
     summary: "Changes one's own password; all sessions end, tokens stay.",
     action,
     input: z.strictObject({ current: password.describe("The password as it is."), password }),
-    output: z.null(),
+    output: nothing,
     status: 204,
     async handler(deps, { current, password: next }, call) {
       return await changeOwnPassword(deps, call, ownUser(call), { current, next });
@@ -91,11 +91,7 @@ export const accountEndpoints: readonly Endpoint[] = [
     action,
     input: z.strictObject(pageInput),
     output: pageOutput(tokenOutput),
-    async handler({ db }, { limit, after }, call) {
-      const page = { kinds: ["token"] as const, after, limit: limit + 1 };
-      const rows = await listCredentials(db.reads, ownUser(call).id, page);
-      return pageOf(rows, limit, (row) => row.id, tokenView);
-    },
+    handler: ({ db }, page, call) => listTokens(db.reads, ownUser(call).id, page),
   }),
 
   defineEndpoint({
@@ -125,7 +121,7 @@ export const accountEndpoints: readonly Endpoint[] = [
     summary: "Ends one of one's own tokens at once.",
     action,
     input: z.strictObject({ id }),
-    output: z.null(),
+    output: nothing,
     status: 204,
     async handler(deps, input, call) {
       return await endCredential(deps, call, ownUser(call), { kind: "token", id: input.id });
@@ -160,7 +156,7 @@ export const accountEndpoints: readonly Endpoint[] = [
     summary: "Ends one of one's own sessions at once.",
     action,
     input: z.strictObject({ id }),
-    output: z.null(),
+    output: nothing,
     status: 204,
     async handler(deps, input, call) {
       return await endCredential(deps, call, ownUser(call), { kind: "session", id: input.id });

@@ -35,7 +35,7 @@ export async function changeOwnPassword(
   call: ApiCall,
   user: KnownPrincipal,
   { current, next }: { current: string; next: string },
-): Promise<null> {
+): Promise<undefined> {
   const before = await findPrincipal(deps.db.reads, user.id);
   const attempt = throttleOf(deps).begin(user.name, call.address);
   if (!(await verifyPassword(current, before?.password_hash ?? null))) {
@@ -55,7 +55,7 @@ export async function changeOwnPassword(
     if (!isSame) throw conflict("the account was changed meanwhile: sign in again");
     await updatePrincipal(tx, user.id, { password_hash: passwordHash });
     await endEverythingIssued(tx, user.id);
-    return null;
+    return undefined;
   });
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
-import { defineEndpoint, type Endpoint, type Management } from "../access/endpoint.ts";
+import { defineEndpoint, type Endpoint, type Management, nothing } from "../access/endpoint.ts";
 import { description, formatTime, pageInput, pageOf, pageOutput, time } from "../access/schema.ts";
 import { notFound } from "../access/unknown.ts";
 import { deleteInvitation, insertInvitation, listInvitations } from "../auth/invitation-store.ts";
@@ -90,13 +90,13 @@ export const invitationEndpoints: readonly Endpoint[] = [
     summary: "Takes an invitation back; an account that came of it stays.",
     action,
     input: z.strictObject({ id }),
-    output: z.null(),
+    output: nothing,
     status: 204,
     async handler(deps, input, call) {
       const resource = `invitation ${input.id}`;
       return await change(deps, call, { action: "invitation.revoked", resource }, async (tx) => {
         if (!(await deleteInvitation(tx, input.id))) throw notFound(resource);
-        return null;
+        return undefined;
       });
     },
   }),

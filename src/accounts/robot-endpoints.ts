@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Action, Resource } from "../access/authorize.ts";
-import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { defineEndpoint, type Endpoint, nothing } from "../access/endpoint.ts";
 import {
   cidrs,
   description,
@@ -116,7 +116,7 @@ function endpointsOfRobots({ path, action, input, of }: Place): Endpoint[] {
       shownOnce: "secret",
       async handler(deps, given, call) {
         const { project: name, expires_in_days: days, reuse_name: reuse, ...rest } = given;
-        const robot = { ...rest, role: rest.role, expiresInDays: days, reuseName: reuse };
+        const robot = { ...rest, expiresInDays: days, reuseName: reuse };
         return await createRobot(deps, call, name ?? null, robot);
       },
     }),
@@ -172,7 +172,7 @@ function endpointsOfOne({ path, action, input, of }: Place): Endpoint[] {
       action,
       resource,
       input: z.strictObject({ ...input, ...robotPath }),
-      output: z.null(),
+      output: nothing,
       status: 204,
       async handler(deps, { project: name, robot }, call) {
         return await deleteRobot(deps, call, { project: name ?? null, robot });
@@ -211,7 +211,7 @@ function endpointsOfSecrets({ path, action, input, of }: Place): Endpoint[] {
       action,
       resource,
       input: z.strictObject({ ...input, ...robotPath, id }),
-      output: z.null(),
+      output: nothing,
       status: 204,
       async handler(deps, { project: name, robot, id: secretId }, call) {
         return await revokeSecret(deps, call, { project: name ?? null, robot, id: secretId });

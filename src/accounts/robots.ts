@@ -47,7 +47,7 @@ export type Home = { readonly id: string; readonly name: ProjectName } | null;
 export interface NewRobot {
   readonly name: RobotShortName;
   readonly description: string;
-  readonly role: string | undefined;
+  readonly role?: string | undefined;
   readonly grants: (typeof robotGrants)["_zod"]["output"];
   readonly cidrs: readonly string[];
   /** Null: it does not end. */
@@ -166,12 +166,12 @@ export async function revokeSecret(
   deps: Management,
   call: ApiCall,
   asked: { project: ProjectName | null; robot: string; id: string },
-): Promise<null> {
+): Promise<undefined> {
   return await changeRobot(deps, call, { ...asked, verb: "secret_revoked" }, async (tx, row) => {
     const secret = await findCredential(tx, asked.id);
     if (secret?.principal_id !== row.id) throw notFound(`secret ${asked.id}`);
     await deleteCredential(tx, asked.id, row.id);
-    return null;
+    return undefined;
   });
 }
 
@@ -220,12 +220,12 @@ export async function deleteRobot(
   deps: Management,
   call: ApiCall,
   asked: { project: ProjectName | null; robot: string },
-): Promise<null> {
+): Promise<undefined> {
   return await changeRobot(deps, call, { ...asked, verb: "deleted" }, async (tx, row) => {
     assertVersion(call, row.version);
     await deletePrincipal(tx, row.id);
     await deleteRateLimitsOf(tx, row.id);
-    return null;
+    return undefined;
   });
 }
 

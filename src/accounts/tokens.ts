@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
 import type { ApiCall, Management } from "../access/endpoint.ts";
-import { formatTime, formatTimeOrNull, time } from "../access/schema.ts";
+import { formatTime, formatTimeOrNull, pageOf, time } from "../access/schema.ts";
 import { conflict, notFound } from "../access/unknown.ts";
 import {
   deleteCredential,
@@ -10,6 +10,7 @@ import {
   listCredentials,
 } from "../auth/credential-store.ts";
 import type { KnownPrincipal, Scope } from "../auth/principal.ts";
+import type { Reads } from "../db/database.ts";
 import type { CredentialRow, PrincipalRow } from "../db/tables.ts";
 import { makeSecret } from "../lib/secret-text.ts";
 import { expiryOf } from "./expiry.ts";
@@ -90,6 +91,17 @@ export async function createToken(
   );
 }
 
+/** A page of the tokens of one user, expired ones too. */
+export async function listTokens(
+  reads: Reads,
+  userId: string,
+  { limit, after }: { readonly limit: number; readonly after: string },
+) {
+  const page = { kinds: ["token"], after, limit: limit + 1 } as const;
+  const rows = await listCredentials(reads, userId, page);
+  return pageOf(rows, limit, (row) => row.id, tokenView);
+}
+
 /** What records call the end of a credential. */
 const ended = { token: "token.revoked", session: "session.closed" } as const;
 
@@ -99,7 +111,7 @@ export async function endCredential(
   call: ApiCall,
   user: Pick<PrincipalRow, "id" | "name">,
   { kind, id }: { kind: keyof typeof ended; id: string },
-): Promise<null> {
+): Promise<undefined> {
   return await change(
     deps,
     call,
@@ -108,7 +120,7 @@ export async function endCredential(
       const row = await findCredential(tx, id);
       if (row?.principal_id !== user.id || row.kind !== kind) throw notFound(`${kind} ${id}`);
       await deleteCredential(tx, id, user.id);
-      return null;
+      return undefined;
     },
   );
 }

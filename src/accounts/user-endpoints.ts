@@ -1,6 +1,12 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
-import { type ApiCall, assertVersion, defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import {
+  type ApiCall,
+  assertVersion,
+  defineEndpoint,
+  type Endpoint,
+  nothing,
+} from "../access/endpoint.ts";
 import { deleteRateLimitsOf } from "../access/rate-limit-store.ts";
 import { cidrs, description, pageInput, pageOf, pageOutput } from "../access/schema.ts";
 import { conflict, notFound } from "../access/unknown.ts";
@@ -170,7 +176,7 @@ export const userEndpoints: readonly Endpoint[] = [
     summary: "Deletes a user with their tokens, grants and memberships; their project stays.",
     action,
     input: z.strictObject(userPath),
-    output: z.null(),
+    output: nothing,
     status: 204,
     async handler(deps, { user }, call) {
       return await change(
@@ -184,7 +190,7 @@ export const userEndpoints: readonly Endpoint[] = [
           await updatePrincipal(tx, row.id, { email: null });
           await deletePrincipal(tx, row.id);
           await deleteRateLimitsOf(tx, row.id);
-          return null;
+          return undefined;
         },
       );
     },

@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
-import { pageInput, pageOf, pageOutput } from "../access/schema.ts";
-import { listCredentials } from "../auth/credential-store.ts";
+import { defineEndpoint, type Endpoint, nothing } from "../access/endpoint.ts";
+import { pageInput, pageOutput } from "../access/schema.ts";
 import { id, userName } from "./schemas.ts";
-import { endCredential, tokenOutput, tokenView } from "./tokens.ts";
+import { endCredential, listTokens, tokenOutput } from "./tokens.ts";
 import { findUser } from "./user-endpoints.ts";
 
 /** Tokens of others: to be seen and ended, never to be made. */
@@ -16,11 +15,9 @@ export const userTokenEndpoints: readonly Endpoint[] = [
     action: "system:manage",
     input: z.strictObject({ user: userName, ...pageInput }),
     output: pageOutput(tokenOutput),
-    async handler({ db }, { user, limit, after }) {
+    async handler({ db }, { user, ...page }) {
       const { id: userId } = await findUser(db.reads, user);
-      const page = { kinds: ["token"] as const, after, limit: limit + 1 };
-      const rows = await listCredentials(db.reads, userId, page);
-      return pageOf(rows, limit, (row) => row.id, tokenView);
+      return await listTokens(db.reads, userId, page);
     },
   }),
 
@@ -31,7 +28,7 @@ export const userTokenEndpoints: readonly Endpoint[] = [
     summary: "Ends one of a user's tokens at once.",
     action: "system:manage",
     input: z.strictObject({ user: userName, id }),
-    output: z.null(),
+    output: nothing,
     status: 204,
     async handler(deps, { user, id: tokenId }, call) {
       const row = await findUser(deps.db.reads, user);
