@@ -5,6 +5,7 @@ import { conflict } from "../access/unknown.ts";
 import { findInvitationByHash, useInvitation } from "../auth/invitation-store.ts";
 import { networkOf } from "../auth/network.ts";
 import { hashPassword } from "../auth/passwords.ts";
+import { perDatabase } from "../db/compiled.ts";
 import { hashOfSecret, looksLikeSecret } from "../lib/secret-text.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { UserName } from "./account-name.ts";
@@ -34,7 +35,7 @@ export async function signUp(deps: Management, call: ApiCall, asked: SignUp): Pr
   const { name, password, email } = asked;
   const hash = await admit(deps, asked);
   const now = deps.clock.now();
-  if (hash === null) countAttempt(deps, call.address);
+  if (hash === null) countAttempt(deps.db, call.address);
   const passwordHash = await hashPassword(password);
   const entry = {
     action: "account.signed_up",
@@ -88,12 +89,8 @@ async function admit(deps: Management, { invitation }: SignUp): Promise<string |
 }
 
 /** Failed ones count as well: else names could be tried without end. */
-function countAttempt(deps: Management, address: string): void {
-  let counts = countsOf.get(deps);
-  if (counts === undefined) {
-    counts = new LRUCache({ max: networksMax, ttl: windowMs });
-    countsOf.set(deps, counts);
-  }
+function countAttempt(db: Management["db"], address: string): void {
+  const counts = countsOf(db);
   const network = networkOf(address);
   const count = counts.get(network) ?? 0;
   if (count >= perNetworkMax) {
@@ -105,7 +102,9 @@ function countAttempt(deps: Management, address: string): void {
   counts.set(network, count + 1, { noUpdateTTL: true });
 }
 
-const countsOf = new WeakMap<Management, LRUCache<string, number>>();
+const countsOf = perDatabase(
+  () => new LRUCache<string, number>({ max: networksMax, ttl: windowMs }),
+);
 
 function notToBeHad(name: string): RegistryError {
   return conflict(`the name ${name} is not to be had: choose another one`);
