@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { createAccessVersion } from "../auth/access-version-store.ts";
-import type { Operator, Principal } from "../auth/principal.ts";
+import { isKnown, type Operator, type Principal } from "../auth/principal.ts";
 import type { Database } from "../db/database.ts";
 import { createBoundedMap } from "../lib/bounded-map.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -176,7 +176,7 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
       resource.kind === "repository" && facts.has(resource.name),
     /** Enough of them to judge what lies in the project; null: what lies in none. */
     rightsOf(principal: Principal, projectId: string | null): Rights {
-      if (principal.kind !== "user" && principal.kind !== "robot") return noRights;
+      if (!isKnown(principal)) return noRights;
       const { id } = principal;
       let all = rights.get(id);
       if (all === undefined) {
@@ -224,7 +224,7 @@ function bearerKey(principal: Principal): string {
 }
 
 function identityKey(principal: Principal): string {
-  if (principal.kind !== "user" && principal.kind !== "robot") return principal.kind;
+  if (!isKnown(principal)) return principal.kind;
   return `${principal.kind} ${principal.id}${principal.administrator ? " administrator" : ""}`;
 }
 

@@ -1,4 +1,4 @@
-import type { KnownPrincipal, Principal } from "../auth/principal.ts";
+import { isAdministrator, isKnown, type Principal } from "../auth/principal.ts";
 import type { Visibility } from "../db/tables.ts";
 import { assertNever } from "../lib/assert.ts";
 import { type ProjectName, projectOf, reservedProjectNames } from "../oci/repository-name.ts";
@@ -343,15 +343,6 @@ function denyBy(grant: Grant, action: Action): Ruling {
 export function describeGrant(grant: Grant): string {
   const by = grant.role === null ? "a grant" : `the role ${grant.role}`;
   return grant.group === null ? by : `${by} through the group ${grant.group}`;
-}
-
-function isKnown(principal: Principal): principal is KnownPrincipal {
-  return principal.kind === "user" || principal.kind === "robot";
-}
-
-/** Never a robot, whatever its row says. */
-function isAdministrator(principal: Principal): boolean {
-  return principal.kind === "user" && principal.administrator;
 }
 
 function yes(rule: Rule, reason: string): Ruling {

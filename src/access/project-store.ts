@@ -1,4 +1,4 @@
-import { actorOf, type Principal } from "../auth/principal.ts";
+import { actorOf, isAdministrator, type Principal } from "../auth/principal.ts";
 import { findPrincipalByName } from "../auth/principal-store.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
@@ -86,9 +86,7 @@ export async function isNameOfAnother(
   name: ProjectName,
   principal: Principal,
 ): Promise<boolean> {
-  if (principal.kind === "operator" || (principal.kind === "user" && principal.administrator)) {
-    return false;
-  }
+  if (principal.kind === "operator" || isAdministrator(principal)) return false;
   const holder = await findPrincipalByName(reads, name);
   return holder !== null && holder.id !== actorOf(principal);
 }

@@ -1,4 +1,4 @@
-import type { Anonymous, KnownPrincipal, Principal } from "../auth/principal.ts";
+import { type Anonymous, isKnown, type KnownPrincipal, type Principal } from "../auth/principal.ts";
 import type { RefreshTokens } from "../auth/refresh-token.ts";
 import type { IssuedToken, TokenAccess, TokenClaims } from "../auth/registry-token.ts";
 import type { Database } from "../db/database.ts";
@@ -155,10 +155,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
       switch (parameters.get("grant_type")) {
         case "password": {
           const principal = await deps.identify(basicOf(parameters), address);
-          assert(
-            principal.kind === "user" || principal.kind === "robot",
-            "a password proved that somebody is nobody",
-          );
+          assert(isKnown(principal), "a password proved that somebody is nobody");
           known?.(principal);
           deps.admit(principal, address);
           const refreshToken = async () =>

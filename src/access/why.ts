@@ -1,4 +1,4 @@
-import { anonymous, type KnownPrincipal, type Principal } from "../auth/principal.ts";
+import { anonymous, isKnown, type KnownPrincipal, type Principal } from "../auth/principal.ts";
 import { findPrincipalByName } from "../auth/principal-store.ts";
 import type { Database } from "../db/database.ts";
 import type { PrincipalRow } from "../db/tables.ts";
@@ -120,8 +120,7 @@ function ask(
     action,
     resource,
     facts: found,
-    rights:
-      principal.kind === "user" || principal.kind === "robot" ? grantsOf(principal.id) : noRights,
+    rights: isKnown(principal) ? grantsOf(principal.id) : noRights,
     projectCreation,
     now: clock.now(),
     address: () => address ?? "an address that was not given",

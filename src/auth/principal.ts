@@ -53,15 +53,23 @@ export interface IssuedFor {
 export const anonymous: Anonymous = { kind: "anonymous", scope: null };
 export const operator: Operator = { kind: "operator" };
 
+export function isKnown(principal: Principal): principal is KnownPrincipal {
+  return principal.kind === "user" || principal.kind === "robot";
+}
+
+/** Never a robot, whatever its row says. */
+export function isAdministrator(principal: Principal): boolean {
+  return principal.kind === "user" && principal.administrator;
+}
+
 /** What rows that name an actor carry: null for an anonymous one and for the operator. */
 export function actorOf(principal: Principal): string | null {
-  return principal.kind === "user" || principal.kind === "robot" ? principal.id : null;
+  return isKnown(principal) ? principal.id : null;
 }
 
 /** What a line of the audit says of them. */
 export function auditActor(principal: Principal, address: string): AuditActor {
-  const credentialId =
-    principal.kind === "user" || principal.kind === "robot" ? principal.credentialId : null;
+  const credentialId = isKnown(principal) ? principal.credentialId : null;
   return { id: actorOf(principal), name: actorName(principal), credentialId, address };
 }
 
