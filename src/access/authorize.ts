@@ -1,5 +1,6 @@
 import type { Principal } from "../auth/principal.ts";
-import type { ProjectName, RepositoryName } from "../oci/repository-name.ts";
+import { assertNever } from "../lib/assert.ts";
+import { type ProjectName, projectOf, type RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 
 /** What a request wants to do. Every route and endpoint names one. */
@@ -37,6 +38,20 @@ export type Resource =
    * whether that may be which no tag names or any tag may, such as a manifest by its digest.
    */
   | { readonly kind: "repository"; readonly name: RepositoryName; readonly tag?: Tag | null };
+
+/** The project that it is, or lies in; null for the registry itself. */
+export function projectNameOf(resource: Resource): ProjectName | null {
+  switch (resource.kind) {
+    case "registry":
+      return null;
+    case "project":
+      return resource.name;
+    case "repository":
+      return projectOf(resource.name);
+    default:
+      return assertNever(resource);
+  }
+}
 
 export type Decision = Allowed | Denied;
 

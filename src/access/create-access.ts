@@ -134,12 +134,6 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
   });
   let roles: ReadonlyMap<string, string> | null = null;
 
-  function readFactsOf(resource: Resource): Facts {
-    if (resource.kind === "registry") return { project: null, repository: null };
-    if (resource.kind === "project") return factsReads.ofProject(resource.name);
-    return factsReads.ofRepository(resource.name);
-  }
-
   function read(grants: readonly StoredGrant[]): Rights {
     roles ??= rightsReads.roles();
     return createRights(grants, roles);
@@ -164,14 +158,14 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
       roles = null;
     },
     factsOf(resource: Resource): Facts {
-      if (resource.kind !== "repository") return readFactsOf(resource);
+      if (resource.kind !== "repository") return factsReads.of(resource);
       const known = facts.get(resource.name);
       if (known !== undefined) return known;
-      const found = readFactsOf(resource);
+      const found = factsReads.of(resource);
       if (found.repository !== null) facts.set(resource.name, found);
       return found;
     },
-    readFactsOf,
+    readFactsOf: factsReads.of,
     remembersFactsOf: (resource: Resource) =>
       resource.kind === "repository" && facts.has(resource.name),
     /** Enough of them to judge what lies in the project; null: what lies in none. */

@@ -3,6 +3,7 @@ import type { Visibility } from "../db/tables.ts";
 import { assert } from "../lib/assert.ts";
 import { type ProjectName, projectOf, type RepositoryName } from "../oci/repository-name.ts";
 import { createAddressMatcher } from "../platform/ip-address.ts";
+import type { Resource } from "./authorize.ts";
 
 /** What there is under a name, as far as rights depend on it. Live ones alone. */
 export interface Facts {
@@ -29,6 +30,8 @@ export interface RepositoryFacts {
 
 /** Reads what there is now. Throws when the database cannot say: nobody is then allowed anything. */
 export interface FactsReads {
+  /** None for the registry itself. */
+  of(resource: Resource): Facts;
   ofProject(name: ProjectName): Facts;
   ofRepository(name: RepositoryName): Facts;
 }
@@ -63,17 +66,31 @@ export const prepareFactsReads = perDatabase((db): FactsReads => {
          on r.name = cast(?2 as text) and r.state = 'live' and r.project_id = p.id
       where p.name = cast(?1 as text) and p.state = 'live'`,
   );
+  function ofProject(name: ProjectName): Facts {
+    const row = project(name);
+    return { project: row === null ? null : toProject(row), repository: null };
+  }
+
+  function ofRepository(name: RepositoryName): Facts {
+    const row = repository(projectOf(name), name);
+    if (row === null) return { project: null, repository: null };
+    const facts = toProject(row);
+    return { project: facts, repository: toRepository(row, facts) };
+  }
+
   return {
-    ofProject(name) {
-      const row = project(name);
-      return { project: row === null ? null : toProject(row), repository: null };
+    of(resource) {
+      switch (resource.kind) {
+        case "registry":
+          return { project: null, repository: null };
+        case "project":
+          return ofProject(resource.name);
+        case "repository":
+          return ofRepository(resource.name);
+      }
     },
-    ofRepository(name) {
-      const row = repository(projectOf(name), name);
-      if (row === null) return { project: null, repository: null };
-      const facts = toProject(row);
-      return { project: facts, repository: toRepository(row, facts) };
-    },
+    ofProject,
+    ofRepository,
   };
 });
 

@@ -1,8 +1,8 @@
 import { isAdministrator, isKnown, type Principal } from "../auth/principal.ts";
 import type { Visibility } from "../db/tables.ts";
 import { assertNever } from "../lib/assert.ts";
-import { type ProjectName, projectOf, reservedProjectNames } from "../oci/repository-name.ts";
-import type { Action, Decision, Resource } from "./authorize.ts";
+import { reservedProjectNames } from "../oci/repository-name.ts";
+import { type Action, type Decision, projectNameOf, type Resource } from "./authorize.ts";
 import type { Facts } from "./facts-store.ts";
 import { coversProject, reachesProject } from "./pattern.ts";
 import type { Grant, Rights } from "./rights.ts";
@@ -314,19 +314,6 @@ function toScopeQuestion(question: Question): ScopeQuestion {
     principalId: isKnown(principal) ? principal.id : null,
     createsProject: makesProject(question, action),
   };
-}
-
-export function projectNameOf(resource: Resource): ProjectName | null {
-  switch (resource.kind) {
-    case "registry":
-      return null;
-    case "project":
-      return resource.name;
-    case "repository":
-      return projectOf(resource.name);
-    default:
-      return assertNever(resource);
-  }
 }
 
 function allowBy(grant: Grant, action: Action): Ruling {

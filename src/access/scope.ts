@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { IssuedFor, Principal, Scope, ScopeEntry } from "../auth/principal.ts";
-import type { Action, Resource } from "./authorize.ts";
+import { type Action, projectNameOf, type Resource } from "./authorize.ts";
 import type { Facts } from "./facts-store.ts";
 import { compilePattern, coversProject, type Matcher } from "./pattern.ts";
 
@@ -111,8 +111,8 @@ function coversCreation(entry: ScopeEntry, resource: Resource): boolean {
   if (entry.issuedFor !== undefined) return false;
   if (entry.actions.includes("project:create")) {
     if (entry.pattern === "**") return true;
-    const project = resource.kind === "registry" ? null : resource.name.split("/", 1)[0];
-    return typeof project === "string" && coversProject(entry.pattern, project);
+    const project = projectNameOf(resource);
+    return project !== null && coversProject(entry.pattern, project);
   }
   return entry.pattern === "**" && entry.actions.includes("repository:push");
 }

@@ -108,34 +108,22 @@ function ask(
   resource: Resource,
   address: string | null,
 ): Question {
-  const facts = prepareFactsReads(db);
+  const facts = prepareFactsReads(db).of(resource);
   const rights = prepareRightsReads(db);
-  const found = factsOf();
   const grantsOf = (id: string) => {
-    const inProject = found.project === null ? [] : rights.grantsIn(id, found.project.id);
+    const inProject = facts.project === null ? [] : rights.grantsIn(id, facts.project.id);
     return createRights([...rights.grantsIn(id, null), ...inProject], rights.roles());
   };
   return {
     principal,
     action,
     resource,
-    facts: found,
+    facts,
     rights: isKnown(principal) ? grantsOf(principal.id) : noRights,
     projectCreation,
     now: clock.now(),
     address: () => address ?? "an address that was not given",
   };
-
-  function factsOf() {
-    switch (resource.kind) {
-      case "registry":
-        return { project: null, repository: null };
-      case "project":
-        return facts.ofProject(resource.name);
-      case "repository":
-        return facts.ofRepository(resource.name);
-    }
-  }
 }
 
 function isThere({ resource, facts }: Question): boolean {
