@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import type { Access } from "./access/authorize.ts";
@@ -31,15 +32,21 @@ import type { Database } from "./db/database.ts";
 import { migrate } from "./db/migrations/migrate.ts";
 import { openSqlite } from "./db/sqlite.ts";
 import { createDoor, type Handler } from "./door.ts";
+import type { Chore } from "./jobs/chore.ts";
+import { createChoreRunner } from "./jobs/chore-runner.ts";
+import { createHeartbeat, type Node } from "./jobs/heartbeat.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
+import { uuidv7 } from "./lib/random.ts";
+import { describeNodes } from "./nodes/node-metrics.ts";
 import { cookieName, readCookie } from "./pages/cookies.ts";
 import { createPages } from "./pages/pages.ts";
 import type { Config } from "./platform/config.ts";
-import { type Chore, createHousekeeping } from "./platform/housekeeping.ts";
+import { createHousekeeping, type OwnChore } from "./platform/housekeeping.ts";
 import { createPublicOrigin } from "./platform/http/public-origin.ts";
 import type { AddressSource } from "./platform/http/request-context.ts";
 import type { Log } from "./platform/log.ts";
 import { createMetrics, type Metrics } from "./platform/metrics.ts";
+import { version } from "./platform/version.ts";
 import { prunePulls } from "./pulls/prune-pulls.ts";
 import { createPullRecorder, type PullStats } from "./pulls/pull-recorder.ts";
 import { expireUploads, removeLeftovers } from "./registry/expire-uploads.ts";
@@ -63,8 +70,11 @@ export interface App {
   greeting(url: string): Promise<string | null>;
   /** The end of the audit, to be kept elsewhere; null while there is none. */
   auditHead(): Promise<string | null>;
-  /** Begins the work in the background, which deletes: a command that only looks goes without. */
-  start(): void;
+  /**
+   * Begins the work in the background, which deletes: a command that only looks goes without.
+   * `address`: where it listens.
+   */
+  start(address: string): void;
   /** From now on `/readyz` says no, so that balancers look elsewhere. */
   drain(): void;
   close(): Promise<void>;
@@ -124,10 +134,15 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
   describe(metrics, registry);
   describePulls(metrics, pulls.stats);
   const api = createApi(management, gate, endpoints);
-  const housekeeping = createHousekeeping(
-    [...choresOfRegistry(registry), ...choresOfRecords(management), ...control.chores],
-    log,
+  const own = createHousekeeping([leftovers(registry), ...control.ownChores], log);
+  const node: Node = { id: uuidv7(), name: hostname(), version };
+  const heartbeat = createHeartbeat({ db, clock, log, node });
+  const chores = createChoreRunner(
+    { db, clock, log, node: node.id, mayDelete: heartbeat.mayDelete },
+    [idleUploads(registry), ...choresOfRecords(management), ...control.chores],
   );
+  describeNodes(metrics, { db, clock, heartbeat });
+  let starting: Promise<void> = Promise.resolve();
 
   let draining = false;
   return {
@@ -151,8 +166,9 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
       return control.isOpen || (await isSetUp(management)) ? null : setupText(url, secrets, config);
     },
     auditHead: () => auditHead(db.reads),
-    start() {
-      housekeeping.start();
+    start(address) {
+      own.start();
+      starting = heartbeat.start(address, 1).then(chores.start);
       pulls.start();
       control.authenticator.start();
       reserve.start();
@@ -161,7 +177,9 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
       draining = true;
     },
     async close() {
-      await housekeeping.stop();
+      await starting;
+      await Promise.all([own.stop(), chores.stop()]);
+      await heartbeat.stop();
       await control.authenticator.stop();
       await pulls.stop();
       await blobs.close();
@@ -182,6 +200,7 @@ interface AccessControl {
   readonly tokens: TokenIssuer;
   readonly gate: ApiGate;
   readonly chores: readonly Chore[];
+  readonly ownChores: readonly OwnChore[];
 }
 
 /** Who somebody is, what they may do, and the record of what they did. */
@@ -227,24 +246,29 @@ async function openAccessControl(deps: {
     limit: limits.take,
     pullsLeft: (principal, address) => limits.look("pulls", principal, address),
   };
-  const chores: Chore[] = [
+  // Each process must know the keys; of two that make the next one at once, the database takes one.
+  const ownChores: OwnChore[] = [
     { name: "renew the keys of tokens", everyMs: 60 * minuteMs, run: () => tokens.rotateIfDue() },
+  ];
+  const chores: Chore[] = [
     {
       name: "tell of robots that expire",
       everyMs: 60 * minuteMs,
-      async run() {
-        await tellOfExpiringRobots({ db, clock, audit });
+      deletes: false,
+      async run(work) {
+        await tellOfExpiringRobots({ db: work.db, clock, audit });
       },
     },
     {
       name: "remove credentials that expired",
       everyMs: 60 * minuteMs,
-      async run() {
-        await removeExpiredCredentials({ db, clock });
+      deletes: true,
+      async run(work) {
+        await removeExpiredCredentials({ db: work.db, clock });
       },
     },
   ];
-  return { isOpen, access, audit, secrets, authenticator, tokens, gate, chores };
+  return { isOpen, access, audit, secrets, authenticator, tokens, gate, chores, ownChores };
 }
 
 /** What must be there before the first request. */
@@ -276,27 +300,28 @@ function openManagement(control: AccessControl, management: Management, api: Api
   };
 }
 
-/** What goes on beside requests. */
-function choresOfRegistry(registry: Registry): readonly Chore[] {
-  const { log } = registry;
-  return [
-    {
-      name: "clear away what an earlier process left",
-      everyMs: null,
-      async run(signal) {
-        const files = await removeLeftovers(registry, signal);
-        if (files > 0) log.info(`Removed ${files} files of unfinished uploads`, { files });
-      },
+function leftovers(registry: Registry): OwnChore {
+  return {
+    name: "clear away what an earlier process left",
+    everyMs: null,
+    async run(signal) {
+      const files = await removeLeftovers(registry, signal);
+      if (files > 0) registry.log.info(`Removed ${files} files of unfinished uploads`, { files });
     },
-    {
-      name: "end idle uploads",
-      everyMs: 10 * minuteMs,
-      async run(signal) {
-        const uploads = await expireUploads(registry, signal);
-        if (uploads > 0) log.info(`Ended ${uploads} uploads that were idle for a day`, { uploads });
-      },
+  };
+}
+
+function idleUploads(registry: Registry): Chore {
+  return {
+    name: "end idle uploads",
+    everyMs: 10 * minuteMs,
+    deletes: true,
+    async run({ signal, db }) {
+      const uploads = await expireUploads({ ...registry, db }, signal);
+      if (uploads === 0) return;
+      registry.log.info(`Ended ${uploads} uploads that were idle for a day`, { uploads });
     },
-  ];
+  };
 }
 
 /** Records that are kept for a set time. */
@@ -306,22 +331,25 @@ function choresOfRecords(management: Management): readonly Chore[] {
     {
       name: "remove old lines of the audit",
       everyMs: 60 * minuteMs,
-      async run(signal) {
-        await pruneAudit(management, config.auditDays, signal);
+      deletes: true,
+      async run({ signal, db }) {
+        await pruneAudit({ ...management, db }, config.auditDays, signal);
       },
     },
     {
       name: "remove old pulls",
       everyMs: 60 * minuteMs,
-      async run(signal) {
-        await prunePulls(management, config.pullsDays, signal);
+      deletes: true,
+      async run({ signal, db }) {
+        await prunePulls({ ...management, db }, config.pullsDays, signal);
       },
     },
     {
       name: "forget answers of the management API",
       everyMs: 60 * minuteMs,
-      async run() {
-        await pruneIdempotencyKeys(management);
+      deletes: true,
+      async run({ db }) {
+        await pruneIdempotencyKeys({ ...management, db });
       },
     },
   ];

@@ -1,7 +1,7 @@
 import { chmodSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type App, openApp } from "./app.ts";
-import type { Config } from "./platform/config.ts";
+import { type Config, formatAddress } from "./platform/config.ts";
 import { errorResponse } from "./platform/http/error-response.ts";
 import type { Log } from "./platform/log.ts";
 
@@ -62,7 +62,7 @@ export async function serve(config: Config, log: Log, limits: ServeLimits = {}):
               }),
             );
           });
-    app.start();
+    app.start(formatAddress({ host: config.listen.host, port }));
     const head = await app.auditHead();
     if (head !== null) log.info(`The audit ends at ${head}`, { audit_head: head });
     async function end(): Promise<void> {

@@ -8,12 +8,10 @@ const labelLengthMax = 40;
 /** What one command does; of all commands and settings where `command` is null. */
 export function helpText(commands: readonly Command[], command: Command | null): string {
   if (command !== null) return commandHelp(command);
-  const single = commands.filter((command) => !command.isManagement);
+  const isGrouped = ({ name, isManagement }: Command) => isManagement && name.includes(" ");
+  const single = commands.filter((command) => !isGrouped(command));
   const names = rows(single.map(({ name, summary }) => [name, summary]));
-  const byNoun = Map.groupBy(
-    commands.filter((command) => command.isManagement),
-    ({ name }) => name.split(" ")[0] ?? "",
-  );
+  const byNoun = Map.groupBy(commands.filter(isGrouped), ({ name }) => name.split(" ")[0] ?? "");
   const nouns = rows(
     [...byNoun].sort().map(([noun, group]) => [noun, group.map(verbOf).sort().join(", ")]),
   );

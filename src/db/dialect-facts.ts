@@ -12,6 +12,10 @@ export interface DialectFacts {
   readonly joinNames: string;
   /** A table with one column `value`: the texts of an array, given as JSON. One statement for any number. */
   values(json: string): RawBuilder<{ value: string }>;
+  /** Whether only one server at a time has the database open. */
+  readonly oneServer: boolean;
+  /** Epoch milliseconds by the clock that all nodes of the database go by; `here`: the program's own. */
+  now(here: number): RawBuilder<number>;
 }
 
 export const sqliteFacts: DialectFacts = {
@@ -20,6 +24,8 @@ export const sqliteFacts: DialectFacts = {
   integer: sql`integer`,
   joinNames: "group_concat",
   values: (json) => sql`json_each(${bound(json)})`,
+  oneServer: true,
+  now: (here) => sql`${here}`,
 };
 
 /** The state of rows that are neither in the trash nor set aside, as a literal: see `bound`. */

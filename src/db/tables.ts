@@ -36,6 +36,8 @@ export interface Tables {
   pulls: PullRow;
   pull_days: PullDayRow;
   idempotency_keys: IdempotencyKeyRow;
+  nodes: NodeRow;
+  chores: ChoreRow;
 }
 
 /** Trashed rows stay where they are until garbage collection removes them. */
@@ -390,4 +392,36 @@ export interface IdempotencyKeyRow {
   /** Sealed by the secret box, since it may hold a secret that is shown once. */
   answer: string;
   created_at: number;
+}
+
+/** A server that runs on this database, or did lately: one row for each start. Times are the database's. */
+export interface NodeRow {
+  id: string;
+  /** Of its machine. */
+  name: string;
+  version: string;
+  /** Where it listens. */
+  address: string;
+  /** That serve requests. */
+  processes: number;
+  /** By how much its clock is ahead of the database's; negative: behind. */
+  clock_ahead_ms: number;
+  started_at: number;
+  seen_at: number;
+}
+
+/** Work that is done once for all nodes. Times are the database's. */
+export interface ChoreRow {
+  name: string;
+  /** The node that does it, or did it last. */
+  holder: string | null;
+  /** Number of runs so far. Who has a smaller one lost the chore to another. */
+  epoch: number;
+  /** Nobody else begins before; 0 while nobody does it. */
+  lease_until: number;
+  due_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  /** Of the last run that ended: `done`, or why it failed. */
+  outcome: string | null;
 }

@@ -1,7 +1,7 @@
 import type { Log } from "./log.ts";
 
-/** Work in the background. `run` looks at the signal before each item, and stops when it is set. */
-export interface Chore {
+/** Work in the background that each process does for itself. `run` looks at the signal before each item, and stops when it is set. */
+export interface OwnChore {
   readonly name: string;
   /** Milliseconds from the end of a run to the next; null: once, at the start. */
   readonly everyMs: number | null;
@@ -9,12 +9,12 @@ export interface Chore {
 }
 
 /** Runs the chores of this process, each at the start and then at its pace. A failure is logged, the next run comes. */
-export function createHousekeeping(chores: readonly Chore[], log: Log) {
+export function createHousekeeping(chores: readonly OwnChore[], log: Log) {
   const ending = new AbortController();
   const running = new Set<Promise<void>>();
   const timers = new Set<Timer>();
 
-  function start(chore: Chore): void {
+  function start(chore: OwnChore): void {
     const ended = chore
       .run(ending.signal)
       .catch((error: unknown) => log.error(`Background work failed: ${chore.name}`, { error }))

@@ -35,6 +35,8 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "POST /api/v1/signup": { body: {} },
   "POST /api/v1/secrets/rotate": { body: {} },
   "POST /api/v1/verify": { body: {} },
+  "GET /api/v1/nodes": plain,
+  "GET /api/v1/chores": plain,
 
   "GET /api/v1/account": plain,
   "PATCH /api/v1/account": { body: { description: "changed" }, ...stale },

@@ -64,7 +64,7 @@ export async function openDoor({ folder: given, env }: DoorOptions = {}): Promis
     },
   });
   const app = await openApp(config, log);
-  app.start();
+  app.start("127.0.0.1:5000");
   const close = async () => {
     await app.close();
     log.flush();

@@ -54,7 +54,7 @@ test("what only looks at a store deletes and writes nothing; a server clears it 
   expect(left()).toBe(3);
   expect(existsSync(join(folder, "ballast"))).toBe(false);
 
-  app.start();
+  app.start("127.0.0.1:5000");
   for (let waited = 0; waited < 5_000 && left() > 0; waited += 50) await Bun.sleep(50);
   expect(left()).toBe(0);
   await app.close();
@@ -64,7 +64,7 @@ test("what only looks at a store deletes and writes nothing; a server clears it 
 test("a close does not wait until thousands of files are cleared away, and nothing fails", async () => {
   const app = await open();
   leave(5_000);
-  app.start();
+  app.start("127.0.0.1:5000");
   for (let waited = 0; waited < 5_000 && left() === 5_000; waited += 1) await Bun.sleep(1);
   await app.close();
   expect(left()).toBeGreaterThan(0);

@@ -2,9 +2,10 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Database } from "../database.ts";
 import * as registry from "./0001-registry.ts";
 import * as access from "./0002-access.ts";
+import * as nodes from "./0005-nodes.ts";
 
 /** In the order in which they run. A migration that was released is never edited. */
-const migrations = [registry, access];
+const migrations = [registry, access, nodes];
 
 /** The schema has what this release does not know. */
 export class NewerDatabaseError extends Error {
