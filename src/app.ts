@@ -287,7 +287,9 @@ function openManagement(control: AccessControl, management: Management, api: Api
     db,
     access,
     identify: gate.identify,
-    admit: (principal, address) => gate.limit("requests", principal, address),
+    async admit(principal, address) {
+      await gate.limit("requests", principal, address);
+    },
     issue: tokens.issue,
     refresh,
     service: () => (config.url === null ? null : new URL(config.url).host),

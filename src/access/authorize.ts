@@ -1,5 +1,6 @@
 import type { Principal } from "../auth/principal.ts";
 import { assertNever } from "../lib/assert.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { type ProjectName, projectOf, type RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 
@@ -71,10 +72,26 @@ export interface Denied {
   readonly reason: string;
 }
 
-/** Who may do what. Answers from memory; what it knows is at most two seconds older than the database. */
+/** Who may do what. What it remembers is at most two seconds older than the database. */
 export interface Access {
-  /** `address` is asked for only where a grant, project or token is bound to addresses. */
-  decide(principal: Principal, action: Action, resource: Resource, address: () => string): Decision;
+  /**
+   * At once where the same was decided lately. `address` is asked for only where a grant, project or
+   * token is bound to addresses.
+   */
+  decide(
+    principal: Principal,
+    action: Action,
+    resource: Resource,
+    address: () => string,
+  ): MaybePromise<Decision>;
   /** To be called after each commit that changed who may do what: this node knows it from then on. */
   changed(): void;
+}
+
+/** `decide`, for whoever asks for no more than yes or no. */
+export async function isAllowed(
+  access: Pick<Access, "decide">,
+  ...asked: Parameters<Access["decide"]>
+): Promise<boolean> {
+  return (await access.decide(...asked)).allowed;
 }

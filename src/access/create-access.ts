@@ -4,6 +4,7 @@ import { isKnown, type Operator, type Principal } from "../auth/principal.ts";
 import type { Database } from "../db/database.ts";
 import { createBoundedMap } from "../lib/bounded-map.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { Access, Action, Decision, Resource } from "./authorize.ts";
 import { type Facts, type FactsReads, prepareFactsReads } from "./facts-store.ts";
 import { grantsAbout, judge, type Question } from "./judge.ts";
@@ -37,32 +38,55 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
   const memory = createMemory(prepareFactsReads(db), prepareRightsReads(db));
   let remembered = -1;
 
-  function refresh(): void {
+  function refresh(): MaybePromise<void> {
     const current = version.current();
+    return current instanceof Promise ? current.then(hold) : hold(current);
+  }
+
+  function hold(current: number): void {
     if (current === remembered) return;
     memory.forget();
     remembered = current;
   }
 
-  function decideNow(asked: Asked): { decision: Decision; isOfOwnProject: boolean } {
-    const { principal, action, resource, address } = asked;
+  function decideNow(asked: Asked): MaybePromise<Decision> {
+    const { principal, action, resource } = asked;
     const key =
       resource.kind === "repository" && action.startsWith("repository:")
         ? keyOf(principal, action, resource)
         : null;
     const known = key === null ? undefined : memory.decisions.get(key);
     if (known !== undefined && (known.until === null || clock.now() < known.until)) {
-      return { decision: known.decision, isOfOwnProject: false };
+      return known.decision;
     }
+    return decideAnew(asked, key);
+  }
+
+  async function decideAnew(asked: Asked, key: string | null): Promise<Decision> {
+    const { decision, isOfOwnProject } = await judgeNow(asked, key);
+    if (decision.allowed || !isOfOwnProject) return decision;
+    // A project comes with its maker's rights. What is remembered of these may be from before, while
+    // another request of the same push made it: clients send several blobs at once.
+    const before = remembered;
+    version.changed();
+    await refresh();
+    return remembered === before ? decision : (await judgeNow(asked, key)).decision;
+  }
+
+  async function judgeNow(
+    { principal, action, resource, address }: Asked,
+    key: string | null,
+  ): Promise<{ decision: Decision; isOfOwnProject: boolean }> {
     let askedAddress = false;
+    const asOf = memory.age();
     const isRemembered = memory.remembersFactsOf(resource);
-    const facts = memory.factsOf(resource);
+    const facts = await memory.factsOf(resource);
     const question: Question = {
       principal,
       action,
       resource,
       facts,
-      rights: memory.rightsOf(principal, facts.project?.id ?? null),
+      rights: await memory.rightsOf(principal, facts.project?.id ?? null),
       projectCreation,
       now: clock.now(),
       address() {
@@ -71,31 +95,27 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
       },
     };
     const { decision } = judge(question);
+    const isOfOwnProject = isMaker(principal, facts);
     if (!decision.allowed && !decision.visible) {
       // What one may not see takes as long as what is not there, of which nothing is remembered.
-      if (isRemembered) memory.readFactsOf(resource);
-      return { decision, isOfOwnProject: isMaker(principal, question.facts) };
+      if (isRemembered) await memory.readFactsOf(resource);
+      return { decision, isOfOwnProject };
     }
-    // What is not there yet may be made at any time, without a word to who remembers.
-    if (key !== null && !askedAddress && question.facts.repository !== null) {
+    // What is not there yet may be made at any time, without a word to who remembers. And what was
+    // read before a change that is known by now is not remembered after it.
+    if (key !== null && !askedAddress && facts.repository !== null && asOf === memory.age()) {
       memory.decisions.set(key, { decision, until: earliestEnd(question) });
     }
-    return { decision, isOfOwnProject: isMaker(principal, question.facts) };
+    return { decision, isOfOwnProject };
   }
 
   return {
     decide(principal, action, resource, address) {
       if (principal.kind === "operator") return { allowed: true };
-      refresh();
       const asked = { principal, action, resource, address };
-      const { decision, isOfOwnProject } = decideNow(asked);
-      if (decision.allowed || !isOfOwnProject) return decision;
-      // A project comes with its maker's rights. What is remembered of these may be from before, while
-      // another request of the same push made it: clients send several blobs at once.
-      const before = remembered;
-      version.changed();
-      refresh();
-      return remembered === before ? decision : decideNow(asked).decision;
+      const refreshed = refresh();
+      if (refreshed instanceof Promise) return refreshed.then(() => decideNow(asked));
+      return decideNow(asked);
     },
     changed() {
       version.changed();
@@ -133,55 +153,80 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
     sizeCalculation: (value) => value.size + principalWeight,
   });
   let roles: ReadonlyMap<string, string> | null = null;
+  let age = 0;
 
-  function read(grants: readonly StoredGrant[]): Rights {
-    roles ??= rightsReads.roles();
-    return createRights(grants, roles);
+  /** Remembers what `read` gives, unless everything was forgotten while it was read. */
+  async function remember<Value extends {}>(
+    cache: LRUCache<string, Value>,
+    key: string,
+    read: () => Promise<Value>,
+  ): Promise<Value> {
+    const known = cache.get(key);
+    if (known !== undefined) return known;
+    const asOf = age;
+    const found = await read();
+    if (asOf === age) cache.set(key, found);
+    return found;
   }
 
-  function rightsIn(principalId: string, projectId: string | null): Rights {
-    const key = `${principalId} ${projectId ?? ""}`;
-    let known = rights.get(key);
-    if (known === undefined) {
-      known = read(rightsReads.grantsIn(principalId, projectId));
-      rights.set(key, known);
-    }
-    return known;
+  async function knownRoles(): Promise<ReadonlyMap<string, string>> {
+    if (roles !== null) return roles;
+    const asOf = age;
+    const found = await rightsReads.roles();
+    if (asOf === age) roles = found;
+    return found;
+  }
+
+  async function read(grants: Promise<readonly StoredGrant[]>): Promise<Rights> {
+    return createRights(await grants, await knownRoles());
+  }
+
+  function rightsIn(principalId: string, projectId: string | null): Promise<Rights> {
+    return remember(rights, `${principalId} ${projectId ?? ""}`, () =>
+      read(rightsReads.grantsIn(principalId, projectId)),
+    );
+  }
+
+  async function allRightsOf(principalId: string): Promise<Rights> {
+    return (await rightsReads.hasMany(principalId))
+      ? manyRights
+      : read(rightsReads.grantsOf(principalId));
   }
 
   return {
     decisions,
+    /** Goes up with each `forget`. */
+    age: () => age,
     forget(): void {
+      age += 1;
       decisions.clear();
       facts.clear();
       rights.clear();
       roles = null;
     },
-    factsOf(resource: Resource): Facts {
+    async factsOf(resource: Resource): Promise<Facts> {
       if (resource.kind !== "repository") return factsReads.of(resource);
       const known = facts.get(resource.name);
       if (known !== undefined) return known;
-      const found = factsReads.of(resource);
-      if (found.repository !== null) facts.set(resource.name, found);
+      const asOf = age;
+      const found = await factsReads.of(resource);
+      if (found.repository !== null && asOf === age) facts.set(resource.name, found);
       return found;
     },
     readFactsOf: factsReads.of,
     remembersFactsOf: (resource: Resource) =>
       resource.kind === "repository" && facts.has(resource.name),
     /** Enough of them to judge what lies in the project; null: what lies in none. */
-    rightsOf(principal: Principal, projectId: string | null): Rights {
+    async rightsOf(principal: Principal, projectId: string | null): Promise<Rights> {
       if (!isKnown(principal)) return noRights;
       const { id } = principal;
-      let all = rights.get(id);
-      if (all === undefined) {
-        all = rightsReads.hasMany(id) ? manyRights : read(rightsReads.grantsOf(id));
-        rights.set(id, all);
-      }
+      const all = await remember(rights, id, () => allRightsOf(id));
       if (all !== manyRights) return all;
       // Whoever has a project can give others, unasked, as many grants in it as they like: these must
       // be in nobody's way elsewhere.
-      const everywhere = rightsIn(id, null);
-      return projectId === null ? everywhere : joinRights(rightsIn(id, projectId), everywhere);
+      const everywhere = await rightsIn(id, null);
+      if (projectId === null) return everywhere;
+      return joinRights(await rightsIn(id, projectId), everywhere);
     },
   };
 }

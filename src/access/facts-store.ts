@@ -31,9 +31,9 @@ export interface RepositoryFacts {
 /** Reads what there is now. Throws when the database cannot say: nobody is then allowed anything. */
 export interface FactsReads {
   /** None for the registry itself. */
-  of(resource: Resource): Facts;
-  ofProject(name: ProjectName): Facts;
-  ofRepository(name: RepositoryName): Facts;
+  of(resource: Resource): Promise<Facts>;
+  ofProject(name: ProjectName): Promise<Facts>;
+  ofRepository(name: RepositoryName): Promise<Facts>;
 }
 
 interface ProjectColumns {
@@ -66,20 +66,20 @@ export const prepareFactsReads = perDatabase((db): FactsReads => {
          on r.name = cast(?2 as text) and r.state = 'live' and r.project_id = p.id
       where p.name = cast(?1 as text) and p.state = 'live'`,
   );
-  function ofProject(name: ProjectName): Facts {
-    const row = project(name);
+  async function ofProject(name: ProjectName): Promise<Facts> {
+    const row = await project(name);
     return { project: row === null ? null : toProject(row), repository: null };
   }
 
-  function ofRepository(name: RepositoryName): Facts {
-    const row = repository(projectOf(name), name);
+  async function ofRepository(name: RepositoryName): Promise<Facts> {
+    const row = await repository(projectOf(name), name);
     if (row === null) return { project: null, repository: null };
     const facts = toProject(row);
     return { project: facts, repository: toRepository(row, facts) };
   }
 
   return {
-    of(resource) {
+    async of(resource) {
       switch (resource.kind) {
         case "registry":
           return { project: null, repository: null };

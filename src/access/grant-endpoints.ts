@@ -204,7 +204,8 @@ async function createGrant(
     const subject = await getSubject(tx, name);
     const given = "role" in gives ? await actionsOfRole(tx, gives.role) : gives.actions;
     // Everywhere only administrators grant, who may give all there is.
-    if (project !== null && effect === "allow") assertMayGive(deps, call, project.name, given);
+    if (project !== null && effect === "allow")
+      await assertMayGive(deps, call, project.name, given);
     const row = await insertGrant(tx, {
       effect,
       subject,

@@ -113,7 +113,7 @@ test("decisions are those of the plainest reading of the rules", async () => {
         for (const seconds of [0, 0, 31]) {
           world.clock.pass(seconds * 1000);
           for (const ask of asks) {
-            const got = judged(ask);
+            const got = await judged(ask);
             const wanted = allows(set, ask, seconds);
             const seen =
               wanted || allows(set, { ...ask, action: reading(ask), tag: undefined }, seconds);
@@ -131,7 +131,12 @@ test("decisions are those of the plainest reading of the rules", async () => {
   );
 }, 60_000);
 
-function judged({ action, name, tag, address }: Asked): { allowed: boolean; visible: boolean } {
+async function judged({
+  action,
+  name,
+  tag,
+  address,
+}: Asked): Promise<{ allowed: boolean; visible: boolean }> {
   const repository = {
     ...repositoryOf(name),
     ...(tag === undefined ? {} : { tag: tag as Tag | null }),
@@ -139,7 +144,7 @@ function judged({ action, name, tag, address }: Asked): { allowed: boolean; visi
   const about = action.startsWith("project:")
     ? projectNamed(projectOf(name))
     : (repository as Resource);
-  const decision = world.access.decide(ada, action, about, () => address);
+  const decision = await world.access.decide(ada, action, about, () => address);
   return { allowed: decision.allowed, visible: decision.allowed || decision.visible };
 }
 

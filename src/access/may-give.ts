@@ -12,13 +12,13 @@ import { builtInRoles, isBuiltInRole } from "./roles.ts";
 import { notFound } from "./unknown.ts";
 
 /** Throws DENIED where the caller may not do this besides what the endpoint asks for. */
-export function assertMay(
+export async function assertMay(
   deps: Management,
   call: ApiCall,
   action: Action,
   resource: Resource,
-): void {
-  const decision = deps.access.decide(call.principal, action, resource, () => call.address);
+): Promise<void> {
+  const decision = await deps.access.decide(call.principal, action, resource, () => call.address);
   if (!decision.allowed) throw new RegistryError("DENIED", { message: decision.reason });
 }
 
@@ -27,16 +27,18 @@ export function assertMay(
  * what they like inside it; robots, and tokens that were narrowed, only what they may do themselves
  * everywhere in the project: else they would widen themselves by way of somebody else.
  */
-export function assertMayGive(
+export async function assertMayGive(
   deps: Management,
   call: ApiCall,
   project: ProjectName,
   given: readonly Action[],
-): void {
+): Promise<void> {
   if (!isNarrowed(call)) return;
-  assertNothingDenied(deps, call, project);
+  await assertNothingDenied(deps, call, project);
   for (const action of given) {
-    for (const resource of everywhereIn(project, action)) assertMay(deps, call, action, resource);
+    for (const resource of everywhereIn(project, action)) {
+      await assertMay(deps, call, action, resource);
+    }
   }
 }
 
@@ -49,18 +51,19 @@ export function assertMayLiftDenials(call: ApiCall): void {
 }
 
 /** What is denied somewhere in the project would not be to whom they give the rest. */
-function assertNothingDenied(
+async function assertNothingDenied(
   { db }: Management,
   { principal }: ApiCall,
   project: ProjectName,
-): void {
-  const found = prepareFactsReads(db).ofProject(project).project;
+): Promise<void> {
+  const { project: found } = await prepareFactsReads(db).ofProject(project);
   const id = actorOf(principal);
   if (found === null || id === null) return;
   const { grantsIn } = prepareRightsReads(db);
   const isDenying = ({ effect, pattern }: StoredGrant) =>
     effect !== "allow" && reachesProject(pattern, project);
-  if (!grantsIn(id, found.id).some(isDenying) && !grantsIn(id, null).some(isDenying)) return;
+  const held = [...(await grantsIn(id, found.id)), ...(await grantsIn(id, null))];
+  if (!held.some(isDenying)) return;
   throw new RegistryError("DENIED", {
     message:
       "a robot or a narrowed token to which something is denied in a project gives nothing on",

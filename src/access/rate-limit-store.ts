@@ -142,16 +142,16 @@ function limitOf(row: RateLimitRow): StoredRateLimit {
   };
 }
 
-/** Reads every limit at once, without waiting. */
-export function prepareRateLimits(db: Database): () => RateLimit[] {
+/** Reads every limit at once. */
+export function prepareRateLimits(db: Database): () => Promise<RateLimit[]> {
   // One row, since that is what can be read so. Neither ids nor kinds hold a space or a comma.
   const joined = db.prepare<{ limits: string | null }>(
     `select ${db.facts.joinNames}(subject_kind || ' ' || coalesce(subject_id, '') || ' ' || counts
          || ' ' || cast(amount as text) || ' ' || cast(window_seconds as text), ',') as limits
        from rate_limits`,
   );
-  return () => {
-    const text = joined()?.limits ?? "";
+  return async () => {
+    const text = (await joined())?.limits ?? "";
     return text === "" ? [] : text.split(",").map(parseJoined);
   };
 }

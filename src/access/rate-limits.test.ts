@@ -84,9 +84,13 @@ const nowhere = () => {
   throw new Error("the address was asked for");
 };
 
-function take(principal: Principal, address = "10.0.0.1", what: "pulls" | "requests" = "pulls") {
+async function take(
+  principal: Principal,
+  address = "10.0.0.1",
+  what: "pulls" | "requests" = "pulls",
+) {
   try {
-    return limits.take(what, principal, () => address);
+    return await limits.take(what, principal, () => address);
   } catch (error) {
     const { status, headers, message } = error as RegistryError;
     return { status, message, ...headers };
@@ -97,13 +101,13 @@ describe("a limit", () => {
   test("lets its amount through, and no more until time has passed", async () => {
     await setLimit();
     for (const remaining of [2, 1, 0]) {
-      expect(take(alice)).toEqual({
+      expect(await take(alice)).toEqual({
         "ratelimit-limit": "3;w=60",
         "ratelimit-remaining": `${remaining};w=60`,
         "docker-ratelimit-source": "alice",
       });
     }
-    expect(take(alice)).toEqual({
+    expect(await take(alice)).toEqual({
       status: 429,
       message: "alice has used up its 3 pulls in 60 s: the next may come in 20 s",
       "ratelimit-limit": "3;w=60",
@@ -112,20 +116,22 @@ describe("a limit", () => {
       "retry-after": "20",
     });
     now += 19_999;
-    expect(take(alice)).toMatchObject({ status: 429, "retry-after": "1" });
+    expect(await take(alice)).toMatchObject({ status: 429, "retry-after": "1" });
     now += 1;
-    expect(take(alice)).toMatchObject({ "ratelimit-remaining": "0;w=60" });
-    expect(take(alice)).toMatchObject({ status: 429 });
+    expect(await take(alice)).toMatchObject({ "ratelimit-remaining": "0;w=60" });
+    expect(await take(alice)).toMatchObject({ status: 429 });
     now += 3_600_000;
-    expect(take(alice)).toMatchObject({ "ratelimit-remaining": "2;w=60" });
+    expect(await take(alice)).toMatchObject({ "ratelimit-remaining": "2;w=60" });
   });
 
   test("is looked at without counting", async () => {
     await setLimit();
     const look = () => limits.look("pulls", alice, nowhere);
-    for (let k = 0; k < 5; k++) expect(look()).toMatchObject({ "ratelimit-remaining": "3;w=60" });
-    for (let k = 0; k < 4; k++) take(alice);
-    for (let k = 0; k < 5; k++) expect(look()).toMatchObject({ "ratelimit-remaining": "0;w=60" });
+    for (let k = 0; k < 5; k++)
+      expect(await look()).toMatchObject({ "ratelimit-remaining": "3;w=60" });
+    for (let k = 0; k < 4; k++) await take(alice);
+    for (let k = 0; k < 5; k++)
+      expect(await look()).toMatchObject({ "ratelimit-remaining": "0;w=60" });
     expect(limits.buckets).toBe(1);
   });
 
@@ -139,18 +145,19 @@ describe("a limit", () => {
           await db.transaction((tx) => tx.deleteFrom("rate_limits").execute());
           await setLimit({ amount, windowSeconds });
           limits = createRateLimits({ db, clock });
-          let refused = take(alice);
+          let refused = await take(alice);
           for (const pause of pauses) {
             now += pause;
-            refused = take(alice);
+            refused = await take(alice);
           }
-          for (let k = 0; k <= amount && refused?.status === undefined; k++) refused = take(alice);
+          for (let k = 0; k <= amount && refused?.status === undefined; k++)
+            refused = await take(alice);
           if (refused?.status === undefined) return;
           const wait = Number((refused as Record<string, unknown>)["retry-after"]) * 1000;
           now += Math.max(0, wait - 1000 - 1);
-          if (wait > 1000) expect(take(alice)).toMatchObject({ status: 429 });
+          if (wait > 1000) expect(await take(alice)).toMatchObject({ status: 429 });
           now += 1001;
-          expect(take(alice)).not.toMatchObject({ status: 429 });
+          expect(await take(alice)).not.toMatchObject({ status: 429 });
         },
       ),
       { numRuns: 50 },
@@ -170,7 +177,7 @@ describe("a limit", () => {
           const passed: number[] = [];
           for (const pause of pauses) {
             now += pause;
-            if (take(alice)?.["status" as never] === undefined) passed.push(now);
+            if ((await take(alice))?.["status" as never] === undefined) passed.push(now);
           }
           for (let i = 0; i < passed.length; i++) {
             for (let j = i; j < passed.length; j++) {
@@ -190,78 +197,80 @@ describe("whom a limit counts", () => {
   test("each user for themselves, robots by their own limit, nobody else", async () => {
     await setLimit({ amount: 1 });
     await setLimit({ subject: "robot", amount: 2 });
-    expect(take(alice)).toMatchObject({ "ratelimit-remaining": "0;w=60" });
-    expect(take(named("user", "bob"))).toMatchObject({ "ratelimit-remaining": "0;w=60" });
-    expect(take(named("robot", "ci"))).toMatchObject({ "ratelimit-remaining": "1;w=60" });
-    expect(take(named("user", "root"))).toMatchObject({ "ratelimit-remaining": "0;w=60" });
-    expect(take(named("user", "root"))).toMatchObject({ status: 429 });
-    expect(limits.take("pulls", anonymous, nowhere)).toBeNull();
-    expect(limits.take("pulls", operator, nowhere)).toBeNull();
+    expect(await take(alice)).toMatchObject({ "ratelimit-remaining": "0;w=60" });
+    expect(await take(named("user", "bob"))).toMatchObject({ "ratelimit-remaining": "0;w=60" });
+    expect(await take(named("robot", "ci"))).toMatchObject({ "ratelimit-remaining": "1;w=60" });
+    expect(await take(named("user", "root"))).toMatchObject({ "ratelimit-remaining": "0;w=60" });
+    expect(await take(named("user", "root"))).toMatchObject({ status: 429 });
+    expect(await limits.take("pulls", anonymous, nowhere)).toBeNull();
+    expect(await limits.take("pulls", operator, nowhere)).toBeNull();
   });
 
   test("the limit of a user or robot alone counts before that of all", async () => {
     await setLimit({ amount: 1 });
     await setLimit({ subject: "principal", subjectId: "id-alice", amount: 100 });
     await setLimit({ subject: "principal", subjectId: "id-ci", amount: 7 });
-    expect(take(alice)).toMatchObject({ "ratelimit-limit": "100;w=60" });
-    expect(take(named("robot", "ci"))).toMatchObject({ "ratelimit-limit": "7;w=60" });
-    expect(take(named("user", "bob"))).toMatchObject({ "ratelimit-limit": "1;w=60" });
+    expect(await take(alice)).toMatchObject({ "ratelimit-limit": "100;w=60" });
+    expect(await take(named("robot", "ci"))).toMatchObject({ "ratelimit-limit": "7;w=60" });
+    expect(await take(named("user", "bob"))).toMatchObject({ "ratelimit-limit": "1;w=60" });
   });
 
   test("anonymous clients by IPv4 address or IPv6 /64", async () => {
     await setLimit({ subject: "anonymous", amount: 1 });
-    expect(take(anonymous, "10.0.0.1")).toMatchObject({ "docker-ratelimit-source": "10.0.0.1" });
-    expect(take(anonymous, "10.0.0.2")).not.toMatchObject({ status: 429 });
-    expect(take(anonymous, "::ffff:10.0.0.2")).toMatchObject({ status: 429 });
-    expect(take(anonymous, "2001:db8::1")).toMatchObject({
+    expect(await take(anonymous, "10.0.0.1")).toMatchObject({
+      "docker-ratelimit-source": "10.0.0.1",
+    });
+    expect(await take(anonymous, "10.0.0.2")).not.toMatchObject({ status: 429 });
+    expect(await take(anonymous, "::ffff:10.0.0.2")).toMatchObject({ status: 429 });
+    expect(await take(anonymous, "2001:db8::1")).toMatchObject({
       "docker-ratelimit-source": "2001:db8:0:0::/64",
     });
-    expect(take(anonymous, "2001:db8::ffff:1")).toMatchObject({ status: 429 });
-    expect(take(anonymous, "2001:db8:0:1::1")).not.toMatchObject({ status: 429 });
-    expect(take(alice, "10.0.0.1")).toBeNull();
+    expect(await take(anonymous, "2001:db8::ffff:1")).toMatchObject({ status: 429 });
+    expect(await take(anonymous, "2001:db8:0:1::1")).not.toMatchObject({ status: 429 });
+    expect(await take(alice, "10.0.0.1")).toBeNull();
   });
 
   test("requests and pulls apart; headers tell of pulls alone", async () => {
     await setLimit({ counts: "requests", amount: 1 });
-    expect(take(alice, "", "requests")).toBeNull();
-    expect(take(alice, "", "requests")).toMatchObject({ status: 429, "retry-after": "60" });
-    expect(take(alice)).toBeNull();
+    expect(await take(alice, "", "requests")).toBeNull();
+    expect(await take(alice, "", "requests")).toMatchObject({ status: 429, "retry-after": "60" });
+    expect(await take(alice)).toBeNull();
     await setLimit({ amount: 5 });
     limits.changed();
-    expect(take(alice)).toMatchObject({ "ratelimit-remaining": "4;w=60" });
+    expect(await take(alice)).toMatchObject({ "ratelimit-remaining": "4;w=60" });
   });
 });
 
 describe("changes", () => {
   test("hold within a second, at once on the node that was told, and forget nothing", async () => {
     const { id } = await setLimit({ amount: 2 });
-    expect([take(alice), take(alice)]).toHaveLength(2);
-    expect(take(alice)).toMatchObject({ status: 429 });
+    expect([await take(alice), await take(alice)]).toHaveLength(2);
+    expect(await take(alice)).toMatchObject({ status: 429 });
     await db.transaction(async (tx) => {
       await updateRateLimit(tx, id, { amount: 4 });
       await bumpAccessVersion(tx);
     });
-    expect(take(alice)).toMatchObject({ status: 429 });
+    expect(await take(alice)).toMatchObject({ status: 429 });
     limits.changed();
-    expect(take(alice)).toMatchObject({ "ratelimit-remaining": "1;w=60" });
+    expect(await take(alice)).toMatchObject({ "ratelimit-remaining": "1;w=60" });
     await db.transaction(async (tx) => {
       await deleteRateLimit(tx, id);
       await bumpAccessVersion(tx);
     });
     now += 1_000;
-    expect(take(alice)).toBeNull();
-    expect(limits.take("pulls", anonymous, nowhere)).toBeNull();
+    expect(await take(alice)).toBeNull();
+    expect(await limits.take("pulls", anonymous, nowhere)).toBeNull();
   });
 
   test("a lower limit counts what was used before, up to the whole of it", async () => {
     const { id } = await setLimit({ amount: 1_000 });
-    for (let k = 0; k < 1_000; k++) take(alice);
+    for (let k = 0; k < 1_000; k++) await take(alice);
     await db.transaction(async (tx) => {
       await updateRateLimit(tx, id, { amount: 2 });
       await bumpAccessVersion(tx);
     });
     limits.changed();
-    expect(take(alice)).toMatchObject({ status: 429, "retry-after": "30" });
+    expect(await take(alice)).toMatchObject({ status: 429, "retry-after": "30" });
   });
 });
 
@@ -293,26 +302,26 @@ describe("cost", () => {
     await setLimit({ subject: "anonymous", amount: 100, windowSeconds: 21_600 });
     await setLimit({ subject: "anonymous", counts: "requests", amount: 1_000 });
     await setLimit({ amount: 1 });
-    take(alice);
+    await take(alice);
     Bun.gc(true);
     const before = process.memoryUsage().heapUsed;
     for (let k = 0; k < 120_000; k++) {
       const address = k % 2 === 0 ? `10.${k >> 16}.${(k >> 8) & 255}.${k & 255}` : v6(k);
-      limits.take("requests", anonymous, () => address);
-      limits.take("pulls", anonymous, () => address);
+      await limits.take("requests", anonymous, () => address);
+      await limits.take("pulls", anonymous, () => address);
     }
     Bun.gc(true);
     const grown = process.memoryUsage().heapUsed - before;
     expect(limits.buckets).toBeLessThanOrEqual(100_000);
     expect(limits.buckets).toBeGreaterThan(50_000);
     expect(grown).toBeLessThan(40e6);
-    expect(take(alice)).toMatchObject({ status: 429 });
+    expect(await take(alice)).toMatchObject({ status: 429 });
   });
 
-  test("without limits nothing is counted and no address is asked for", () => {
+  test("without limits nothing is counted and no address is asked for", async () => {
     for (let k = 0; k < 1_000; k++) {
-      expect(limits.take("requests", anonymous, nowhere)).toBeNull();
-      expect(limits.take("pulls", alice, nowhere)).toBeNull();
+      expect(await limits.take("requests", anonymous, nowhere)).toBeNull();
+      expect(await limits.take("pulls", alice, nowhere)).toBeNull();
     }
     expect(limits.buckets).toBe(0);
   });

@@ -4,6 +4,7 @@ import { networkOf } from "../auth/network.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Database } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { type Counted, prepareRateLimits, type RateLimit } from "./rate-limit-store.ts";
 
@@ -22,9 +23,17 @@ export type LimitHeaders = Record<string, string>;
  */
 export interface RateLimits {
   /** Counts one. Throws TOOMANYREQUESTS with Retry-After. Returns headers for the answer, or null. */
-  take(what: Counted, principal: Principal, address: () => string): LimitHeaders | null;
+  take(
+    what: Counted,
+    principal: Principal,
+    address: () => string,
+  ): MaybePromise<LimitHeaders | null>;
   /** What `take` would tell without counting: for a HEAD. */
-  look(what: Counted, principal: Principal, address: () => string): LimitHeaders | null;
+  look(
+    what: Counted,
+    principal: Principal,
+    address: () => string,
+  ): MaybePromise<LimitHeaders | null>;
   /** Something was changed on this node: it holds from the next request on. Elsewhere within a second. */
   changed(): void;
   /** Buckets in memory. */
@@ -44,25 +53,36 @@ export function createRateLimits(deps: {
   };
   let version = -1;
 
-  function refresh(): void {
-    // Read before the limits: of a change in between the next look will know.
+  /** Null where the limits are those of now. */
+  function refresh(): Promise<void> | null {
     const current = accessVersion.current();
+    if (current instanceof Promise) return current.then(readIfChanged);
+    return current === version ? null : readIfChanged(current);
+  }
+
+  /** The version was read before the limits: of a change in between the next look will know. */
+  async function readIfChanged(current: number): Promise<void> {
     if (current === version) return;
-    const limits = readAll();
+    const limits = await readAll();
     counters.pulls.configure(limits);
     counters.requests.configure(limits);
     version = current;
   }
 
+  function ask(
+    what: Counted,
+    principal: Principal,
+    address: () => string,
+    count: 0 | 1,
+  ): MaybePromise<LimitHeaders | null> {
+    const stale = refresh();
+    if (stale === null) return counters[what].ask(principal, address, count);
+    return stale.then(() => counters[what].ask(principal, address, count));
+  }
+
   return {
-    take(what, principal, address) {
-      refresh();
-      return counters[what].ask(principal, address, 1);
-    },
-    look(what, principal, address) {
-      refresh();
-      return counters[what].ask(principal, address, 0);
-    },
+    take: (what, principal, address) => ask(what, principal, address, 1),
+    look: (what, principal, address) => ask(what, principal, address, 0),
     changed: accessVersion.changed,
     get buckets() {
       return counters.pulls.buckets + counters.requests.buckets;

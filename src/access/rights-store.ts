@@ -24,13 +24,13 @@ const grantsAtOnce = 5_000;
 /** Reads who was granted what. Throws when the database cannot say: nobody is then allowed anything. */
 export interface RightsReads {
   /** Own grants, and those of the principal's groups. Through indexes: others' grants cost nothing. */
-  grantsOf(principalId: string): readonly StoredGrant[];
+  grantsOf(principalId: string): Promise<readonly StoredGrant[]>;
   /** Of these, the ones in a project, or (null) the ones that hold in every project. */
-  grantsIn(principalId: string, projectId: string | null): readonly StoredGrant[];
+  grantsIn(principalId: string, projectId: string | null): Promise<readonly StoredGrant[]>;
   /** Whether there are more than `grantsAtOnce` of them. */
-  hasMany(principalId: string): boolean;
+  hasMany(principalId: string): Promise<boolean>;
   /** Custom roles: name, and the JSON of their actions. */
-  roles(): ReadonlyMap<string, string>;
+  roles(): Promise<ReadonlyMap<string, string>>;
 }
 
 type GrantTuple = [
@@ -81,12 +81,15 @@ export const prepareRightsReads = perDatabase((db): RightsReads => {
     "select json_group_array(json_array(name, actions)) as list from roles",
   );
   return {
-    grantsOf: (principalId) => parseGrants(grants(principalId)),
-    grantsIn: (principalId, projectId) =>
-      parseGrants(projectId === null ? everywhere(principalId) : inProject(principalId, projectId)),
-    hasMany: (principalId) => (count(principalId)?.count ?? 0) > grantsAtOnce,
-    roles() {
-      const row = roles();
+    grantsOf: async (principalId) => parseGrants(await grants(principalId)),
+    async grantsIn(principalId, projectId) {
+      const found =
+        projectId === null ? everywhere(principalId) : inProject(principalId, projectId);
+      return parseGrants(await found);
+    },
+    hasMany: async (principalId) => ((await count(principalId))?.count ?? 0) > grantsAtOnce,
+    async roles() {
+      const row = await roles();
       assert(row !== null, "an aggregate gave no row");
       return new Map(JSON.parse(row.list) as [string, string][]);
     },

@@ -38,7 +38,7 @@ beforeEach(async () => {
     db: world.db,
     access: world.access,
     identify: world.authenticator.identify,
-    admit(principal) {
+    async admit(principal) {
       if (isFull) throw new RegistryError("TOOMANYREQUESTS");
       admitted.push(principal.kind === "user" ? principal.name : principal.kind);
     },

@@ -3,9 +3,10 @@ import type { RefreshTokens } from "../auth/refresh-token.ts";
 import type { IssuedToken, TokenAccess, TokenClaims } from "../auth/registry-token.ts";
 import type { Database } from "../db/database.ts";
 import { assert } from "../lib/assert.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { excerpt, RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { Access, Action } from "./authorize.ts";
+import { type Access, type Action, isAllowed } from "./authorize.ts";
 import { prepareFactsReads } from "./facts-store.ts";
 import { type AskedScopes, parseScopes, type RepositoryVerb } from "./token-scopes.ts";
 
@@ -19,9 +20,9 @@ export interface TokenServiceDeps {
   readonly identify: (
     authorization: string | null,
     address: () => string,
-  ) => Principal | Promise<Principal>;
+  ) => MaybePromise<Principal>;
   /** Counts a request of theirs. Throws TOOMANYREQUESTS. */
-  readonly admit: (principal: Principal, address: () => string) => void;
+  readonly admit: (principal: Principal, address: () => string) => Promise<void>;
   readonly issue: (claims: TokenClaims) => Promise<IssuedToken>;
   readonly refresh: RefreshTokens;
   /** The public host, with its port, under which clients know the registry; null where it is not known. */
@@ -63,7 +64,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
 
   async function answer(ask: Ask): Promise<TokenAnswer> {
     const { principal } = ask;
-    const access = grantedAccess(ask);
+    const access = await grantedAccess(ask);
     const { token, expiresInSeconds, issuedAt } = await deps.issue({ principal, access });
     const refreshToken = await ask.refreshToken();
     return {
@@ -78,25 +79,22 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
   }
 
   /** What is asked for, as far as the rights of now and the credential let it through. */
-  function grantedAccess({ principal, scopes, address }: Ask): TokenAccess[] {
+  async function grantedAccess({ principal, scopes, address }: Ask): Promise<TokenAccess[]> {
     const granted: TokenAccess[] = [];
     for (const [name, asked] of scopes.repositories) {
-      const { project, repository } = facts.ofRepository(name);
+      const { project, repository } = await facts.ofRepository(name);
       const may = (verb: RepositoryVerb) => mayOn(principal, verb, name, address);
       // Who may make the project may do everything in it: of what others make, the token says nothing.
-      const makesProject = project === null && asked.has("push") && may("push");
-      const actions = makesProject ? [...asked] : [...asked].filter(may);
+      const makesProject = project === null && asked.has("push") && (await may("push"));
+      const actions: RepositoryVerb[] = [];
+      for (const verb of asked) if (makesProject || (await may(verb))) actions.push(verb);
       if (actions.length === 0) continue;
       const ids = { pid: project?.id ?? null, rid: repository?.id ?? null };
       granted.push({ type: "repository", name, actions, ...ids });
     }
     if (scopes.catalog) {
-      const { allowed } = deps.access.decide(
-        principal,
-        "registry:list",
-        { kind: "registry" },
-        address,
-      );
+      const registry = { kind: "registry" } as const;
+      const allowed = await isAllowed(deps.access, principal, "registry:list", registry, address);
       const ids = { pid: null, rid: null };
       if (allowed) granted.push({ type: "registry", name: "catalog", actions: ["*"], ...ids });
     }
@@ -108,9 +106,9 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
     verb: RepositoryVerb,
     name: RepositoryName,
     address: () => string,
-  ): boolean {
+  ): Promise<boolean> {
     const action: Action = `repository:${verb}`;
-    return deps.access.decide(principal, action, { kind: "repository", name }, address).allowed;
+    return isAllowed(deps.access, principal, action, { kind: "repository", name }, address);
   }
 
   function readScopes(parameters: URLSearchParams): AskedScopes {
@@ -130,7 +128,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
     const token = required(parameters, "refresh_token");
     const kept = await deps.refresh.redeem(token, { rotate: false, address });
     // Before it is used up: whoever asks too often must not lose it.
-    deps.admit(kept.principal, address);
+    await deps.admit(kept.principal, address);
     return rotate ? await deps.refresh.redeem(token, { rotate, address }) : kept;
   }
 
@@ -142,7 +140,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
       const principal = await deps.identify(authorization, address);
       assert(principal.kind !== "operator", "the operator needs no token");
       known?.(principal);
-      deps.admit(principal, address);
+      await deps.admit(principal, address);
       const offline = parameters.get("offline_token") === "true" && principal.kind !== "anonymous";
       const refreshToken = async () => (offline ? deps.refresh.begin(principal, address) : null);
       return await answer({ principal, scopes, address, refreshToken });
@@ -157,7 +155,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
           const principal = await deps.identify(basicOf(parameters), address);
           assert(isKnown(principal), "a password proved that somebody is nobody");
           known?.(principal);
-          deps.admit(principal, address);
+          await deps.admit(principal, address);
           const refreshToken = async () =>
             offline ? deps.refresh.begin(principal, address) : null;
           return await answer({ principal, scopes, address, refreshToken });

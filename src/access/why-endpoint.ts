@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName, projectOf } from "../oci/repository-name.ts";
+import { type Action, isAllowed, type Resource } from "./authorize.ts";
 import { type ApiCall, defineEndpoint, type Endpoint, type Management } from "./endpoint.ts";
 import { formatTimeOrNull, time } from "./schema.ts";
 import { explain, type WhyGrant } from "./why.ts";
@@ -52,7 +53,7 @@ const why = defineEndpoint({
     others: z.array(whyGrant.extend({ because: z.string() })),
   }),
   async handler(deps, { user, action, ref, address }, call) {
-    assertMayAsk(deps, call, ref);
+    await assertMayAsk(deps, call, ref);
     const { db, clock, config } = deps;
     const told = await explain(
       { db, clock, projectCreation: config.projectCreation },
@@ -67,12 +68,17 @@ const why = defineEndpoint({
 });
 
 /** The words are the same for a project that is not there. */
-function assertMayAsk({ access }: Management, { principal, address }: ApiCall, ref: string): void {
-  const from = () => address;
-  if (access.decide(principal, "system:manage", { kind: "registry" }, from).allowed) return;
+async function assertMayAsk(
+  { access }: Management,
+  { principal, address }: ApiCall,
+  ref: string,
+): Promise<void> {
+  const may = (action: Action, resource: Resource) =>
+    isAllowed(access, principal, action, resource, () => address);
+  if (await may("system:manage", { kind: "registry" })) return;
   if (ref !== "") {
     const name = projectOf(parseRepositoryName(ref.split(":", 1)[0] ?? ""));
-    if (access.decide(principal, "project:manage", { kind: "project", name }, from).allowed) return;
+    if (await may("project:manage", { kind: "project", name })) return;
   }
   throw new RegistryError("DENIED", {
     message: "only administrators, and who manages the project, may ask who may do what",

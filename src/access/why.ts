@@ -85,7 +85,7 @@ export async function explain(deps: WhyDeps, asked: WhyQuestion): Promise<Why> {
     });
   }
   const principal = row === null ? anonymous : toPrincipal(row);
-  const question = ask(deps, principal, action, resource, asked.address ?? null);
+  const question = await ask(deps, principal, action, resource, asked.address ?? null);
   const exists = isThere(question);
   const about = { user: asked.user, action, resource: asked.ref, exists };
   const ended = row === null ? null : whyNotActive(row, question.now);
@@ -101,25 +101,25 @@ export async function explain(deps: WhyDeps, asked: WhyQuestion): Promise<Why> {
   return { ...about, allowed: decision.allowed, reason, rule, grant: decides, others };
 }
 
-function ask(
+async function ask(
   { db, clock, projectCreation }: WhyDeps,
   principal: Principal,
   action: Action,
   resource: Resource,
   address: string | null,
-): Question {
-  const facts = prepareFactsReads(db).of(resource);
+): Promise<Question> {
+  const facts = await prepareFactsReads(db).of(resource);
   const rights = prepareRightsReads(db);
-  const grantsOf = (id: string) => {
-    const inProject = facts.project === null ? [] : rights.grantsIn(id, facts.project.id);
-    return createRights([...rights.grantsIn(id, null), ...inProject], rights.roles());
+  const grantsOf = async (id: string) => {
+    const inProject = facts.project === null ? [] : await rights.grantsIn(id, facts.project.id);
+    return createRights([...(await rights.grantsIn(id, null)), ...inProject], await rights.roles());
   };
   return {
     principal,
     action,
     resource,
     facts,
-    rights: isKnown(principal) ? grantsOf(principal.id) : noRights,
+    rights: isKnown(principal) ? await grantsOf(principal.id) : noRights,
     projectCreation,
     now: clock.now(),
     address: () => address ?? "an address that was not given",

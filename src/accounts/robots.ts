@@ -5,7 +5,7 @@ import { insertGrant, memberPattern } from "../access/grant-store.ts";
 import { actionsOfRole, assertMayGive, isNarrowed } from "../access/may-give.ts";
 import { getProject } from "../access/project-store.ts";
 import { deleteRateLimitsOf } from "../access/rate-limit-store.ts";
-import { prepareRightsReads } from "../access/rights-store.ts";
+import { prepareRightsReads, type StoredGrant } from "../access/rights-store.ts";
 import { conflict, notFound } from "../access/unknown.ts";
 import {
   deleteCredential,
@@ -117,7 +117,7 @@ export async function createRobot(
       });
       for (const grant of grants) {
         const { gives, actions } = await givenBy(tx, grant);
-        if (project !== null) assertMayGive(deps, call, project, actions);
+        if (project !== null) await assertMayGive(deps, call, project, actions);
         await insertGrant(tx, {
           effect: "allow",
           subject: { kind: "principal", id: row.id },
@@ -252,7 +252,8 @@ async function assertMayStrengthen(
     });
   }
   const { grantsOf: rightsOf } = prepareRightsReads(deps.db);
-  if (isNarrowed(call) && rightsOf(robot.id).some((held) => held.projectId !== robot.project_id)) {
+  const isElsewhere = (held: StoredGrant) => held.projectId !== robot.project_id;
+  if (isNarrowed(call) && (await rightsOf(robot.id)).some(isElsewhere)) {
     throw new RegistryError("DENIED", {
       message: `${robot.name} has rights outside of ${project}, which only a person takes over`,
     });
@@ -260,7 +261,7 @@ async function assertMayStrengthen(
   for (const { effect, role, actions } of await listGrantsOf(tx, robot.id, robotGrantsMax * 2)) {
     if (effect === "deny") continue;
     const given = role === null ? (JSON.parse(actions ?? "[]") as Action[]) : undefined;
-    assertMayGive(deps, call, project, given ?? (await actionsOfRole(tx, role ?? "")));
+    await assertMayGive(deps, call, project, given ?? (await actionsOfRole(tx, role ?? "")));
   }
 }
 

@@ -43,7 +43,7 @@ export function createApi(deps: Management, gate: ApiGate, endpoints: readonly E
         context.principal = actorOf(principal) === null ? null : actorName(principal);
         const from = () => context.client;
         const now = () => identify(gate, context);
-        return { principal, now, from, headers: gate.limit("requests", principal, from) };
+        return { principal, now, from, headers: await gate.limit("requests", principal, from) };
       }),
     serveControl: (request) =>
       answer(router, openContext(request, noAddresses, noProxies), async () => ({
@@ -152,7 +152,7 @@ async function run(
   const input = parseInput(endpoint, raw.input);
   // A body may take its time, and who sends it be sent away meanwhile.
   const principal = raw.bytes.byteLength === 0 ? caller.principal : await caller.now();
-  authorize(deps, endpoint, input, { ...caller, principal });
+  await authorize(deps, endpoint, input, { ...caller, principal });
 
   const call: ApiCall = {
     principal,
@@ -211,11 +211,16 @@ function inputProblem(issue: { path: PropertyKey[]; message: string }): InputPro
   return { pointer: steps.map((key) => `/${key}`).join(""), message: issue.message };
 }
 
-function authorize(deps: Management, endpoint: Endpoint, input: unknown, caller: Caller): void {
+async function authorize(
+  deps: Management,
+  endpoint: Endpoint,
+  input: unknown,
+  caller: Caller,
+): Promise<void> {
   if (endpoint.action === null) return;
   const resource = endpoint.resource?.(input) ?? { kind: "registry" };
   const { principal, from } = caller;
-  const decision = deps.access.decide(principal, endpoint.action, resource, from);
+  const decision = await deps.access.decide(principal, endpoint.action, resource, from);
   if (!decision.allowed) throw refusal(principal, endpoint.action, resource, decision);
 }
 

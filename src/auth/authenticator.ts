@@ -4,6 +4,7 @@ import type { CredentialRow, PrincipalRow } from "../db/tables.ts";
 import { assert } from "../lib/assert.ts";
 import { createBoundedMap } from "../lib/bounded-map.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { hashOfSecret, looksLikeSecret } from "../lib/secret-text.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Log } from "../platform/log.ts";
@@ -38,15 +39,14 @@ const namesOfNobody: ReadonlySet<string> = new Set(["", "token", "oauth2accessto
 export interface Authenticator {
   /**
    * Whom the `Authorization` header proves; anonymous without one. At once for whoever was seen
-   * lately, and for every token but a registry token. Throws UNAUTHORIZED in the same words for
-   * everything that is wrong, TOOMANYREQUESTS while passwords are guessed at, and UNAVAILABLE when the
-   * database cannot be asked.
+   * lately. Throws UNAUTHORIZED in the same words for everything that is wrong, TOOMANYREQUESTS while
+   * passwords are guessed at, and UNAVAILABLE when the database cannot be asked.
    */
-  identify(authorization: string | null, address: () => string): Principal | Promise<Principal>;
+  identify(authorization: string | null, address: () => string): MaybePromise<Principal>;
   /** The user of that password, for the sign-in page. Throws as `identify` does. */
   checkPassword(name: string, password: string, address: string): Promise<KnownPrincipal>;
   /** Whose session the cookie is; null where it is none, or is over. */
-  identifySession(cookie: string, address: () => string): KnownPrincipal | null;
+  identifySession(cookie: string, address: () => string): Promise<KnownPrincipal | null>;
   /** To be called after each commit that changed who may do what: this node knows it from then on. */
   changed(): void;
   /** Begins to write down what was used when. */
@@ -87,19 +87,35 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   /** Requests that come together with a password that is being checked wait for that one check. */
   const checking = new Map<string, Promise<Remembered>>();
   let knownVersion = 0;
+  /** Goes up whenever everything is forgotten: rows that were read before are not remembered after. */
+  let memory = 0;
 
-  /** Forgets everything when somebody's rights changed: rows are read anew before anything is remembered. */
-  function catchUp(): void {
-    const now = orUnavailable(() => version.current());
-    if (now === knownVersion) return;
-    knownVersion = now;
+  function forget(): void {
+    memory += 1;
     remembered.clear();
   }
 
-  function identify(header: string | null, address: () => string): Principal | Promise<Principal> {
+  /** Forgets everything when somebody's rights changed: rows are read anew before anything is remembered. */
+  function catchUp(): MaybePromise<void> {
+    const current = orUnavailable(() => version.current());
+    return current instanceof Promise ? current.catch(unavailable).then(hold) : hold(current);
+  }
+
+  function hold(current: number): void {
+    if (current === knownVersion) return;
+    knownVersion = current;
+    forget();
+  }
+
+  function identify(header: string | null, address: () => string): MaybePromise<Principal> {
     if (header === null) return anonymous;
     if (header.length > headerLengthMax) throw refused();
-    catchUp();
+    const caughtUp = catchUp();
+    if (!(caughtUp instanceof Promise)) return identifyNow(header, address);
+    return caughtUp.then(() => identifyNow(header, address));
+  }
+
+  function identifyNow(header: string, address: () => string): MaybePromise<Principal> {
     const key = keyOf(header);
     const known = remembered.get(key);
     if (known !== undefined && known.validUntil > clock.now()) return admit(known, address);
@@ -109,8 +125,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     const secret = scheme === "basic" ? read.secret : read.token;
     const kind = kindOfSecret(secret);
     if (kind !== null) {
-      const proof = bySecret(secret, kind, scheme === "basic" ? read.name : null, address);
-      return admit(remember(key, proof), address);
+      const shown = { text: secret, kind, name: scheme === "basic" ? read.name : null };
+      return bySecret(key, shown, address).then((entry) => admit(entry, address));
     }
     if (scheme === "basic") return identifyByPassword(key, read, address);
     return byToken(key, secret).then((entry) => admit(entry, address));
@@ -124,15 +140,15 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     header: string,
     read: { name: string; secret: string },
     address: () => string,
-  ): Principal | Promise<Principal> {
+  ): MaybePromise<Principal> {
     const from = address();
     passwords.assertNoWait(read.name, from);
     const key = `${header} ${networkOf(from)}`;
     const known = remembered.get(key);
     if (known !== undefined && known.validUntil > clock.now()) return admit(known, address);
-    const again = byRightPassword(key);
-    if (again !== null) return admit(again, address);
-    return byPassword(key, read, address).then((entry) => admit(entry, address));
+    return byRightPassword(key)
+      .then((again) => again ?? byPassword(key, read, address))
+      .then((entry) => admit(entry, address));
   }
 
   /** The last look before each request: where it comes from may differ each time. */
@@ -153,58 +169,63 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     return principal;
   }
 
-  function remember(key: string, proof: NewlyKnown): Remembered {
+  /** `asOf`: the memory when its rows were asked for. A change since then may not be in them. */
+  function remember(key: string, proof: NewlyKnown, asOf: number): Remembered {
     const entry = toRemembered(proof);
-    remembered.set(key, entry);
+    if (asOf === memory) remembered.set(key, entry);
     return entry;
   }
 
   /** A personal access token or a robot's secret: one look-up by its hash. */
-  function bySecret(
-    text: string,
-    kind: "token" | "secret",
-    name: string | null,
+  async function bySecret(
+    key: string,
+    { text, kind, name }: { text: string; kind: "token" | "secret"; name: string | null },
     address: () => string,
-  ): Proof {
+  ): Promise<Remembered> {
+    const asOf = memory;
     const now = clock.now();
-    const credential = findByText(text, kind);
+    const credential = await findByText(text, kind);
     if (credential === null) throw refuse("unknown", null, null, address());
-    const row = orUnavailable(() => principals.byId(credential.principal_id));
+    const row = await readRow(() => principals.byId(credential.principal_id));
     const isNamed =
       name === null || name === row?.name || (kind === "token" && namesOfNobody.has(name));
     const proof = isNamed ? prove(row, credential, now) : "name";
     if (typeof proof === "string") throw refuse(proof, row, credential.id, address());
-    return proof;
+    return remember(key, proof, asOf);
   }
 
-  function findByText(text: string, kind: CredentialRow["kind"]): CredentialRow | null {
+  async function findByText(
+    text: string,
+    kind: CredentialRow["kind"],
+  ): Promise<CredentialRow | null> {
     const prefix = prefixes[kind];
     if (!looksLikeSecret(text, prefix)) return null;
-    const row = orUnavailable(() => credentials.byHash(hashOfSecret(text)));
+    const row = await readRow(() => credentials.byHash(hashOfSecret(text)));
     return row?.kind === kind ? row : null;
   }
 
   async function byToken(key: string, token: string): Promise<Remembered> {
     const { holder, scope, expiresAt } = await tokens.verify(token);
-    // From here to the end nothing is awaited: what is remembered is what the rows say now.
-    catchUp();
+    await catchUp();
+    const asOf = memory;
     if (holder === null) {
       const principal = { kind: "anonymous", scope } as const;
-      return remember(key, { principal, validUntil: expiresAt, mayComeFrom: null });
+      return remember(key, { principal, validUntil: expiresAt, mayComeFrom: null }, asOf);
     }
-    const row = orUnavailable(() => principals.byId(holder.id));
+    const row = await readRow(() => principals.byId(holder.id));
     if (row === null || row.generation !== holder.generation) throw refused();
     const { credentialId } = holder;
     const credential =
-      credentialId === null ? null : orUnavailable(() => credentials.byId(credentialId));
+      credentialId === null ? null : await readRow(() => credentials.byId(credentialId));
     if (credentialId !== null && credential === null) throw refused();
     const proof = prove(row, credential, clock.now());
     if (typeof proof === "string") throw refused();
-    return remember(key, {
+    const known: NewlyKnown = {
       principal: { ...proof.principal, token: scope },
       validUntil: Math.min(proof.validUntil, expiresAt),
       mayComeFrom: proof.mayComeFrom,
-    });
+    };
+    return remember(key, known, asOf);
   }
 
   function byPassword(
@@ -220,14 +241,16 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   }
 
   /** Null where it was not right lately, was replaced since, or its user may not sign in any more. */
-  function byRightPassword(key: string): Remembered | null {
+  async function byRightPassword(key: string): Promise<Remembered | null> {
     const found = right.get(key);
     const now = clock.now();
     if (found === undefined || found.until <= now) return null;
-    const row = orUnavailable(() => principals.byId(found.principalId));
+    const asOf = memory;
+    const row = await readRow(() => principals.byId(found.principalId));
     const proof = row?.password_hash === found.hash ? prove(row, null, now) : "password";
     if (typeof proof === "string") return null;
-    return remember(key, { ...proof, validUntil: Math.min(proof.validUntil, found.until) });
+    const validUntil = Math.min(proof.validUntil, found.until);
+    return remember(key, { ...proof, validUntil }, asOf);
   }
 
   async function provePassword(
@@ -236,18 +259,18 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     address: string,
   ): Promise<Remembered> {
     const checked = await passwords.check(name, secret, address);
-    // As in `byToken`: from here on nothing is awaited, so that no change comes in between.
-    catchUp();
+    await catchUp();
+    const asOf = memory;
     const seen = checked.row;
-    const row = seen === null ? null : orUnavailable(() => principals.byId(seen.id));
+    const row = seen === null ? null : await readRow(() => principals.byId(seen.id));
     if (row === null || seen === null) throw refuse("unknown", null, null, address);
     const matches = checked.matches && row.password_hash === seen.password_hash;
     const proof = matches ? prove(row, null, clock.now()) : "password";
     if (typeof proof === "string") throw refuse(proof, row, null, address);
     const until = clock.now() + passwordRememberedMs;
-    const entry = toRemembered({ ...proof, validUntil: Math.min(proof.validUntil, until) });
-    if (key === null) return entry;
-    remembered.set(key, entry);
+    const validUntil = Math.min(proof.validUntil, until);
+    if (key === null) return toRemembered({ ...proof, validUntil });
+    const entry = remember(key, { ...proof, validUntil }, asOf);
     const { id: principalId, password_hash: hash } = row;
     if (hash !== null) right.set(key, { principalId, hash, until });
     return entry;
@@ -266,18 +289,18 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   return {
     identify,
     async checkPassword(name, password, address) {
-      catchUp();
+      await catchUp();
       const entry = await provePassword(null, { name, secret: password }, address);
       const principal = admit(entry, () => address, true);
       assert(principal.kind === "user", "a password is a user's");
       return principal;
     },
-    identifySession(cookie, address) {
+    async identifySession(cookie, address) {
       const now = clock.now();
-      const credential = findByText(cookie, "session");
+      const credential = await findByText(cookie, "session");
       if (credential === null) return null;
       if (isSessionOver(credential, now, lastUsed.pending(credential.id))) return null;
-      const row = orUnavailable(() => principals.byId(credential.principal_id));
+      const row = await readRow(() => principals.byId(credential.principal_id));
       const proof = prove(row, credential, now);
       if (typeof proof === "string") return null;
       if (proof.mayComeFrom !== null && !proof.mayComeFrom(address())) return null;
@@ -285,7 +308,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       return proof.principal;
     },
     changed() {
-      remembered.clear();
+      forget();
       version.changed();
     },
     start: lastUsed.start,
@@ -334,10 +357,22 @@ function orUnavailable<T>(read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    throw new RegistryError("UNAVAILABLE", {
-      message: "credentials cannot be checked now: try again in a few seconds",
-      headers: { "retry-after": "5" },
-      cause,
-    });
+    return unavailable(cause);
   }
+}
+
+async function readRow<T>(read: () => MaybePromise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    return unavailable(cause);
+  }
+}
+
+function unavailable(cause: unknown): never {
+  throw new RegistryError("UNAVAILABLE", {
+    message: "credentials cannot be checked now: try again in a few seconds",
+    headers: { "retry-after": "5" },
+    cause,
+  });
 }

@@ -1,6 +1,7 @@
 import type { Database } from "../db/database.ts";
 import type { PrincipalRow } from "../db/tables.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Log } from "../platform/log.ts";
 import { createLoginThrottle } from "./login-throttle.ts";
@@ -28,14 +29,14 @@ export function createPasswordCheck(deps: {
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Log;
-  readonly find: (name: string) => PrincipalRow | null;
+  readonly find: (name: string) => MaybePromise<PrincipalRow | null>;
 }): PasswordCheck {
   const { db, log } = deps;
   const throttle = createLoginThrottle(deps);
 
-  function find(name: string): PrincipalRow | null {
+  async function find(name: string): Promise<PrincipalRow | null> {
     try {
-      return deps.find(name);
+      return await deps.find(name);
     } catch (cause) {
       throw new RegistryError("UNAVAILABLE", { cause });
     }
@@ -57,16 +58,16 @@ export function createPasswordCheck(deps: {
     assertNoWait: throttle.assertNoWait,
     async check(name, password, address) {
       // Robots have no passwords, whichever there are: nothing is told by leaving argon2 out.
-      if (name.startsWith(robotPrefix)) return { row: find(name), matches: false };
+      if (name.startsWith(robotPrefix)) return { row: await find(name), matches: false };
       const attempt = throttle.begin(name, address);
       let matches: boolean;
       let row: PrincipalRow | null;
       try {
-        const before = find(name);
+        const before = await find(name);
         const hash = before?.password_hash ?? null;
         const isRight = await verifyPassword(password, hash);
         // It took a while: the password may have been changed, the user may have gone.
-        row = find(name);
+        row = await find(name);
         matches = isRight && row?.id === before?.id && row?.password_hash === hash;
       } catch (error) {
         attempt.withdrawn();

@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import type { Brand } from "../lib/brand.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { DialectFacts } from "./dialect-facts.ts";
 import type { Tables } from "./tables.ts";
 
@@ -9,8 +10,13 @@ export type Reads = Kysely<Tables>;
 /** Queries inside the transaction under way. Usable as `Reads`; the reverse does not compile. */
 export type Tx = Brand<Kysely<Tables>, "Tx">;
 
-/** A statement prepared once, for the few reads that every pull makes. Parameters are positional. */
-export type PreparedRead<Row> = (...params: readonly (string | number)[]) => Row | null;
+/**
+ * A statement prepared once, for the few reads that every pull makes. Parameters are positional: `?1`.
+ * SQLite answers at once, a server later.
+ */
+export type PreparedRead<Row> = (
+  ...params: readonly (string | number)[]
+) => MaybePromise<Row | null>;
 
 /**
  * Promises

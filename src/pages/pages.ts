@@ -45,10 +45,12 @@ export function createPages(
   // Asked for each time: the key changes when it is rotated.
   const forms = createForms(() => management.secrets.derive("forms"), deps.publicOrigin);
 
-  function visit(context: RequestContext): Visit {
+  async function visit(context: RequestContext): Promise<Visit> {
     const cookie = readCookie(context.request, cookieName("berth", context.scheme));
     const user =
-      cookie === null ? null : deps.authenticator.identifySession(cookie, () => context.client);
+      cookie === null
+        ? null
+        : await deps.authenticator.identifySession(cookie, () => context.client);
     context.principal = user?.name ?? null;
     return { deps, management, forms, context, user };
   }
@@ -62,13 +64,13 @@ export function createPages(
 
 async function answer(
   route: PageRoute,
-  visit: () => Visit,
+  visit: () => Promise<Visit>,
   { log }: Management,
   context: RequestContext,
 ): Promise<Response> {
   const { method } = context.request;
   try {
-    return present(await pageFor(route, method)(visit()), method);
+    return present(await pageFor(route, method)(await visit()), method);
   } catch (error) {
     if (error instanceof RegistryError && error.status < 500) {
       const { notice: trouble, options } = tell(error);

@@ -73,7 +73,7 @@ const set = defineEndpoint({
       const project = await getProject(tx, name);
       projectId = project.id;
       const subject = await getSubject(tx, member);
-      assertMayGive(deps, call, name, await actionsOfRole(tx, role));
+      await assertMayGive(deps, call, name, await actionsOfRole(tx, role));
       const now = deps.clock.now();
       const actor = actorOf(call.principal);
       before = await setMember(tx, { project, subject, role, actor, now });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAllowed } from "../access/authorize.ts";
 import { change } from "../access/change.ts";
 import {
   type ApiCall,
@@ -93,7 +94,7 @@ const create = defineEndpoint({
   async handler(deps, { name, owner, ...rest }, call) {
     const now = deps.clock.now();
     const actor = actorOf(call.principal);
-    if (owner !== undefined) assertMay(deps, call, "system:manage", { kind: "registry" });
+    if (owner !== undefined) await assertMay(deps, call, "system:manage", { kind: "registry" });
     const { entry, note } = noted("project.created", name, { visibility: rest.visibility });
     return change(deps, call, entry, async (tx) => {
       await assertNameIsFree(tx, name, call.principal);
@@ -129,8 +130,8 @@ const show = defineEndpoint({
   async handler(deps, { project: name }, call) {
     const project = await getProject(deps.db.reads, name);
     const actions = ["project:manage"] as const;
-    const allowed = allowedOf(deps.access, call, { kind: "project", name }, actions);
-    return { ...projectAnswer(deps, call, project), allowed };
+    const allowed = await allowedOf(deps.access, call, { kind: "project", name }, actions);
+    return { ...(await projectAnswer(deps, call, project)), allowed };
   },
 });
 
@@ -155,7 +156,7 @@ const update = defineEndpoint({
       assertVersion(call, project.version);
       note(project.id);
       if (changes.visibility !== undefined && isWider(changes.visibility, project.visibility)) {
-        assertMayGive(deps, call, name, readingActions);
+        await assertMayGive(deps, call, name, readingActions);
       }
       await updateProject(tx, project.id, changes);
       return projectAnswer(deps, call, await getProject(tx, name));
@@ -206,9 +207,14 @@ async function endProject(
   await trashProject(tx, project.id, { actor, now });
 }
 
-function may(deps: Management, call: ApiCall, action: "project:read", name: ProjectName): boolean {
+function may(
+  { access }: Management,
+  call: ApiCall,
+  action: "project:read",
+  name: ProjectName,
+): Promise<boolean> {
   const resource = { kind: "project", name } as const;
-  return deps.access.decide(call.principal, action, resource, () => call.address).allowed;
+  return isAllowed(access, call.principal, action, resource, () => call.address);
 }
 
 /** The audit's line of a change to a project whose id the transaction finds. */

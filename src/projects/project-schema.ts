@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Access, Action, Resource } from "../access/authorize.ts";
+import { type Access, type Action, isAllowed, type Resource } from "../access/authorize.ts";
 import { type ApiCall, nameFor } from "../access/endpoint.ts";
 import type { Project } from "../access/project-store.ts";
 import { formatTime, time } from "../access/schema.ts";
@@ -31,13 +31,14 @@ export const projectOutput = z.object({
   version: z.int(),
 });
 
-export function projectAnswer(
+export async function projectAnswer(
   { access }: { readonly access: Access },
   call: ApiCall,
   project: Project,
-): z.input<typeof projectOutput> {
+): Promise<z.input<typeof projectOutput>> {
   const { name } = project;
-  const manages = allowedOf(access, call, { kind: "project", name }, ["project:manage"]).length > 0;
+  const about = { kind: "project", name } as const;
+  const manages = (await allowedOf(access, call, about, ["project:manage"])).length > 0;
   return {
     name,
     visibility: project.visibility,
@@ -50,14 +51,18 @@ export function projectAnswer(
 }
 
 /** What of `actions` the caller may do: so that programs for people need not try. */
-export function allowedOf(
+export async function allowedOf(
   access: Access,
   call: ApiCall,
   resource: Resource,
   actions: readonly Action[],
-): Action[] {
+): Promise<Action[]> {
   const from = () => call.address;
-  return actions.filter((action) => access.decide(call.principal, action, resource, from).allowed);
+  const allowed: Action[] = [];
+  for (const action of actions) {
+    if (await isAllowed(access, call.principal, action, resource, from)) allowed.push(action);
+  }
+  return allowed;
 }
 
 export const allowedOutput = z

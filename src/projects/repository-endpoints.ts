@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAllowed } from "../access/authorize.ts";
 import { change } from "../access/change.ts";
 import {
   type ApiCall,
@@ -78,7 +79,7 @@ const list = defineEndpoint({
       limit,
       isVisible: ({ name }) => {
         const resource = { kind: "repository", name } as const;
-        return deps.access.decide(call.principal, "repository:pull", resource, from).allowed;
+        return isAllowed(deps.access, call.principal, "repository:pull", resource, from);
       },
       toItem: (repository) => repositoryAnswer(call, repository),
     });
@@ -104,7 +105,7 @@ const show = defineEndpoint({
       "repository:delete",
       "repository:lock",
     ] as const;
-    const allowed = allowedOf(deps.access, call, resource, actions);
+    const allowed = await allowedOf(deps.access, call, resource, actions);
     return { ...repositoryAnswer(call, repository), allowed };
   },
 });
@@ -129,7 +130,7 @@ const update = defineEndpoint({
   version: (output) => output.version,
   async handler(deps, { repository: name, ...changes }, call) {
     if (changes.visibility !== undefined) {
-      assertMay(deps, call, "project:manage", { kind: "project", name: projectOf(name) });
+      await assertMay(deps, call, "project:manage", { kind: "project", name: projectOf(name) });
     }
     let projectId: string | null = null;
     const entry = () => ({
@@ -151,7 +152,7 @@ const update = defineEndpoint({
       if (wanted !== undefined) {
         const { visibility: own, projectVisibility } = repository;
         const isOpened = isWider(wanted ?? projectVisibility, own ?? projectVisibility);
-        if (isOpened) assertMayGive(deps, call, projectOf(name), readingActions);
+        if (isOpened) await assertMayGive(deps, call, projectOf(name), readingActions);
       }
       await updateRepository(tx, repository.id, { ...rest, visibility: wanted });
       return repositoryAnswer(call, await getRepository(tx, name));

@@ -19,7 +19,7 @@ function list(names: readonly string[], isVisible: (name: string) => boolean) {
           .map((name) => ({ name })),
       after,
       limit,
-      isVisible: ({ name }) => isVisible(name),
+      isVisible: async ({ name }) => isVisible(name),
       toItem: ({ name }) => name,
       secrets,
     });

@@ -1,4 +1,5 @@
 import { SealError, type SecretBox } from "../auth/secret-box.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 
 /** Queries for one answer: where one may see few of many, a page is short and says where to go on. */
@@ -20,8 +21,8 @@ export async function visiblePage<Row extends NamedRow, Item>(list: {
   readonly read: (page: { after: string; limit: number }) => Promise<readonly Row[]>;
   readonly after: string;
   readonly limit: number;
-  readonly isVisible: (row: Row) => boolean;
-  readonly toItem: (row: Row) => Item;
+  readonly isVisible: (row: Row) => Promise<boolean>;
+  readonly toItem: (row: Row) => MaybePromise<Item>;
   readonly secrets: Pick<SecretBox, "seal" | "open">;
 }): Promise<{ items: Item[]; next: string | null }> {
   const { limit } = list;
@@ -34,9 +35,9 @@ export async function visiblePage<Row extends NamedRow, Item>(list: {
     const rows = await list.read({ after, limit: limit + 1 });
     for (const row of rows) {
       after = row.name;
-      if (!list.isVisible(row)) continue;
+      if (!(await list.isVisible(row))) continue;
       if (items.length === limit) return { items, next: shown };
-      items.push(list.toItem(row));
+      items.push(await list.toItem(row));
       shown = row.name;
     }
     if (rows.length <= limit) return { items, next: null };

@@ -1,3 +1,4 @@
+import { isAllowed } from "../access/authorize.ts";
 import type { ApiCall, Management } from "../access/endpoint.ts";
 import { firstSeqAt } from "../audit/audit-search-store.ts";
 import { listLinesFrom, readChain } from "../audit/audit-store.ts";
@@ -119,7 +120,7 @@ async function mayFollow({ db, access, clock }: Management, call: ApiCall): Prom
   const principal = await principalNow(db.reads, call.principal, clock.now());
   if (principal === null) return false;
   const resource = { kind: "registry" } as const;
-  return access.decide(principal, "system:manage", resource, () => call.address).allowed;
+  return isAllowed(access, principal, "system:manage", resource, () => call.address);
 }
 
 const followers = new WeakMap<object, number>();

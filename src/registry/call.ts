@@ -1,3 +1,4 @@
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Caller } from "./caller.ts";
 
@@ -19,7 +20,7 @@ export interface Call {
    */
   stillMay(): Promise<void>;
   /** Counts a pull against the caller's limit: throws TOOMANYREQUESTS, returns headers or null. */
-  countPull(): Record<string, string> | null;
+  countPull(): MaybePromise<Record<string, string> | null>;
   /** The same headers for a HEAD, which is free. */
-  pullsLeft(): Record<string, string> | null;
+  pullsLeft(): MaybePromise<Record<string, string> | null>;
 }

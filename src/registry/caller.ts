@@ -14,14 +14,14 @@ export interface Caller {
    * undefined where it does not matter (open mode). A transaction that finds another one stops.
    */
   readonly projectId: string | null | undefined;
-  mayPull(repository: RepositoryName): boolean;
+  mayPull(repository: RepositoryName): Promise<boolean>;
   /**
    * Throws UNAUTHORIZED, which names the token to bring, where nothing but the registry token that came
    * keeps them from pulling there: with another one of the same credential they could.
    */
-  assertTokenReaches(repository: RepositoryName): void;
+  assertTokenReaches(repository: RepositoryName): Promise<void>;
   /** Whether the repository is shown where repositories are listed. */
-  mayList(repository: RepositoryName): boolean;
+  mayList(repository: RepositoryName): Promise<boolean>;
   /** Throws DENIED where the rights end before this tag; null: before what any tag may point to. */
-  assertMayWriteTag(action: Action, repository: RepositoryName, tag: Tag | null): void;
+  assertMayWriteTag(action: Action, repository: RepositoryName, tag: Tag | null): Promise<void>;
 }

@@ -97,7 +97,9 @@ async function tagsToRemove(
   const tags: Tag[] = [];
   let tagCount = 0;
   for await (const page of tagsOf(tx, place, digest)) {
-    for (const { tag } of page) caller.assertMayWriteTag("repository:delete", repository, tag);
+    for (const { tag } of page) {
+      await caller.assertMayWriteTag("repository:delete", repository, tag);
+    }
     const changes = page.map((current) => ({ tag: current.tag, current, next: null }));
     await assertTagsMayMove(tx, place, changes);
     tagCount += page.length;

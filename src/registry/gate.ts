@@ -1,5 +1,6 @@
 import type { Action, Denied } from "../access/authorize.ts";
 import { actorName, type Principal } from "../auth/principal.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { basicChallenge, formatBearerChallenge } from "../oci/auth-challenge.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -9,7 +10,7 @@ import { unknownRepository } from "./unknown.ts";
 /** Who a request comes from, and what of it is too much. Made in app.ts. */
 export interface Gate {
   /** Throws UNAUTHORIZED. At once for whoever was seen lately. */
-  identify(authorization: string | null, address: () => string): Principal | Promise<Principal>;
+  identify(authorization: string | null, address: () => string): MaybePromise<Principal>;
   /** Under which clients reach the registry; null where that is not known. */
   publicOrigin(context: RequestContext): string | null;
   /** Counts, and throws TOOMANYREQUESTS. Returns headers for the answer, or null for none. */
@@ -17,9 +18,12 @@ export interface Gate {
     what: "pulls" | "requests",
     principal: Principal,
     address: () => string,
-  ): Record<string, string> | null;
+  ): MaybePromise<Record<string, string> | null>;
   /** What `limit` would tell of pulls, without counting one. */
-  pullsLeft(principal: Principal, address: () => string): Record<string, string> | null;
+  pullsLeft(
+    principal: Principal,
+    address: () => string,
+  ): MaybePromise<Record<string, string> | null>;
 }
 
 /**

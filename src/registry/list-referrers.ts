@@ -39,7 +39,7 @@ export async function listReferrers(
   query: ReferrersQuery,
 ): Promise<ReferrersPage> {
   // A repository that does not exist has no referrers: 404 would mean that there is no such API.
-  const repositoryId = registry.reads.repositoryId(repository)?.id;
+  const repositoryId = (await registry.reads.repositoryId(repository))?.id;
   if (repositoryId === undefined) return noReferrers;
   const limit = referrersPageMax + 1;
   const known = await listReferrerRows(registry.db.reads, repositoryId, { ...query, limit });
@@ -100,9 +100,9 @@ async function listTagged(
   repositoryId: string,
   query: ReferrersQuery,
 ): Promise<Referrer[]> {
-  const found = registry.reads.manifestByTag(repository, referrersTag(query.subject));
+  const found = await registry.reads.manifestByTag(repository, referrersTag(query.subject));
   if (found === null || !isIndexMediaType(found.media_type)) return [];
-  const row = registry.reads.manifestBytes(repositoryId, found.digest);
+  const row = await registry.reads.manifestBytes(repositoryId, found.digest);
   if (row === null) return [];
   const index = parseManifest(row.bytes, found.media_type);
   if (index.kind !== "index") return [];

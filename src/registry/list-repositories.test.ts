@@ -50,7 +50,10 @@ beforeAll(async () => {
 afterAll(() => world.remove());
 
 function list(last: string, limit: number, mayList: (name: RepositoryName) => boolean) {
-  return listRepositories(world.registry, last, limit, { ...openCaller, mayList });
+  return listRepositories(world.registry, last, limit, {
+    ...openCaller,
+    mayList: async (name) => mayList(name),
+  });
 }
 
 describe("a list of repositories", () => {

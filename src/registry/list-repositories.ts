@@ -22,7 +22,7 @@ export async function listRepositories(
   let after = last;
   const judgeSome = async (count: number): Promise<boolean> => {
     const batch = await listRepositoryNames(registry.db, after, count);
-    names.push(...batch.filter((name) => caller.mayList(name)));
+    for (const name of batch) if (await caller.mayList(name)) names.push(name);
     after = batch.at(-1) ?? after;
     return batch.length === count;
   };

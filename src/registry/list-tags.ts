@@ -17,14 +17,14 @@ export interface TagPage {
 }
 
 /** Up to `limit` tags after `last`. */
-export function listTags(
+export async function listTags(
   registry: Registry,
   repositoryId: string,
   last: string,
   limit: number,
-): TagPage {
+): Promise<TagPage> {
   if (limit === 0) return { names: "", next: null };
-  const row = registry.reads.tagNames(repositoryId, last, limit + 1, 0);
+  const row = await registry.reads.tagNames(repositoryId, last, limit + 1, 0);
   if (row === null || row.names === null) return { names: "", next: null };
   let joined = row.names;
   let next: string | null = null;
@@ -37,31 +37,35 @@ export function listTags(
 
 /** All tags after `last`, up to `tagsListMax`. */
 export interface WholeTagList {
-  /** Read one by one as the client takes them. */
-  readonly pages: Iterable<TagPage>;
+  /** One page where it is all, else many, read one by one as the client takes them. */
+  readonly pages: TagPage | AsyncIterable<TagPage>;
   /** The name after which the list goes on, or null. */
   readonly next: string | null;
 }
 
-export function listAllTags(registry: Registry, repositoryId: string, last: string): WholeTagList {
-  const first = listTags(registry, repositoryId, last, tagsChunk);
-  if (first.next === null) return { pages: [first], next: null };
+export async function listAllTags(
+  registry: Registry,
+  repositoryId: string,
+  last: string,
+): Promise<WholeTagList> {
+  const first = await listTags(registry, repositoryId, last, tagsChunk);
+  if (first.next === null) return { pages: first, next: null };
   // The header that says whether there is more goes out before the list does.
-  const border = registry.reads.tagNames(repositoryId, last, 2, tagsListMax - 1);
+  const border = await registry.reads.tagNames(repositoryId, last, 2, tagsListMax - 1);
   const next = border?.count === 2 ? (border.names?.split(",")[0] ?? null) : null;
   return { pages: chunks(registry, repositoryId, first, tagsListMax), next };
 }
 
-function* chunks(
+async function* chunks(
   registry: Registry,
   repositoryId: string,
   first: TagPage,
   limit: number,
-): Generator<TagPage> {
+): AsyncGenerator<TagPage> {
   yield first;
   let next = first.next;
   for (let listed = tagsChunk; next !== null && listed < limit; listed += tagsChunk) {
-    const page = listTags(registry, repositoryId, next, tagsChunk);
+    const page = await listTags(registry, repositoryId, next, tagsChunk);
     // Tags may be deleted while the client reads.
     if (page.names === "") return;
     yield page;
@@ -69,8 +73,11 @@ function* chunks(
   }
 }
 
-export function repositoryIdOf(registry: Registry, repository: RepositoryName): string {
-  const row = registry.reads.repositoryId(repository);
+export async function repositoryIdOf(
+  registry: Registry,
+  repository: RepositoryName,
+): Promise<string> {
+  const row = await registry.reads.repositoryId(repository);
   if (row === null) throw unknownRepository(repository);
   return row.id;
 }

@@ -39,13 +39,13 @@ export async function mountBlob(registry: Registry, mount: Mount): Promise<boole
 async function findSource(registry: Registry, mount: Mount): Promise<RepositoryName | null> {
   const { from, digest, caller } = mount;
   if (from !== null) {
-    const isThere = registry.reads.visibleBlob(from, digest) !== null;
-    if (isThere) caller.assertTokenReaches(from);
-    if (!caller.mayPull(from)) return null;
+    const isThere = (await registry.reads.visibleBlob(from, digest)) !== null;
+    if (isThere) await caller.assertTokenReaches(from);
+    if (!(await caller.mayPull(from))) return null;
     return isThere ? from : null;
   }
   const holders = await repositoriesWithBlob(registry.db.reads, digest, sourcesMax);
-  const source = holders.find((name) => caller.mayPull(name)) ?? null;
-  if (source === null) for (const name of holders) caller.assertTokenReaches(name);
-  return source;
+  for (const name of holders) if (await caller.mayPull(name)) return name;
+  for (const name of holders) await caller.assertTokenReaches(name);
+  return null;
 }

@@ -23,7 +23,7 @@ beforeEach(async () => {
 
 afterEach(() => own.remove());
 
-const leaseUntil = () => findBlob(own.registry, repository, digest).lease_until;
+const leaseUntil = async () => (await findBlob(own.registry, repository, digest)).lease_until;
 
 /** The registry, whose database refuses writes with `error`. */
 function refusing(error: Error): Registry {
@@ -33,13 +33,13 @@ function refusing(error: Error): Registry {
 
 describe("a lease", () => {
   test("is renewed by a HEAD in its second half, and not before", async () => {
-    const first = leaseUntil();
+    const first = await leaseUntil();
     own.advance(leaseMs / 2);
     await confirmBlob(own.registry, repository, digest);
-    expect(leaseUntil()).toBe(first);
+    expect(await leaseUntil()).toBe(first);
     own.advance(1);
     await confirmBlob(own.registry, repository, digest);
-    expect(leaseUntil()).toBe(first + leaseMs / 2 + 1);
+    expect(await leaseUntil()).toBe(first + leaseMs / 2 + 1);
   });
 
   test.each(["STORAGE_FULL", "UNAVAILABLE"] as const)(
@@ -78,7 +78,7 @@ test("a small blob that the disk does not give is a failure of the storage", asy
     open: () => Promise.resolve({ kind: "file" as const, file }),
   };
   const registry = { ...own.registry, blobs };
-  const blob = findBlob(registry, repository, digest);
+  const blob = await findBlob(registry, repository, digest);
   await expect(openBlob(registry, repository, digest, blob, null)).rejects.toMatchObject({
     code: "UNAVAILABLE",
     cause: error,

@@ -2,6 +2,7 @@ import type { BlobBody, ByteRange } from "../blobs/blob-store.ts";
 import { storageError } from "../blobs/disk-calls.ts";
 import type { Reads } from "../db/database.ts";
 import { assertNever } from "../lib/assert.ts";
+import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -19,12 +20,19 @@ export function findBlob(
   registry: Registry,
   repository: RepositoryName,
   digest: Digest,
-): VisibleBlob {
-  return registry.reads.visibleBlob(repository, digest) ?? refuse(registry, repository, digest);
+): MaybePromise<VisibleBlob> {
+  return chain(
+    registry.reads.visibleBlob(repository, digest),
+    (found) => found ?? refuse(registry, repository, digest),
+  );
 }
 
-function refuse(registry: Registry, repository: RepositoryName, digest: Digest): never {
-  if (registry.reads.repositoryId(repository) === null) throw unknownRepository(repository);
+async function refuse(
+  registry: Registry,
+  repository: RepositoryName,
+  digest: Digest,
+): Promise<never> {
+  if ((await registry.reads.repositoryId(repository)) === null) throw unknownRepository(repository);
   throw unknownBlob(repository, digest);
 }
 
@@ -37,10 +45,10 @@ export async function confirmBlob(
   repository: RepositoryName,
   digest: Digest,
 ): Promise<VisibleBlob> {
-  const found = registry.reads.visibleBlob(repository, digest);
+  const found = await registry.reads.visibleBlob(repository, digest);
   const settled = registry.db.settled();
   if (settled !== null) await settled;
-  const blob = found ?? refuse(registry, repository, digest);
+  const blob = found ?? (await refuse(registry, repository, digest));
   const now = registry.clock.now();
   if (blob.lease_until - now >= leaseMs / 2) return blob;
   if (await isReferred(registry.db.reads, blob, digest)) return blob;

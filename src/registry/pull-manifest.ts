@@ -1,9 +1,11 @@
 import { assert } from "../lib/assert.ts";
+import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
 import { formatReference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { ManifestRef } from "./hot-reads-store.ts";
 import type { Registry } from "./registry.ts";
 import { unknownRepository } from "./unknown.ts";
 
@@ -25,41 +27,50 @@ export function pullManifest(
   repository: RepositoryName,
   reference: Reference,
   reliedOn: boolean,
-): PulledManifest | Promise<PulledManifest> {
-  const found = findManifest(registry, repository, reference);
-  const settled = reliedOn || reference.kind === "tag" ? registry.db.settled() : null;
-  if (settled === null) return found ?? refuse(registry, repository, reference);
-  return settled.then(() => found ?? refuse(registry, repository, reference));
+): MaybePromise<PulledManifest> {
+  return chain(findManifest(registry, repository, reference), (found) => {
+    const settled = reliedOn || reference.kind === "tag" ? registry.db.settled() : null;
+    if (settled === null) return found ?? refuse(registry, repository, reference);
+    return settled.then(() => found ?? refuse(registry, repository, reference));
+  });
 }
 
 function findManifest(
   registry: Registry,
   repository: RepositoryName,
   reference: Reference,
-): PulledManifest | null {
+): MaybePromise<PulledManifest | null> {
   const { reads } = registry;
   const found =
     reference.kind === "tag"
       ? reads.manifestByTag(repository, reference.tag)
       : reads.manifestByDigest(repository, reference.digest);
-  if (found === null) return null;
-  let bytes = registry.manifestCache.get(found.digest);
-  if (bytes === undefined) {
-    const row = reads.manifestBytes(found.repository_id, found.digest);
-    assert(row !== null, `manifest ${found.digest} went away while it was read`);
-    bytes = row.bytes;
-    registry.manifestCache.set(found.digest, bytes);
-  }
-  return {
-    repositoryId: found.repository_id,
-    digest: found.digest,
-    mediaType: found.media_type,
-    bytes,
-  };
+  return found instanceof Promise
+    ? found.then((ref) => withBytes(registry, ref))
+    : withBytes(registry, found);
 }
 
-function refuse(registry: Registry, repository: RepositoryName, reference: Reference): never {
-  if (registry.reads.repositoryId(repository) === null) throw unknownRepository(repository);
+function withBytes(
+  { reads, manifestCache }: Registry,
+  ref: ManifestRef | null,
+): MaybePromise<PulledManifest | null> {
+  if (ref === null) return null;
+  const { repository_id: repositoryId, digest, media_type: mediaType } = ref;
+  const bytes = manifestCache.get(digest);
+  if (bytes !== undefined) return { repositoryId, digest, mediaType, bytes };
+  return chain(reads.manifestBytes(repositoryId, digest), (row) => {
+    assert(row !== null, `manifest ${digest} went away while it was read`);
+    manifestCache.set(digest, row.bytes);
+    return { repositoryId, digest, mediaType, bytes: row.bytes };
+  });
+}
+
+async function refuse(
+  registry: Registry,
+  repository: RepositoryName,
+  reference: Reference,
+): Promise<never> {
+  if ((await registry.reads.repositoryId(repository)) === null) throw unknownRepository(repository);
   const name = formatReference(reference);
   throw new RegistryError("MANIFEST_UNKNOWN", {
     message: `the repository ${repository} has no manifest ${name}`,

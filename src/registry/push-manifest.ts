@@ -54,7 +54,9 @@ export async function pushManifest(
 ): Promise<PushedManifest> {
   refuseReservedName(push.repository);
   const tags = tagsToMove(push);
-  for (const tag of tags) push.caller.assertMayWriteTag("repository:push", push.repository, tag);
+  for (const tag of tags) {
+    await push.caller.assertMayWriteTag("repository:push", push.repository, tag);
+  }
   const manifest = parseManifest(push.bytes, push.contentType);
   const digest = verifiedDigest(push);
   registry.admitWrite();
@@ -97,7 +99,9 @@ async function store(
   if (inserted === "retyped") {
     // What its tags stand for is another thing from now on: as if each of them moved.
     for await (const page of tagsOf(tx, place, digest)) {
-      for (const { tag } of page) caller.assertMayWriteTag("repository:push", repository, tag);
+      for (const { tag } of page) {
+        await caller.assertMayWriteTag("repository:push", repository, tag);
+      }
     }
     const consequence = `its manifest is not read as ${manifest.mediaType} from now on`;
     await assertTagsOfMayChange(tx, place, digest, consequence);

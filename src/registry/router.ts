@@ -1,6 +1,7 @@
-import type { Resource } from "../access/authorize.ts";
+import type { Decision, Resource } from "../access/authorize.ts";
 import { asListing } from "../access/scope.ts";
 import { actorName, actorOf, auditActor, type Principal } from "../auth/principal.ts";
+import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import { errorResponse } from "../platform/http/error-response.ts";
@@ -14,7 +15,7 @@ import type { Registry } from "./registry.ts";
 import { type Route, routes } from "./routes.ts";
 
 /** Answers a request under `/v2/`. Errors become answers here; nothing is thrown. */
-export type RegistryHandler = (context: RequestContext) => Response | Promise<Response>;
+export type RegistryHandler = (context: RequestContext) => MaybePromise<Response>;
 
 const apiVersion = "registry/2.0";
 
@@ -42,7 +43,7 @@ interface Asked {
   readonly last: string;
 }
 
-function handle(registry: Registry, gate: Gate, context: RequestContext): Answer | Promise<Answer> {
+function handle(registry: Registry, gate: Gate, context: RequestContext): MaybePromise<Answer> {
   let asked: Asked | null = null;
   try {
     asked = readPath(context);
@@ -78,12 +79,32 @@ function answer(
   context: RequestContext,
   asked: Asked,
   principal: Principal,
-): Answer | Promise<Answer> {
-  const { route, action, name } = asked;
+): MaybePromise<Answer> {
   const from = () => context.client;
   context.principal = actorOf(principal) === null ? null : actorName(principal);
-  const limits = gate.limit("requests", principal, from);
-  const decision = registry.access.decide(principal, action, resourceOf(asked), from);
+  return chain(gate.limit("requests", principal, from), (limits) =>
+    chain(registry.access.decide(principal, asked.action, resourceOf(asked), from), (decision) =>
+      answerJudged(registry, gate, context, asked, { principal, limits, decision }),
+    ),
+  );
+}
+
+interface Judged {
+  readonly principal: Principal;
+  /** Of the rate limits, for the answer. */
+  readonly limits: Record<string, string> | null;
+  readonly decision: Decision;
+}
+
+function answerJudged(
+  registry: Registry,
+  gate: Gate,
+  context: RequestContext,
+  asked: Asked,
+  { principal, limits, decision }: Judged,
+): MaybePromise<Answer> {
+  const { route, action, name } = asked;
+  const from = () => context.client;
   if (!decision.allowed) {
     const isKnown = principal.kind !== "anonymous";
     if (route.unseen !== undefined && isKnown && !decision.visible && !decision.scopeIsShort) {
@@ -123,7 +144,7 @@ async function assertStillMay(
   try {
     const header = context.request.headers.get("authorization");
     const principal = await gate.identify(header, from);
-    const decision = registry.access.decide(principal, action, resourceOf(asked), from);
+    const decision = await registry.access.decide(principal, action, resourceOf(asked), from);
     if (!decision.allowed) throw refusal(gate, context, { principal, action, name }, decision);
   } catch (error) {
     throw withChallenge(gate, context, asked, error);
@@ -136,7 +157,7 @@ function resourceOf({ name }: Asked): Resource {
 
 async function finish(
   registry: Registry,
-  answered: Answer | Promise<Answer>,
+  answered: MaybePromise<Answer>,
   limits: Record<string, string> | null,
   makesProject: boolean,
 ): Promise<Answer> {
@@ -160,7 +181,8 @@ function createCaller(
   const from = () => context.client;
   const decideRead = (asker: Principal, name: RepositoryName) =>
     registry.access.decide(asker, "repository:pull", { kind: "repository", name }, from);
-  const mayRead = (asker: Principal, name: RepositoryName) => decideRead(asker, name).allowed;
+  const mayRead = async (asker: Principal, name: RepositoryName) =>
+    (await decideRead(asker, name)).allowed;
   return {
     principal,
     projectId,
@@ -168,14 +190,14 @@ function createCaller(
       return auditActor(principal, context.client);
     },
     mayPull: (name) => mayRead(principal, name),
-    assertTokenReaches(name) {
-      const decision = decideRead(principal, name);
+    async assertTokenReaches(name) {
+      const decision = await decideRead(principal, name);
       if (decision.allowed || !decision.scopeIsShort) return;
       throw tokenTooNarrow(gate, context, asked.name, name);
     },
     mayList: (name) => mayRead(asListing(principal), name),
-    assertMayWriteTag(action, name, tag) {
-      const decision = registry.access.decide(
+    async assertMayWriteTag(action, name, tag) {
+      const decision = await registry.access.decide(
         principal,
         action,
         { kind: "repository", name, tag },

@@ -1,5 +1,6 @@
 import type { Action } from "../access/authorize.ts";
 import { assert } from "../lib/assert.ts";
+import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
 import { parseContentRange, parseRange } from "../oci/content-range.ts";
 import { type Digest, parseDigest, parseDigestAlgorithm } from "../oci/digest.ts";
 import { formatNextLink } from "../oci/link-header.ts";
@@ -21,7 +22,13 @@ import {
   type ReferrersQuery,
 } from "./list-referrers.ts";
 import { listRepositories, repositoriesPageMax } from "./list-repositories.ts";
-import { listAllTags, listTags, repositoryIdOf, type TagPage, tagsPageMax } from "./list-tags.ts";
+import {
+  listAllTags,
+  listTags,
+  repositoryIdOf,
+  tagsPageMax,
+  type WholeTagList,
+} from "./list-tags.ts";
 import { mountBlob } from "./mount-blob.ts";
 import type { Pattern } from "./path.ts";
 import { confirmBlob, findBlob, openBlob } from "./pull-blob.ts";
@@ -47,7 +54,7 @@ export interface Route {
   readonly action: Action;
   /** As distribution names it in its metrics, whose dashboards ask for it. */
   readonly handler: HandlerName;
-  readonly answer: (registry: Registry, call: Call) => Answer | Promise<Answer>;
+  readonly answer: (registry: Registry, call: Call) => MaybePromise<Answer>;
   /** What is answered of a repository that does not exist, or that the caller may not see, where that is no error. */
   readonly unseen?: (asked: Pick<Call, "name" | "last" | "query">) => Answer;
 }
@@ -107,18 +114,18 @@ async function getCatalog(registry: Registry, call: Call): Promise<Answer> {
 
 async function getTags(registry: Registry, call: Call): Promise<Answer> {
   const name = nameOf(call);
-  const repositoryId = repositoryIdOf(registry, name);
+  const repositoryId = await repositoryIdOf(registry, name);
   const query = new URLSearchParams(call.query);
   const last = query.get("last") ?? "";
   const limit = pageSize(query, tagsPageMax);
   const path = `/v2/${name}/tags/list`;
   if (limit !== null) {
-    const { names, next } = listTags(registry, repositoryId, last, limit);
+    const { names, next } = await listTags(registry, repositoryId, last, limit);
     await registry.db.settled();
     const link = next === null ? {} : nextLink(path, { n: `${limit}`, last: next });
     return json(`{"name":"${name}","tags":[${names}]}`, link);
   }
-  const { pages, next } = listAllTags(registry, repositoryId, last);
+  const { pages, next } = await listAllTags(registry, repositoryId, last);
   await registry.db.settled();
   return {
     status: 200,
@@ -134,17 +141,15 @@ async function getTags(registry: Registry, call: Call): Promise<Answer> {
 function streamTags(
   registry: Registry,
   name: RepositoryName,
-  pages: Iterable<TagPage>,
+  pages: WholeTagList["pages"],
 ): string | ReadableStream<Uint8Array> {
-  if (Array.isArray(pages)) {
-    return `{"name":"${name}","tags":[${pages.map((page: TagPage) => page.names).join(",")}]}`;
-  }
-  const iterator = pages[Symbol.iterator]();
+  if (!(Symbol.asyncIterator in pages)) return `{"name":"${name}","tags":[${pages.names}]}`;
+  const iterator = pages[Symbol.asyncIterator]();
   let separator = `{"name":"${name}","tags":[`;
   return new ReadableStream<Uint8Array>({
     type: "bytes",
     async pull(controller) {
-      const { done, value } = iterator.next();
+      const { done, value } = await iterator.next();
       await registry.db.settled();
       if (done) {
         controller.enqueue(Buffer.from("]}"));
@@ -191,26 +196,36 @@ function referrersAnswer(
   };
 }
 
-function getManifest(registry: Registry, call: Call): Answer | Promise<Answer> {
+function getManifest(registry: Registry, call: Call): MaybePromise<Answer> {
   const reference = readReference(call);
   const pulled = pullManifest(registry, nameOf(call), reference, call.method === "HEAD");
-  const send = (manifest: PulledManifest) => {
-    const answer = manifestAnswer(call, manifest);
-    if (call.method === "HEAD") return withHeaders(answer, call.pullsLeft());
-    return answer.body === null ? answer : countedPull(registry, call, reference, manifest, answer);
-  };
-  return pulled instanceof Promise ? pulled.then(send) : send(pulled);
+  return chain(pulled, (manifest) => sendManifest(registry, call, reference, manifest));
 }
 
 /** What counts as a pull is a manifest that goes out, as at Docker Hub; HEAD is free. */
-function countedPull(
+function sendManifest(
+  registry: Registry,
+  call: Call,
+  reference: Reference,
+  manifest: PulledManifest,
+): MaybePromise<Answer> {
+  const answer = manifestAnswer(call, manifest);
+  if (call.method === "HEAD") {
+    return chain(call.pullsLeft(), (limits) => withHeaders(answer, limits));
+  }
+  if (answer.body === null) return answer;
+  return chain(call.countPull(), (limits) => {
+    recordPull(registry, call, reference, manifest);
+    return withHeaders(answer, limits);
+  });
+}
+
+function recordPull(
   registry: Registry,
   call: Call,
   reference: Reference,
   { repositoryId, digest }: PulledManifest,
-  answer: Answer,
-): Answer {
-  const limits = call.countPull();
+): void {
   const { principal } = call.caller;
   const isKnown = principal.kind === "user" || principal.kind === "robot";
   registry.recordPull({
@@ -228,7 +243,6 @@ function countedPull(
       return call.request.headers.get("user-agent") ?? "";
     },
   });
-  return withHeaders(answer, limits);
 }
 
 function withHeaders(answer: Answer, headers: Record<string, string> | null): Answer {
@@ -290,7 +304,7 @@ async function putManifest(registry: Registry, call: Call): Promise<Answer> {
 async function delManifest(registry: Registry, call: Call): Promise<Answer> {
   const reference = parseReference(call.last);
   const tag = reference.kind === "tag" ? reference.tag : null;
-  call.caller.assertMayWriteTag("repository:delete", nameOf(call), tag);
+  await call.caller.assertMayWriteTag("repository:delete", nameOf(call), tag);
   await deleteManifest(registry, nameOf(call), reference, call.caller);
   return empty(202);
 }
@@ -300,7 +314,7 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
   const digest = parseDigest(call.last);
   const { headers } = call.request;
   const head = call.method === "HEAD";
-  const blob = head ? await confirmBlob(registry, name, digest) : findBlob(registry, name, digest);
+  const blob = await (head ? confirmBlob : findBlob)(registry, name, digest);
   const etag = `"${digest}"`;
   const common = {
     "docker-content-digest": digest,
@@ -353,7 +367,7 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
 
 async function delBlob(registry: Registry, call: Call): Promise<Answer> {
   const digest = parseDigest(call.last);
-  call.caller.assertMayWriteTag("repository:delete", nameOf(call), null);
+  await call.caller.assertMayWriteTag("repository:delete", nameOf(call), null);
   await deleteBlob(registry, nameOf(call), digest, call.caller);
   return empty(202);
 }

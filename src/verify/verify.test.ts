@@ -321,13 +321,14 @@ describe("verify", () => {
       plant(damage);
       const broken = pathOf(bytes);
       await run(true);
-      expect(() => findBlob(registry, repository, digest(bytes))).toThrow("blob");
+      const lost = async () => await findBlob(registry, repository, digest(bytes));
+      await expect(lost()).rejects.toThrow("blob");
       const gaps = (await run()).gaps;
       expect(gaps.count).toBe(1);
       expect(gaps.named[0]).toMatchObject({ repository, missing: digest(bytes) });
 
       await pushBlob(bytes);
-      expect(findBlob(registry, repository, digest(bytes)).size).toBe(bytes.byteLength);
+      expect((await findBlob(registry, repository, digest(bytes))).size).toBe(bytes.byteLength);
       expect(pathOf(bytes)).not.toBe(broken);
       const healed = await run();
       expect(healed.exitCode).toBe(0);

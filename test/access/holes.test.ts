@@ -26,7 +26,7 @@ const holes: readonly Hole[] = [
     patches: [
       {
         file: "src/registry/mount-blob.ts",
-        from: "if (!caller.mayPull(from)) return null;",
+        from: "if (!(await caller.mayPull(from))) return null;",
         to: "",
       },
     ],
@@ -38,8 +38,8 @@ const holes: readonly Hole[] = [
     patches: [
       {
         file: "src/registry/list-repositories.ts",
-        from: "batch.filter((name) => caller.mayList(name))",
-        to: "batch",
+        from: "if (await caller.mayList(name)) names",
+        to: "names",
       },
     ],
     tests: "content",
@@ -62,8 +62,8 @@ const holes: readonly Hole[] = [
     patches: [
       {
         file: "src/registry/router.ts",
-        from: "from);\n  if (!decision.allowed) {",
-        to: 'from);\n  if (!decision.allowed && context.request.method !== "HEAD") {',
+        from: "client;\n  if (!decision.allowed) {",
+        to: 'client;\n  if (!decision.allowed && context.request.method !== "HEAD") {',
       },
     ],
     tests: "matrix",
@@ -74,8 +74,8 @@ const holes: readonly Hole[] = [
     patches: [
       {
         file: "src/registry/push-manifest.ts",
-        from: "for (const tag of tags) push.caller.assertMayWriteTag(",
-        to: "for (const tag of tags.slice(0, 1 - push.tags.length)) push.caller.assertMayWriteTag(",
+        from: "for (const tag of tags) {\n    await push.caller.assertMayWriteTag(",
+        to: "for (const tag of tags.slice(0, 1 - push.tags.length)) {\n    await push.caller.assertMayWriteTag(",
       },
     ],
     tests: "content",

@@ -191,20 +191,22 @@ export function projectNamed(name: string): Resource {
   return { kind: "project", name: name as ProjectName };
 }
 
-export function decide(
+export async function decide(
   access: Access,
   principal: Principal,
   action: Action,
   resource: Resource | string,
   address: () => string = home,
-): Decision {
+): Promise<Decision> {
   const about = typeof resource === "string" ? repositoryOf(resource) : resource;
   return access.decide(principal, action, about, address);
 }
 
 /** `yes`, or how it is refused: `unseen`, `seen`, `scope`. */
-export function verdict(...asked: Parameters<typeof decide>): "yes" | "unseen" | "seen" | "scope" {
-  const decision = decide(...asked);
+export async function verdict(
+  ...asked: Parameters<typeof decide>
+): Promise<"yes" | "unseen" | "seen" | "scope"> {
+  const decision = await decide(...asked);
   if (decision.allowed) return "yes";
   if (decision.scopeIsShort) return "scope";
   return decision.visible ? "seen" : "unseen";

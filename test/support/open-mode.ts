@@ -11,10 +11,10 @@ export const openCaller: Caller = {
   principal: anonymous,
   projectId: undefined,
   actor: { id: null, name: "(anonymous)", credentialId: null, address: "192.0.2.1" },
-  mayPull: () => true,
-  assertTokenReaches() {},
-  mayList: () => true,
-  assertMayWriteTag() {},
+  mayPull: async () => true,
+  async assertTokenReaches() {},
+  mayList: async () => true,
+  async assertMayWriteTag() {},
 };
 
 /** Lets everybody in, and counts nothing. */
