@@ -93,6 +93,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
 
 async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<App> {
   const clock = systemClock;
+  const node: Node = { id: uuidv7(), name: hostname(), version };
   const onFailure = (error: Error) =>
     log.error("The disk reported an error: writes are refused until a restart", { error });
   const reserve = createDiskReserve({ folder: config.data, clock });
@@ -127,6 +128,7 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
     manifestCache: boundedByBytes<string>(manifestCacheBytes),
     blobCache: boundedByBytes<BlobKey>(blobCacheBytes),
     liveUploads: createLiveUploads(),
+    process: { id: node.id, run: node.id, sharesUploads: false },
     admitWrite: reserve.admitWrite,
     traffic: { receivedBytes: 0, sentBytes: 0 },
   };
@@ -135,7 +137,6 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
   describePulls(metrics, pulls.stats);
   const api = createApi(management, gate, endpoints);
   const own = createHousekeeping([leftovers(registry), ...control.ownChores], log);
-  const node: Node = { id: uuidv7(), name: hostname(), version };
   const heartbeat = createHeartbeat({ db, clock, log, node });
   const chores = createChoreRunner(
     { db, clock, log, node: node.id, mayDelete: heartbeat.mayDelete },

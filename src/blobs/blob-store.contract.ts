@@ -2,7 +2,18 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { BlobBody, BlobKey, BlobStore, ItemName, StagedId, StoredItem } from "./blob-store.ts";
+import {
+  type BlobBody,
+  type BlobKey,
+  type BlobStore,
+  type ItemName,
+  nothingStaged,
+  type Staged,
+  type StagedId,
+  type StagedState,
+  type StagedWriter,
+  type StoredItem,
+} from "./blob-store.ts";
 
 /** A store under test, with what only its implementation can tell. */
 export interface StoreUnderTest {
@@ -49,58 +60,58 @@ export function describeBlobStore(name: string, make: () => Promise<StoreUnderTe
 function uploads(at: () => BlobStore): void {
   test("what is staged can be counted, read and resumed", async () => {
     await stageBytes(at(), "a", [text("hello ")]);
-    expect(await at().stagedBytes(id("a"))).toBe(6);
-    const writer = await at().stage(id("a"), 6);
+    expect(await at().stagedBytes(staged("a"))).toBe(6);
+    const writer = await at().stage(staged("a"), 6);
     await writer?.write(text("world"));
     expect(writer?.offsetBytes).toBe(11);
     await writer?.close();
-    expect(await at().stagedBytes(id("a"))).toBe(11);
-    expect(await readAll(at().readStaged(id("a")))).toEqual(text("hello world"));
+    expect(await at().stagedBytes(staged("a"))).toBe(11);
+    expect(await readAll(at().readStaged(staged("a")))).toEqual(text("hello world"));
   });
 
   test("resuming cuts off what lies beyond the offset", async () => {
     await stageBytes(at(), "a", [text("hello world")]);
-    const writer = await at().stage(id("a"), 5);
+    const writer = await at().stage(staged("a"), 5);
     expect(writer?.offsetBytes).toBe(5);
     await writer?.write(text("!"));
     await writer?.close();
-    expect(await readAll(at().readStaged(id("a")))).toEqual(text("hello!"));
+    expect(await readAll(at().readStaged(staged("a")))).toEqual(text("hello!"));
   });
 
   test("resuming beyond the end, or what was never staged, is null", async () => {
     await stageBytes(at(), "a", [text("hello")]);
-    expect(await at().stage(id("a"), 6)).toBeNull();
-    expect(await at().stage(id("b"), 1)).toBeNull();
-    expect(await at().stagedBytes(id("b"))).toBeNull();
-    expect(await readAll(at().readStaged(id("a")))).toEqual(text("hello"));
+    expect(await at().stage(staged("a"), 6)).toBeNull();
+    expect(await at().stage(staged("b"), 1)).toBeNull();
+    expect(await at().stagedBytes(staged("b"))).toBeNull();
+    expect(await readAll(at().readStaged(staged("a")))).toEqual(text("hello"));
   });
 
   test("staging from the start again begins anew", async () => {
     await stageBytes(at(), "a", [text("hello world")]);
     await stageBytes(at(), "a", [text("bye")]);
-    expect(await readAll(at().readStaged(id("a")))).toEqual(text("bye"));
+    expect(await readAll(at().readStaged(staged("a")))).toEqual(text("bye"));
   });
 
   test("truncate cuts, and writing goes on from there", async () => {
-    const writer = await at().stage(id("a"), 0);
+    const writer = await at().stage(staged("a"), 0);
     await writer?.write(text("hello world"));
     await writer?.truncate(5);
     expect(writer?.offsetBytes).toBe(5);
     await writer?.write(text("!"));
     await writer?.close();
-    expect(await readAll(at().readStaged(id("a")))).toEqual(text("hello!"));
+    expect(await readAll(at().readStaged(staged("a")))).toEqual(text("hello!"));
   });
 
   test("closing twice is closing once", async () => {
-    const writer = await at().stage(id("a"), 0);
+    const writer = await at().stage(staged("a"), 0);
     await writer?.write(text("x"));
     await Promise.all([writer?.close(), writer?.close()]);
     await writer?.close();
-    expect(await at().stagedBytes(id("a"))).toBe(1);
+    expect(await at().stagedBytes(staged("a"))).toBe(1);
   });
 
   test("a writer that is left open keeps no store from closing", async () => {
-    const writer = await at().stage(id("a"), 0);
+    const writer = await at().stage(staged("a"), 0);
     await writer?.write(text("x"));
   });
 
@@ -108,14 +119,14 @@ function uploads(at: () => BlobStore): void {
     const bytes = patterned(3_000_001);
     for (const size of [1000, 65_536, 700_000, 3_000_001]) {
       await stageBytes(at(), "a", split(bytes, size));
-      expect(await at().stagedBytes(id("a"))).toBe(bytes.byteLength);
-      expect(sha256(await readAll(at().readStaged(id("a"))))).toBe(sha256(bytes));
+      expect(await at().stagedBytes(staged("a"))).toBe(bytes.byteLength);
+      expect(sha256(await readAll(at().readStaged(staged("a"))))).toBe(sha256(bytes));
     }
   });
 
   test("a reader of staged bytes may leave early", async () => {
     await stageBytes(at(), "a", [patterned(2_000_000)]);
-    const reader = at().readStaged(id("a")).getReader();
+    const reader = at().readStaged(staged("a")).getReader();
     await reader.read();
     await reader.cancel();
   });
@@ -125,16 +136,16 @@ function publishing(at: () => BlobStore): void {
   test("publishing makes the staged bytes a blob, whole, and takes them from the uploads", async () => {
     const bytes = text("hello");
     await stageBytes(at(), "a", [bytes]);
-    const key = await at().publish(id("a"), digest(bytes));
-    expect(await at().stagedBytes(id("a"))).toBeNull();
+    const key = await at().publish(staged("a"), digest(bytes));
+    expect(await at().stagedBytes(staged("a"))).toBeNull();
     expect(await at().size(key)).toBe(5);
     expect(await readBody(await at().open(key, 5, null))).toEqual(bytes);
   });
 
   test("a blob of no bytes is a blob", async () => {
     await stageBytes(at(), "a", []);
-    expect(await at().stagedBytes(id("a"))).toBe(0);
-    const key = await at().publish(id("a"), digest(new Uint8Array()));
+    expect(await at().stagedBytes(staged("a"))).toBe(0);
+    const key = await at().publish(staged("a"), digest(new Uint8Array()));
     expect(await at().size(key)).toBe(0);
     expect(await readBody(await at().open(key, 0, null))).toEqual(new Uint8Array());
   });
@@ -144,7 +155,7 @@ function publishing(at: () => BlobStore): void {
     const keys = [];
     for (const algorithm of ["sha256", "sha512"] as const) {
       await stageBytes(at(), "a", [bytes]);
-      keys.push(await at().publish(id("a"), digest(bytes, algorithm)));
+      keys.push(await at().publish(staged("a"), digest(bytes, algorithm)));
     }
     expect(new Set(keys).size).toBe(2);
     for (const key of keys) expect(await at().size(key)).toBe(5);
@@ -155,19 +166,19 @@ function publishing(at: () => BlobStore): void {
     const keys = await Promise.all(
       Array.from({ length: 32 }, async (_, i) => {
         await stageBytes(at(), `u${i}`, [bytes]);
-        return at().publish(id(`u${i}`), digest(bytes));
+        return at().publish(staged(`u${i}`), digest(bytes));
       }),
     );
     expect(new Set(keys).size).toBe(32);
     const [first, second] = keys;
-    await at().remove(first as BlobKey);
+    await at().remove([first as BlobKey]);
     expect(await at().size(first as BlobKey)).toBeNull();
     expect(await at().size(second as BlobKey)).toBe(5);
   });
 
   test("what was never staged cannot be published", async () => {
     const error = await at()
-      .publish(id("nothing"), digest(text("hello")))
+      .publish(staged("nothing"), digest(text("hello")))
       .catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(RegistryError);
     expect((error as RegistryError).code).toBe("BLOB_UPLOAD_UNKNOWN");
@@ -176,7 +187,7 @@ function publishing(at: () => BlobStore): void {
   test("a large blob comes out as it went in", async () => {
     const bytes = patterned(40 * 1024 * 1024);
     await stageBytes(at(), "a", split(bytes, 100_000));
-    const key = await at().publish(id("a"), digest(bytes));
+    const key = await at().publish(staged("a"), digest(bytes));
     const body = await at().open(key, bytes.byteLength, null);
     expect(sha256(await readBody(body))).toBe(sha256(bytes));
   });
@@ -207,7 +218,7 @@ function reading(at: () => BlobStore): void {
 
   test("a blob that is gone has no size and does not open, small or large", async () => {
     const key = await publishBytes(at(), text("hello"));
-    await at().remove(key);
+    await at().remove([key]);
     expect(await at().size(key)).toBeNull();
     expect(await at().open(key, 5, null)).toBeNull();
     expect(await at().open(key, 1_000_000, null)).toBeNull();
@@ -217,13 +228,13 @@ function reading(at: () => BlobStore): void {
 function removing(at: () => BlobStore): void {
   test("removing and discarding may be repeated and may name what never was", async () => {
     const key = await publishBytes(at(), text("hello"));
-    await at().remove(key);
-    await at().remove(key);
+    await at().remove([key]);
+    await at().remove([key]);
     await stageBytes(at(), "a", [text("x")]);
-    await at().discard(id("a"));
-    await at().discard(id("a"));
-    await at().discard(id("never"));
-    expect(await at().stagedBytes(id("a"))).toBeNull();
+    await at().discard(staged("a"));
+    await at().discard(staged("a"));
+    await at().discard(staged("never"));
+    expect(await at().stagedBytes(staged("a"))).toBeNull();
     expect(await at().size(key)).toBeNull();
   });
 
@@ -236,7 +247,7 @@ function removing(at: () => BlobStore): void {
     expect(moved).not.toContain(null);
     expect(new Set(moved).size).toBe(2);
     expect(await at().size(key)).toBeNull();
-    expect(await at().stagedBytes(id("a"))).toBeNull();
+    expect(await at().stagedBytes(staged("a"))).toBeNull();
     for (const item of items) expect(await at().quarantine(item)).toBeNull();
   });
 }
@@ -254,13 +265,13 @@ function listing(at: () => BlobStore): void {
     await stageBytes(at(), "a", [text("staged")]);
     const items = await listAll(at());
     expect(items).toHaveLength(5);
-    expect(await listStaged(at())).toEqual(items.filter(staged));
+    expect(await listStaged(at())).toEqual(items.filter(isStaged));
     for (const item of items) {
       expect(at().pathOf(item)).toBe(item.path);
       if (item.kind === "blob") {
         expect(keys.get(item.key)).toBe(item.sizeBytes);
         expect(item.digest).toBe(digest(patterned(item.sizeBytes)));
-        expect(item.stagedAs).toBe(id("publishing"));
+        expect(item.stagedAs).toBe(staged("publishing").id);
       } else {
         expect(item).toMatchObject({ kind: "staged", id: "a", sizeBytes: 6 });
       }
@@ -268,36 +279,64 @@ function listing(at: () => BlobStore): void {
   });
 }
 
-function staged(item: StoredItem): boolean {
+function isStaged(item: StoredItem): boolean {
   return item.kind === "staged";
 }
 
+/** Tells the store of each upload what it said last, and keeps a list of what there is to be. */
 function recording(store: BlobStore, expected: Set<string>): BlobStore {
+  const states = new Map<StagedId, StagedState>();
+  const known = ({ id }: Staged) => ({ id, state: states.get(id) ?? nothingStaged });
   return {
     ...store,
     async stage(upload, offsetBytes) {
-      const writer = await store.stage(upload, offsetBytes);
-      if (writer !== null) expected.add(`staged ${upload}`);
-      return writer;
+      const writer = await store.stage(known(upload), offsetBytes);
+      if (writer === null) return null;
+      expected.add(`staged ${upload.id}`);
+      return remembering(writer, (state) => states.set(upload.id, state));
     },
+    stagedBytes: (upload) => store.stagedBytes(known(upload)),
+    readStaged: (upload) => store.readStaged(known(upload)),
+    takeOver: (upload) => store.takeOver(known(upload)),
     async publish(upload, of) {
-      const key = await store.publish(upload, of);
-      expected.delete(`staged ${upload}`);
+      const key = await store.publish(known(upload), of);
+      states.delete(upload.id);
+      expected.delete(`staged ${upload.id}`);
       expected.add(`blob ${key}`);
       return key;
     },
     async discard(upload) {
-      await store.discard(upload);
-      expected.delete(`staged ${upload}`);
+      await store.discard(known(upload));
+      states.delete(upload.id);
+      expected.delete(`staged ${upload.id}`);
     },
-    async remove(key) {
-      await store.remove(key);
-      expected.delete(`blob ${key}`);
+    async remove(keys) {
+      await store.remove(keys);
+      for (const key of keys) expected.delete(`blob ${key}`);
     },
     async quarantine(item) {
       const path = await store.quarantine(item);
       expected.delete(nameOf(item));
+      if (item.kind === "staged") states.delete(item.id);
       return path;
+    },
+  };
+}
+
+function remembering(writer: StagedWriter, keep: (state: StagedState) => void): StagedWriter {
+  return {
+    get offsetBytes() {
+      return writer.offsetBytes;
+    },
+    get state() {
+      return writer.state;
+    },
+    write: (chunk) => writer.write(chunk),
+    truncate: (offsetBytes) => writer.truncate(offsetBytes),
+    abandon: () => writer.abandon(),
+    async close() {
+      await writer.close();
+      keep(writer.state);
     },
   };
 }
@@ -318,17 +357,17 @@ export async function stageBytes(
   store: BlobStore,
   name: string,
   chunks: readonly Uint8Array[],
-): Promise<void> {
-  const writer = await store.stage(id(name), 0);
+): Promise<Staged> {
+  const writer = await store.stage(staged(name), 0);
   if (writer === null) throw new Error("a store must open an upload at its start");
   for (const chunk of chunks) await writer.write(chunk.slice());
   await writer.close();
+  return { id: staged(name).id, state: writer.state };
 }
 
 /** Stores `bytes` under their sha256. */
 export async function publishBytes(store: BlobStore, bytes: Uint8Array): Promise<BlobKey> {
-  await stageBytes(store, "publishing", [bytes]);
-  return store.publish(id("publishing"), digest(bytes));
+  return store.publish(await stageBytes(store, "publishing", [bytes]), digest(bytes));
 }
 
 export async function listAll(store: BlobStore): Promise<StoredItem[]> {
@@ -360,8 +399,9 @@ export function digest(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256")
   return digestOf(algorithm, createHash(algorithm).update(bytes).digest("hex"));
 }
 
-export function id(name: string): StagedId {
-  return name as StagedId;
+/** An upload of which the store has not been told anything yet. */
+export function staged(name: string): Staged {
+  return { id: name as StagedId, state: nothingStaged };
 }
 
 export function text(content: string): Uint8Array {

@@ -7,6 +7,20 @@ export type BlobKey = Brand<string, "BlobKey">;
 /** Names the staged bytes of one upload. Made by the caller, unique. */
 export type StagedId = Brand<string, "StagedId">;
 
+/**
+ * What a store is to be told again of staged bytes. Opaque; empty where nothing is staged, and for a
+ * store that needs no telling.
+ */
+export type StagedState = Brand<string, "StagedState">;
+
+export const nothingStaged = "" as StagedState;
+
+/** The staged bytes of one upload, as its row knows them. */
+export interface Staged {
+  readonly id: StagedId;
+  readonly state: StagedState;
+}
+
 /** What a reader gets. A file lets the server use sendfile; a stream comes from anywhere. */
 export type BlobBody =
   | { kind: "file"; file: Blob }
@@ -23,6 +37,8 @@ export interface ByteRange {
 export interface StagedWriter {
   /** Bytes written so far, those of earlier writers included. */
   readonly offsetBytes: number;
+  /** What is to be told of the `offsetBytes`, once the writer is closed. */
+  readonly state: StagedState;
   /**
    * Resolves when the store took the chunk: waiting for it is the backpressure. The chunk belongs to
    * the store from then on, which may detach its buffer. An error may stem from an earlier chunk; after
@@ -36,25 +52,30 @@ export interface StagedWriter {
    * could not be staged and no call has said so yet; it is released even then.
    */
   close(): Promise<void>;
+  /** Releases the writer, which writes nothing more: its upload is somebody else's by now. */
+  abandon(): Promise<void>;
 }
 
-/** What `list` finds in the store. A blob's key tells which staged bytes it was published from. */
+/**
+ * What `list` finds in the store. A blob's key tells which staged bytes it was published from; where
+ * it tells no digest, what looks like a blob may be staged still.
+ */
 export type StoredItem =
   | {
       kind: "blob";
       key: BlobKey;
-      digest: Digest;
+      digest: Digest | null;
       stagedAs: StagedId;
       sizeBytes: number;
       path: string;
     }
-  | { kind: "staged"; id: StagedId; sizeBytes: number; path: string }
+  | { kind: "staged"; id: StagedId; state: StagedState; sizeBytes: number; path: string }
   | { kind: "stray"; sizeBytes: number; path: string };
 
 /** Names something in the store; a `StoredItem` is one of these. */
 export type ItemName =
   | { kind: "blob"; key: BlobKey }
-  | { kind: "staged"; id: StagedId }
+  | { kind: "staged"; id: StagedId; state: StagedState }
   | { kind: "stray"; path: string };
 
 /**
@@ -71,27 +92,38 @@ export type ItemName =
  */
 export interface BlobStore {
   /**
-   * Opens the staged bytes of `id` for appending at `offsetBytes`; creates them when it is 0.
-   * What lies beyond the offset is cut off. Null when fewer bytes are there than that.
+   * True: what a closed writer staged survives a power cut, its state tells any process all about it,
+   * and `publish` may be repeated as long as the session is there. Staged bytes are then dropped
+   * before their session ends, since nothing but its state leads to them.
    */
-  stage(id: StagedId, offsetBytes: number): Promise<StagedWriter | null>;
-  /** Bytes staged for `id`, or null when there are none. */
-  stagedBytes(id: StagedId): Promise<number | null>;
-  /** Reads what is staged from its start: for hashing again after a restart. */
-  readStaged(id: StagedId): ReadableStream<Uint8Array>;
+  readonly stagedIsDurable: boolean;
+  /**
+   * Opens staged bytes for appending at `offsetBytes`; creates them when it is 0. What lies beyond the
+   * offset is cut off. Null when fewer bytes are there than that, or it cannot be cut there.
+   */
+  stage(staged: Staged, offsetBytes: number): Promise<StagedWriter | null>;
+  /**
+   * To be called before one goes on with what another process staged without coming to an end: what
+   * that one may yet write does no harm from then on, and what the state does not tell of is gone.
+   */
+  takeOver(staged: Staged): Promise<void>;
+  /** Bytes that are staged, or null when there are none. */
+  stagedBytes(staged: Staged): Promise<number | null>;
+  /** Reads what is staged from its start: for hashing again. Nothing may be appended after it. */
+  readStaged(staged: Staged): ReadableStream<Uint8Array>;
   /**
    * Makes the staged bytes a blob. The caller has checked that they hash to `digest`, and has closed
    * the writer. `BLOB_UPLOAD_UNKNOWN` when nothing is staged.
    */
-  publish(id: StagedId, digest: Digest): Promise<BlobKey>;
+  publish(staged: Staged, digest: Digest): Promise<BlobKey>;
   /** Drops staged bytes. */
-  discard(id: StagedId): Promise<void>;
+  discard(staged: Staged): Promise<void>;
   /** Bytes stored under `key`, or null when they are gone. */
   size(key: BlobKey): Promise<number | null>;
   /** Opens a blob of `sizeBytes` (as the database knows it). Null when it is gone or is not of that size. */
   open(key: BlobKey, sizeBytes: number, range: ByteRange | null): Promise<BlobBody | null>;
   /** Deletes the bytes. */
-  remove(key: BlobKey): Promise<void>;
+  remove(keys: readonly BlobKey[]): Promise<void>;
   /**
    * Moves a damaged or unknown item out of the way, where an operator can look at it. Returns its
    * new path, or null when it is gone.

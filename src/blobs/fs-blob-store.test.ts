@@ -7,11 +7,11 @@ import { RegistryError } from "../oci/registry-error.ts";
 import {
   describeBlobStore,
   digest,
-  id,
   listAll,
   patterned,
   publishBytes,
   stageBytes,
+  staged,
   text,
 } from "./blob-store.contract.ts";
 import type { BlobStore, StoredItem } from "./blob-store.ts";
@@ -105,7 +105,7 @@ describe("a folder of blobs", () => {
       const published: string[] = [];
       const publish = async (name: string) => {
         await stageBytes(store, name, [text("hello")]);
-        await store.publish(id(name), digest(text("hello")));
+        await store.publish(staged(name), digest(text("hello")));
         published.push(name);
       };
       const first = publish("a");
@@ -141,12 +141,12 @@ describe("a folder of blobs", () => {
     test(`${code} at a sync fails that upload with 507 and nothing else`, async () => {
       await stageBytes(store, "a", [text("hello")]);
       const error = await failing("fdatasync", code, () =>
-        store.publish(id("a"), digest(text("hello"))),
+        store.publish(staged("a"), digest(text("hello"))),
       );
       expect(error).toMatchObject({ code: "STORAGE_FULL", status: 507 });
       expect(error.message).toContain("no space left");
       expect(error.headers["Retry-After"]).toBe("60");
-      expect(await store.stagedBytes(id("a"))).toBeNull();
+      expect(await store.stagedBytes(staged("a"))).toBeNull();
       expect(syncFailures).toEqual([]);
       await publishBytes(store, text("hello"));
     });
@@ -155,7 +155,7 @@ describe("a folder of blobs", () => {
   test("ENOSPC at a write is 507, what was staged before stays, and the next writer goes on", async () => {
     const first = patterned(600_000);
     await stageBytes(store, "a", [first]);
-    const writer = await store.stage(id("a"), first.byteLength);
+    const writer = await store.stage(staged("a"), first.byteLength);
     const error = await failing("writev", "ENOSPC", async () => {
       for (let i = 0; i < 10; i++) await writer?.write(patterned(600_000));
       await writer?.close();
@@ -163,9 +163,9 @@ describe("a folder of blobs", () => {
     expect(error).toMatchObject({ code: "STORAGE_FULL", status: 507 });
     await writer?.close();
     expect(writer?.offsetBytes).toBe(first.byteLength);
-    const again = await store.stage(id("a"), first.byteLength);
+    const again = await store.stage(staged("a"), first.byteLength);
     await again?.close();
-    expect(await store.stagedBytes(id("a"))).toBe(first.byteLength);
+    expect(await store.stagedBytes(staged("a"))).toBe(first.byteLength);
   });
 
   test("an upload ends with 507 where the disk has no room for more of it", async () => {
@@ -180,7 +180,7 @@ describe("a folder of blobs", () => {
       onSyncFailure: neverFails,
       admitWrite,
     });
-    const writer = await guarded.stage(id("a"), 0);
+    const writer = await guarded.stage(staged("a"), 0);
     const error = await caught(async () => {
       for (let i = 0; i < 10; i++) await writer?.write(patterned(600_000));
       await writer?.close();
@@ -188,12 +188,12 @@ describe("a folder of blobs", () => {
     await writer?.close();
     expect(error.status).toBe(507);
     expect(writer?.offsetBytes).toBe(1_800_000);
-    expect(await guarded.stagedBytes(id("a"))).toBe(1_800_000);
+    expect(await guarded.stagedBytes(staged("a"))).toBe(1_800_000);
     await guarded.close();
   });
 
   test("chunks that could not be written make close throw, once", async () => {
-    const writer = await store.stage(id("a"), 0);
+    const writer = await store.stage(staged("a"), 0);
     await writer?.write(text("x"));
     const error = await failing("writevSync", "ENOSPC", async () => writer?.close());
     expect(error).toMatchObject({ code: "STORAGE_FULL" });
@@ -221,13 +221,15 @@ describe("a folder of blobs", () => {
     test(`EIO at ${call} is told once and stops all writes, not reads`, async () => {
       const key = await publishBytes(store, text("before"));
       await stageBytes(store, "a", [text("hello")]);
-      const error = await failing(call, "EIO", () => store.publish(id("a"), digest(text("hello"))));
+      const error = await failing(call, "EIO", () =>
+        store.publish(staged("a"), digest(text("hello"))),
+      );
       expect(error).toMatchObject({ code: "UNAVAILABLE", status: 503 });
       expect(syncFailures).toHaveLength(1);
-      expect(await store.stagedBytes(id("a"))).toBeNull();
+      expect(await store.stagedBytes(staged("a"))).toBeNull();
       expect((await listAll(store)).map((item) => item.kind)).toEqual(["blob"]);
-      await expect(store.stage(id("b"), 0)).rejects.toMatchObject({ code: "UNAVAILABLE" });
-      await expect(store.publish(id("b"), digest(text("b")))).rejects.toMatchObject({
+      await expect(store.stage(staged("b"), 0)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+      await expect(store.publish(staged("b"), digest(text("b")))).rejects.toMatchObject({
         code: "UNAVAILABLE",
       });
       expect(syncFailures).toHaveLength(1);
@@ -236,7 +238,7 @@ describe("a folder of blobs", () => {
   }
 
   test("EIO at a sync while an upload runs fails that upload and drops what it staged", async () => {
-    const writer = await store.stage(id("a"), 0);
+    const writer = await store.stage(staged("a"), 0);
     const error = await failing("fdatasync", "EIO", async () => {
       for (let i = 0; i < 40; i++) await writer?.write(patterned(1024 * 1024));
       await writer?.close();
@@ -244,17 +246,17 @@ describe("a folder of blobs", () => {
     expect(error).toMatchObject({ code: "UNAVAILABLE" });
     await writer?.close();
     expect(syncFailures).toHaveLength(1);
-    expect(await store.stagedBytes(id("a"))).toBeNull();
+    expect(await store.stagedBytes(staged("a"))).toBeNull();
   });
 
   test("too many open files is 503 and stops nothing", async () => {
     await stageBytes(store, "a", [text("hello")]);
     const error = await failing("openSync", "EMFILE", () =>
-      store.publish(id("a"), digest(text("hello"))),
+      store.publish(staged("a"), digest(text("hello"))),
     );
     expect(error).toMatchObject({ code: "UNAVAILABLE", status: 503 });
     expect(syncFailures).toEqual([]);
-    await store.publish(id("a"), digest(text("hello")));
+    await store.publish(staged("a"), digest(text("hello")));
   });
 
   test("what does not belong is listed as stray, wherever it lies", async () => {
@@ -282,8 +284,8 @@ describe("a folder of blobs", () => {
   test("a key or an id that would leave the folder is refused", async () => {
     expect(store.size("../uploads/a" as never)).rejects.toThrow("blob key");
     expect(store.size("sha256/ab/../../x" as never)).rejects.toThrow("blob key");
-    expect(store.stagedBytes(id("../a"))).rejects.toThrow("upload id");
-    expect(store.stagedBytes(id(".."))).rejects.toThrow("upload id");
+    expect(store.stagedBytes(staged("../a"))).rejects.toThrow("upload id");
+    expect(store.stagedBytes(staged(".."))).rejects.toThrow("upload id");
   });
 
   function relative(path: string): string {

@@ -108,6 +108,18 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
     }
   }
 
+  /** Whoever has the file open still writes into one that nobody reads any more. */
+  async function replaceStaged(path: string): Promise<void> {
+    const copy = `${path}-copy`;
+    try {
+      await fs.promises.copyFile(path, copy, fs.constants.COPYFILE_FICLONE);
+      await disk.rename(copy, path);
+    } catch (error) {
+      await unlinkIfThere(copy).catch(() => {});
+      if (systemCode(error) !== "ENOENT") throw error;
+    }
+  }
+
   /** The file open for writing and cut to `offsetBytes`; null when fewer bytes are there. */
   async function openStaged(path: string, offsetBytes: number): Promise<number | null> {
     const size = sizeOf(path);
@@ -143,7 +155,9 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
   }
 
   return {
-    async stage(id, offsetBytes) {
+    stagedIsDurable: false,
+
+    async stage({ id }, offsetBytes) {
       refuseAfterFailure();
       assert(!writers.has(id), "an upload has one writer at a time");
       const path = layout.stagedPath(id);
@@ -166,15 +180,20 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
       return writer;
     },
 
-    async stagedBytes(id) {
+    async takeOver({ id }) {
+      assert(!writers.has(id), "an upload is taken over from another process");
+      await during("an upload", () => replaceStaged(layout.stagedPath(id)));
+    },
+
+    async stagedBytes({ id }) {
       const writer = writers.get(id);
       if (writer !== undefined) return writer.offsetBytes;
       return sizeOf(layout.stagedPath(id));
     },
 
-    readStaged: (id) => Bun.file(layout.stagedPath(id)).stream(),
+    readStaged: ({ id }) => Bun.file(layout.stagedPath(id)).stream(),
 
-    async publish(id, digest) {
+    async publish({ id }, digest) {
       refuseAfterFailure();
       assert(!writers.has(id), "an upload is published after its writer is closed");
       const key = layout.newKey(digest, id);
@@ -188,7 +207,7 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
       return key;
     },
 
-    async discard(id) {
+    async discard({ id }) {
       await unlinkIfThere(layout.stagedPath(id));
     },
 
@@ -210,8 +229,8 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
       }
     },
 
-    async remove(key) {
-      await unlinkIfThere(layout.blobPath(key));
+    async remove(keys) {
+      for (const key of keys) await unlinkIfThere(layout.blobPath(key));
     },
 
     async quarantine(item) {

@@ -3,7 +3,14 @@ import { basename, dirname, join } from "node:path";
 import { assert } from "../lib/assert.ts";
 import { randomHex } from "../lib/random.ts";
 import { algorithmOf, type Digest, hexOf, isDigest } from "../oci/digest.ts";
-import type { BlobKey, ItemName, StagedId, StoredItem } from "./blob-store.ts";
+import {
+  type BlobKey,
+  type ItemName,
+  nothingStaged,
+  type StagedId,
+  type StagedState,
+  type StoredItem,
+} from "./blob-store.ts";
 
 const algorithms = ["sha256", "sha512"] as const;
 const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
@@ -129,7 +136,7 @@ function syncFolder(path: string): void {
 
 type Found =
   | { kind: "blob"; key: BlobKey; digest: Digest; stagedAs: StagedId }
-  | { kind: "staged"; id: StagedId }
+  | { kind: "staged"; id: StagedId; state: StagedState }
   | "skip"
   | null;
 
@@ -159,7 +166,7 @@ function emptyIfMissing(error: NodeJS.ErrnoException): fs.Dirent[] {
 }
 
 function stagedItem(name: string): Found {
-  return { kind: "staged", id: name as StagedId };
+  return { kind: "staged", id: name as StagedId, state: nothingStaged };
 }
 
 function blobItem(key: string): Found {

@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import { assert } from "../lib/assert.ts";
 import type { Mutex } from "../lib/mutex.ts";
-import type { RegistryError } from "../oci/registry-error.ts";
-import type { StagedWriter } from "./blob-store.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import { nothingStaged, type StagedWriter } from "./blob-store.ts";
 import { type DiskCalls, storageError, totalBytes } from "./disk-calls.ts";
 
 /** Bytes gathered before they are written in one call. At 16 KiB a call the hops cost four times the writing. */
@@ -112,6 +112,7 @@ export function createStagedWriter(deps: StagedWriterDeps, staged: StagedFile): 
   }
 
   return {
+    state: nothingStaged,
     get offsetBytes() {
       return failure === null ? taken : written;
     },
@@ -145,6 +146,14 @@ export function createStagedWriter(deps: StagedWriterDeps, staged: StagedFile): 
     close() {
       closing ??= finish();
       return closing;
+    },
+    async abandon() {
+      failure ??= new RegistryError("UNAVAILABLE", {
+        message: "another process has taken the upload over",
+      });
+      failureTold = true;
+      closing ??= finish();
+      await closing;
     },
   };
 }

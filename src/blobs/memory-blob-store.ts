@@ -1,15 +1,16 @@
 import { assert } from "../lib/assert.ts";
 import { algorithmOf, type Digest, hexOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type {
-  BlobBody,
-  BlobKey,
-  BlobStore,
-  ByteRange,
-  ItemName,
-  StagedId,
-  StagedWriter,
-  StoredItem,
+import {
+  type BlobBody,
+  type BlobKey,
+  type BlobStore,
+  type ByteRange,
+  type ItemName,
+  nothingStaged,
+  type StagedId,
+  type StagedWriter,
+  type StoredItem,
 } from "./blob-store.ts";
 
 interface StoredBlob {
@@ -27,7 +28,9 @@ export function createMemoryBlobStore(): BlobStore {
   let generations = 0;
 
   return {
-    async stage(id, offsetBytes) {
+    stagedIsDurable: false,
+
+    async stage({ id }, offsetBytes) {
       assert(!writing.has(id), "an upload has one writer at a time");
       const before = offsetBytes === 0 ? new Uint8Array() : staged.get(id);
       if (before === undefined || before.byteLength < offsetBytes) return null;
@@ -36,13 +39,15 @@ export function createMemoryBlobStore(): BlobStore {
       return createWriter(staged, id, () => writing.delete(id));
     },
 
-    async stagedBytes(id) {
+    async takeOver() {},
+
+    async stagedBytes({ id }) {
       return staged.get(id)?.byteLength ?? null;
     },
 
-    readStaged: (id) => new Blob([staged.get(id) ?? new Uint8Array()]).stream(),
+    readStaged: ({ id }) => new Blob([staged.get(id) ?? new Uint8Array()]).stream(),
 
-    async publish(id, digest) {
+    async publish({ id }, digest) {
       assert(!writing.has(id), "an upload is published after its writer is closed");
       const bytes = staged.get(id);
       if (bytes === undefined) throw new RegistryError("BLOB_UPLOAD_UNKNOWN");
@@ -53,7 +58,7 @@ export function createMemoryBlobStore(): BlobStore {
       return key;
     },
 
-    async discard(id) {
+    async discard({ id }) {
       staged.delete(id);
     },
 
@@ -67,8 +72,8 @@ export function createMemoryBlobStore(): BlobStore {
       return body(blob.bytes, range);
     },
 
-    async remove(key) {
-      blobs.delete(key);
+    async remove(keys) {
+      for (const key of keys) blobs.delete(key);
     },
 
     async quarantine(item) {
@@ -86,8 +91,9 @@ export function createMemoryBlobStore(): BlobStore {
         yield {
           kind: "staged",
           id,
+          state: nothingStaged,
           sizeBytes: bytes.byteLength,
-          path: pathOf({ kind: "staged", id }),
+          path: pathOf({ kind: "staged", id, state: nothingStaged }),
         };
       }
       if (which === "staged") return;
@@ -109,7 +115,12 @@ function createWriter(
   let buffer = staged.get(id) ?? new Uint8Array();
   let length = buffer.byteLength;
   let open = true;
+  const close = async () => {
+    if (open) onClosed();
+    open = false;
+  };
   return {
+    state: nothingStaged,
     get offsetBytes() {
       return length;
     },
@@ -130,10 +141,8 @@ function createWriter(
       length = offsetBytes;
       staged.set(id, buffer.subarray(0, length));
     },
-    async close() {
-      if (open) onClosed();
-      open = false;
-    },
+    close,
+    abandon: close,
   };
 }
 

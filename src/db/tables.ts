@@ -1,5 +1,5 @@
 import type { Generated } from "kysely";
-import type { BlobKey } from "../blobs/blob-store.ts";
+import type { BlobKey, StagedState } from "../blobs/blob-store.ts";
 import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
 import type { ProjectName, RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
@@ -172,6 +172,19 @@ export interface UploadRow {
   principal: string | null;
   created_at: number;
   touched_at: number;
+  /** What the blob store is to be told of the staged bytes. */
+  state: Generated<StagedState>;
+  /** Hex of the hash of the first `digest_offset` bytes, and the run of the server that wrote it. */
+  digest_so_far: Generated<string | null>;
+  digest_offset: Generated<number | null>;
+  digest_run: Generated<string | null>;
+  /** The process that writes, and until when it may without a word more. */
+  held_by: Generated<string | null>;
+  held_until: Generated<number>;
+  /** Goes up each time that somebody takes the session. */
+  epoch: Generated<number>;
+  /** 1 where it was taken from a process that had not let go of it; else 0. */
+  interrupted: Generated<number>;
 }
 
 /** A user or a robot. Rows stay when they are deleted: records name them, and a name is not given twice unasked. */

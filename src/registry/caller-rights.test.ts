@@ -45,6 +45,7 @@ beforeAll(async () => {
     manifestCache: new LRUCache<string, Uint8Array<ArrayBuffer>>({ max: 100 }),
     blobCache: new LRUCache<BlobKey, Uint8Array<ArrayBuffer>>({ max: 100 }),
     liveUploads: createLiveUploads(),
+    process: { id: "test", run: "test", sharesUploads: false },
     admitWrite: () => {},
     traffic: { receivedBytes: 0, sentBytes: 0 },
     ...openRules(systemClock),

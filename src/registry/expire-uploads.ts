@@ -1,15 +1,21 @@
-import type { StagedId } from "../blobs/blob-store.ts";
+import type { StoredItem } from "../blobs/blob-store.ts";
 import { findBlobKey } from "./blob-link-store.ts";
 import type { Registry } from "./registry.ts";
+import { claimTimes, endUpload } from "./upload-session.ts";
 import {
+  claimUpload,
   deleteIdleUpload,
   deleteUpload,
+  dropClaim,
+  findAnyUpload,
   type IdleUpload,
   listIdleUploads,
   listUploads,
   setUploadOffset,
-  uploadExists,
-  uploadOffsetOf,
+  stagedOf,
+  type Upload,
+  type UploadClaim,
+  type WantedUpload,
 } from "./upload-store.ts";
 
 /** An upload that nobody touched for this long is given up. */
@@ -33,15 +39,57 @@ export async function expireUploads(registry: Registry, signal: AbortSignal): Pr
 }
 
 async function endIdle(registry: Registry, id: string, before: number): Promise<boolean> {
-  const { db, blobs, liveUploads } = registry;
-  if (!liveUploads.tryTake(id)) return false;
+  const { db, blobs } = registry;
+  const held = await take(registry, { id, idleSince: before });
+  if (held === null) return false;
+  const { row, claim } = held;
   try {
     // A client may have come back since the list was read.
+    if (row.touched_at >= before) return false;
+    if (blobs.stagedIsDurable) {
+      await blobs.takeOver(stagedOf(row));
+      await endUpload(registry, { row, upload: row, claim, released: false });
+      return true;
+    }
     if (!(await db.transaction((tx) => deleteIdleUpload(tx, id, before)))) return false;
-    await blobs.discard(id as StagedId);
+    await blobs.discard(stagedOf(row));
     return true;
   } finally {
-    liveUploads.release(id, null);
+    await leave(registry, held);
+  }
+}
+
+interface Taken {
+  readonly row: Upload;
+  readonly claim: UploadClaim | null;
+}
+
+/** Takes the session for clearing up: null while a request has it, here or elsewhere, and when it is gone. */
+async function take(registry: Registry, wanted: WantedUpload): Promise<Taken | null> {
+  const { db, process, liveUploads } = registry;
+  const { id } = wanted;
+  if (!liveUploads.tryTake(id)) return null;
+  let taken: Taken | null = null;
+  try {
+    if (process.sharesUploads) {
+      const times = claimTimes(registry);
+      const row = await db.transactionUnsynced((tx) => claimUpload(tx, wanted, process.id, times));
+      if (row !== null) taken = { row, claim: { holder: process.id, epoch: row.epoch } };
+    } else {
+      const row = await findAnyUpload(db.reads, id);
+      if (row !== null) taken = { row, claim: null };
+    }
+    return taken;
+  } finally {
+    if (taken === null) liveUploads.release(id, null);
+  }
+}
+
+async function leave({ db, liveUploads }: Registry, { row, claim }: Taken): Promise<void> {
+  try {
+    if (claim !== null) await db.transactionUnsynced((tx) => dropClaim(tx, row.id, claim));
+  } finally {
+    liveUploads.release(row.id, null);
   }
 }
 
@@ -54,33 +102,50 @@ export async function removeLeftovers(registry: Registry, signal: AbortSignal): 
   let removed = 0;
   // As of now: a session that a client takes up and ends beside this leaves its older file all the same.
   const unfinished = new Set(await listUploads(db.reads));
-  for await (const item of blobs.list(unfinished.size > 0 ? "all" : "staged")) {
+  const everything = !blobs.stagedIsDurable && unfinished.size > 0;
+  for await (const item of blobs.list(everything ? "all" : "staged")) {
     if (signal.aborted) return removed;
-    switch (item.kind) {
-      case "staged":
-        if (await uploadExists(db.reads, item.id)) break;
-        await blobs.discard(item.id);
-        removed += 1;
-        break;
-      case "blob": {
-        // Only files that carry the id of a session which did not end: any other may be what an
-        // older copy of the database does not know yet.
-        const session = item.stagedAs;
-        if (!unfinished.has(session) || registry.liveUploads.isBusy(session)) break;
-        if ((await findBlobKey(db.reads, item.digest)) === item.key) break;
-        await blobs.remove(item.key);
-        removed += 1;
-        break;
-      }
-      case "stray":
-        break;
-    }
+    if (await removeLeftover(registry, unfinished, item)) removed += 1;
   }
+  // What is durable is what the row says.
+  if (blobs.stagedIsDurable) return removed;
   for (const id of unfinished) {
     if (signal.aborted) return removed;
     await correctOffset(registry, id);
   }
   return removed;
+}
+
+async function removeLeftover(
+  registry: Registry,
+  unfinished: ReadonlySet<string>,
+  item: StoredItem,
+): Promise<boolean> {
+  const { db, blobs } = registry;
+  switch (item.kind) {
+    case "staged":
+      if ((await findAnyUpload(db.reads, item.id)) !== null) return false;
+      await blobs.discard(item);
+      return true;
+    case "blob": {
+      // Only files that carry the id of a session which did not end: any other may be what an
+      // older copy of the database does not know yet.
+      const session = item.stagedAs;
+      if (item.digest === null || !unfinished.has(session)) return false;
+      if (await isHeld(registry, session)) return false;
+      if ((await findBlobKey(db.reads, item.digest)) === item.key) return false;
+      await blobs.remove([item.key]);
+      return true;
+    }
+    case "stray":
+      return false;
+  }
+}
+
+async function isHeld({ db, liveUploads, process }: Registry, id: string): Promise<boolean> {
+  if (liveUploads.isBusy(id)) return true;
+  if (!process.sharesUploads) return false;
+  return (await findAnyUpload(db.reads, id))?.held_by?.startsWith(process.run) ?? false;
 }
 
 /**
@@ -89,16 +154,21 @@ export async function removeLeftovers(registry: Registry, signal: AbortSignal): 
  */
 async function correctOffset(registry: Registry, id: string): Promise<void> {
   const { db, blobs, liveUploads, clock } = registry;
-  const staged = await blobs.stagedBytes(id as StagedId);
-  const offset = await uploadOffsetOf(db.reads, id);
-  if (offset === null || offset <= (staged ?? 0)) return;
+  const seen = await findAnyUpload(db.reads, id);
+  if (seen === null || seen.offset_bytes <= ((await blobs.stagedBytes(stagedOf(seen))) ?? 0))
+    return;
   // What a request of this process has taken up, it puts right itself.
-  if (liveUploads.peek(id) !== null || !liveUploads.tryTake(id)) return;
+  if (liveUploads.peek(id) !== null) return;
+  const held = await take(registry, { id });
+  if (held === null) return;
   try {
-    await db.transactionUnsynced((tx) =>
-      staged === null ? deleteUpload(tx, id) : setUploadOffset(tx, id, staged, clock.now()),
-    );
+    const staged = await blobs.stagedBytes(stagedOf(held.row));
+    if (held.row.offset_bytes <= (staged ?? 0)) return;
+    await db.transactionUnsynced(async (tx) => {
+      if (staged === null) await deleteUpload(tx, id, held.claim);
+      else await setUploadOffset(tx, id, staged, clock.now());
+    });
   } finally {
-    liveUploads.release(id, null);
+    await leave(registry, held);
   }
 }

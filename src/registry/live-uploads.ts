@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import type { StagedState } from "../blobs/blob-store.ts";
 import type { DigestAlgorithm } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 
@@ -11,8 +12,12 @@ const hashersMax = 4_096;
 /** What this process knows of an upload session beyond its row. */
 export interface LiveUpload {
   offsetBytes: number;
+  /** What the blob store is to be told of these bytes. */
+  state: StagedState;
   /** Hash of the first `offsetBytes`; null when it was lost and the bytes must be read again. */
   hasher: Hash | null;
+  /** Of the row when this was so. Where processes share sessions, another may have gone on since. */
+  epoch: number;
 }
 
 /** One writer per session, and the hash state that cannot be stored. */
@@ -22,6 +27,8 @@ export interface LiveUploads {
   /** The same for clearing up, which receives no body: false while a request has the session. */
   tryTake(id: string): boolean;
   release(id: string, upload: LiveUpload | null): void;
+  /** Of a session that began just now. */
+  remember(id: string, upload: LiveUpload): void;
   peek(id: string): LiveUpload | null;
   isBusy(id: string): boolean;
   readonly receiving: number;
@@ -31,17 +38,21 @@ export function newHasher(algorithm: DigestAlgorithm): Hash {
   return createHash(algorithm);
 }
 
+export function uploadIsHeld(id: string): RegistryError {
+  return new RegistryError("BLOB_UPLOAD_INVALID", {
+    status: 409,
+    message: `another request is writing to the upload ${id}`,
+    detail: { upload: id },
+  });
+}
+
 export function createLiveUploads(): LiveUploads {
   const known = new LRUCache<string, LiveUpload>({ max: hashersMax });
   const busy = new Set<string>();
   return {
     acquire(id) {
       if (busy.has(id)) {
-        throw new RegistryError("BLOB_UPLOAD_INVALID", {
-          status: 409,
-          message: `another request is writing to the upload ${id}`,
-          detail: { upload: id },
-        });
+        throw uploadIsHeld(id);
       }
       if (busy.size >= bodiesMax) {
         throw new RegistryError("TOOMANYREQUESTS", {
@@ -62,6 +73,9 @@ export function createLiveUploads(): LiveUploads {
       busy.delete(id);
       if (upload === null) known.delete(id);
       else known.set(id, upload);
+    },
+    remember(id, upload) {
+      known.set(id, upload);
     },
     peek: (id) => known.get(id) ?? null,
     isBusy: (id) => busy.has(id),

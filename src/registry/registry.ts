@@ -27,9 +27,20 @@ export interface Registry {
   readonly manifestCache: LRUCache<string, Uint8Array<ArrayBuffer>>;
   readonly blobCache: LRUCache<BlobKey, Uint8Array<ArrayBuffer>>;
   readonly liveUploads: LiveUploads;
+  readonly process: ProcessIdentity;
   /** Throws `STORAGE_FULL` when the disk is so full that only deletes may go on. */
   readonly admitWrite: () => void;
   readonly traffic: Traffic;
+}
+
+/** Who this is among the processes that serve one database. */
+export interface ProcessIdentity {
+  /** Never the same for two processes; begins with `run`. */
+  readonly id: string;
+  /** The same for processes between whose starts the machine did not: what one wrote to a file, another reads. */
+  readonly run: string;
+  /** Whether others may go on with uploads that began here: each is then held by a claim in its row. */
+  readonly sharesUploads: boolean;
 }
 
 /** A manifest that went out. What it says may be asked for only while it is recorded. */

@@ -449,7 +449,7 @@ async function putUpload(registry: Registry, call: Call): Promise<Answer> {
 }
 
 async function cancel(registry: Registry, call: Call): Promise<Answer> {
-  await cancelUpload(registry, nameOf(call), call.last, call.caller);
+  await cancelUpload(registry, { repository: nameOf(call), id: call.last, caller: call.caller });
   return empty(204);
 }
 

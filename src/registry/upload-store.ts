@@ -1,9 +1,31 @@
+import type { RawBuilder, Selectable } from "kysely";
+import type { Staged, StagedId, StagedState } from "../blobs/blob-store.ts";
 import { compiled } from "../db/compiled.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import type { UploadRow } from "../db/tables.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
-export async function insertUpload(tx: Tx, row: UploadRow): Promise<void> {
+export type Upload = Selectable<UploadRow>;
+
+export type NewUpload = Pick<
+  Upload,
+  | "id"
+  | "repository"
+  | "algorithm"
+  | "offset_bytes"
+  | "client"
+  | "principal"
+  | "created_at"
+  | "touched_at"
+>;
+
+/** Who has a session. A process that lost its claim to another has an epoch that is over. */
+export interface UploadClaim {
+  readonly holder: string;
+  readonly epoch: number;
+}
+
+export async function insertUpload(tx: Tx, row: NewUpload): Promise<void> {
   const { id, repository, algorithm, client, principal } = row;
   await insertRow(
     tx,
@@ -47,7 +69,7 @@ export async function findUpload(
   reads: Reads,
   repository: RepositoryName,
   id: string,
-): Promise<UploadRow | null> {
+): Promise<Upload | null> {
   const [row] = await selectUpload(reads, id, repository);
   return row ?? null;
 }
@@ -69,8 +91,118 @@ const updateOffset = compiled((db, id: string, offset_bytes: number, touched_at:
   db.updateTable("uploads").set({ offset_bytes, touched_at }).where("id", "=", id),
 );
 
-export async function deleteUpload(tx: Tx, id: string): Promise<void> {
-  await deleteRow(tx, id);
+export interface UploadProgress {
+  readonly offset_bytes: number;
+  readonly state: StagedState;
+  readonly digest_so_far: string | null;
+  readonly digest_offset: number | null;
+  readonly digest_run: string | null;
+  readonly touched_at: number;
+}
+
+/** Where the session is, for whichever process goes on with it. With a claim: lets go of it; false when it was lost. */
+export async function saveUpload(
+  tx: Tx,
+  id: string,
+  claim: UploadClaim | null,
+  progress: UploadProgress,
+): Promise<boolean> {
+  let query = tx.updateTable("uploads").set(progress).where("id", "=", id);
+  if (claim !== null) {
+    query = query
+      .set({ held_by: null, held_until: 0 })
+      .where("held_by", "=", claim.holder)
+      .where("epoch", "=", claim.epoch);
+  }
+  return (await query.returning("id").execute()).length > 0;
+}
+
+/** Time in a claim is the database's: `now` is an expression. */
+export interface ClaimTimes {
+  readonly now: RawBuilder<number>;
+  readonly holdMs: number;
+}
+
+/** Which session is wanted: a client names the repository, and has to be who began it. */
+export type WantedUpload =
+  | { readonly id: string; readonly repository: RepositoryName; readonly principal: string | null }
+  | { readonly id: string; readonly idleSince: number }
+  | { readonly id: string };
+
+/** Takes the session, unless another process has it. Returns its row as it is from then on. */
+export async function claimUpload(
+  tx: Tx,
+  wanted: WantedUpload,
+  holder: string,
+  { now, holdMs }: ClaimTimes,
+): Promise<Upload | null> {
+  let query = tx
+    .updateTable("uploads")
+    .set(({ eb, ref }) => ({
+      interrupted: eb.case().when("held_by", "is", null).then(0).else(1).end(),
+      held_by: holder,
+      held_until: eb(now, "+", holdMs),
+      epoch: eb(ref("epoch"), "+", 1),
+    }))
+    .where("id", "=", wanted.id)
+    .where(({ eb, or }) => or([eb("held_by", "is", null), eb("held_until", "<", now)]));
+  if ("idleSince" in wanted) query = query.where("touched_at", "<", wanted.idleSince);
+  if ("repository" in wanted) {
+    const { repository, principal } = wanted;
+    query = query
+      .where("repository", "=", repository)
+      .where("principal", principal === null ? "is" : "=", principal);
+  }
+  return (await query.returningAll().executeTakeFirst()) ?? null;
+}
+
+/** False when the claim was lost. */
+export async function renewClaim(
+  tx: Tx,
+  id: string,
+  claim: UploadClaim,
+  { now, holdMs }: ClaimTimes,
+): Promise<boolean> {
+  const rows = await tx
+    .updateTable("uploads")
+    .set(({ eb }) => ({ held_until: eb(now, "+", holdMs) }))
+    .where("id", "=", id)
+    .where("held_by", "=", claim.holder)
+    .where("epoch", "=", claim.epoch)
+    .returning("id")
+    .execute();
+  return rows.length > 0;
+}
+
+/** Lets go of the session without a word on where it is. */
+export async function dropClaim(tx: Tx, id: string, claim: UploadClaim): Promise<void> {
+  await tx
+    .updateTable("uploads")
+    .set({ held_by: null, held_until: 0 })
+    .where("id", "=", id)
+    .where("held_by", "=", claim.holder)
+    .where("epoch", "=", claim.epoch)
+    .execute();
+}
+
+/** Ends the session. With a claim: false when it was lost, and the session is another's. */
+export async function deleteUpload(
+  tx: Tx,
+  id: string,
+  claim: UploadClaim | null,
+): Promise<boolean> {
+  if (claim === null) {
+    await deleteRow(tx, id);
+    return true;
+  }
+  const rows = await tx
+    .deleteFrom("uploads")
+    .where("id", "=", id)
+    .where("held_by", "=", claim.holder)
+    .where("epoch", "=", claim.epoch)
+    .returning("id")
+    .execute();
+  return rows.length > 0;
 }
 
 const deleteRow = compiled((db, id: string) => db.deleteFrom("uploads").where("id", "=", id));
@@ -122,13 +254,10 @@ export async function deleteIdleUpload(tx: Tx, id: string, before: number): Prom
   return rows.length > 0;
 }
 
-export async function uploadExists(reads: Reads, id: string): Promise<boolean> {
-  const row = await reads
-    .selectFrom("uploads")
-    .select("id")
-    .where("id", "=", id)
-    .executeTakeFirst();
-  return row !== undefined;
+/** The session, whosever it is. */
+export async function findAnyUpload(reads: Reads, id: string): Promise<Upload | null> {
+  const row = await reads.selectFrom("uploads").selectAll().where("id", "=", id).executeTakeFirst();
+  return row ?? null;
 }
 
 /** The ids of all sessions. */
@@ -137,12 +266,7 @@ export async function listUploads(reads: Reads): Promise<string[]> {
   return rows.map((row) => row.id);
 }
 
-/** The offset in the row of a session; null when there is none. */
-export async function uploadOffsetOf(reads: Reads, id: string): Promise<number | null> {
-  const row = await reads
-    .selectFrom("uploads")
-    .select("offset_bytes")
-    .where("id", "=", id)
-    .executeTakeFirst();
-  return row?.offset_bytes ?? null;
+/** What the blob store is told of the session's bytes. */
+export function stagedOf({ id, state }: Pick<Upload, "id" | "state">): Staged {
+  return { id: id as StagedId, state };
 }

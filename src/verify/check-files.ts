@@ -1,7 +1,7 @@
 import type { StoredItem } from "../blobs/blob-store.ts";
 import type { Damage } from "./damage.ts";
 import { type Checked, letOthersRun, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
-import { type BlobPlace, findBlob, findBlobs, findUploads } from "./verify-store.ts";
+import { type BlobPlace, findBlobs, findBlobsByKey, findUploads } from "./verify-store.ts";
 
 /** Files that no row speaks of. */
 export async function* checkFiles(deps: VerifyDeps, checked: Checked): AsyncGenerator<Suspect> {
@@ -24,15 +24,31 @@ async function* checkBatch(
   checked.files += items.length;
   // Uploads first: a session ends in the transaction that makes its bytes a blob.
   const uploads = await findUploads(deps.db, items.map(sessionOf).filter(isNotNull));
-  const digests = items.map((item) => (item.kind === "blob" ? item.digest : null));
-  const blobs = await findBlobs(deps.db, digests.filter(isNotNull));
+  const blobOf = await findBlobsOf(deps, items);
   for (const item of items) {
     const session = sessionOf(item);
     if (session !== null && uploads.has(session)) continue;
-    const blob = item.kind === "blob" ? (blobs.get(item.digest) ?? null) : null;
+    const blob = blobOf(item);
     const damage = damageOf(item, blob);
     if (damage !== null) yield suspectFile(deps, item, damage, blob);
   }
+}
+
+/** The row that speaks of an item, by the digest where its key tells it. */
+async function findBlobsOf(
+  { db }: VerifyDeps,
+  items: readonly StoredItem[],
+): Promise<(item: StoredItem) => BlobPlace | null> {
+  const stored = items.filter((item) => item.kind === "blob");
+  const digests = stored.map((item) => item.digest).filter(isNotNull);
+  const keys = stored.filter((item) => item.digest === null).map((item) => item.key);
+  const byDigest = await findBlobs(db, digests);
+  const byKey = await findBlobsByKey(db, keys);
+  return (item) => {
+    if (item.kind !== "blob") return null;
+    const blob = item.digest === null ? byKey.get(item.key) : byDigest.get(item.digest);
+    return blob ?? null;
+  };
 }
 
 /** The upload session to which the item belonged, or still does. */
@@ -72,9 +88,9 @@ function suspectFile(
     async confirm() {
       const session = sessionOf(item);
       if (session !== null && (await findUploads(db, [session])).has(session)) return false;
-      if (item.kind === "staged") return (await blobs.stagedBytes(item.id)) !== null;
+      if (item.kind === "staged") return (await blobs.stagedBytes(item)) !== null;
       if (item.kind === "stray") return true;
-      if (damageOf(item, await findBlob(db.reads, item.digest)) === null) return false;
+      if (damageOf(item, (await findBlobsOf(deps, [item]))(item)) === null) return false;
       return (await blobs.size(item.key)) !== null;
     },
     async repair() {

@@ -15,7 +15,7 @@ export async function* checkUploads(deps: VerifyDeps, checked: Checked): AsyncGe
     for (const upload of rows) {
       after = upload.id;
       checked.uploads += 1;
-      if ((await stagedBytes(deps, upload.id)) < upload.offset_bytes) {
+      if ((await stagedBytes(deps, upload)) < upload.offset_bytes) {
         yield await suspectUpload(deps, upload);
       }
     }
@@ -24,15 +24,15 @@ export async function* checkUploads(deps: VerifyDeps, checked: Checked): AsyncGe
   }
 }
 
-async function stagedBytes({ blobs }: VerifyDeps, id: string): Promise<number> {
-  return (await blobs.stagedBytes(id as StagedId)) ?? 0;
+async function stagedBytes({ blobs }: VerifyDeps, { id, state }: UploadPlace): Promise<number> {
+  return (await blobs.stagedBytes({ id: id as StagedId, state })) ?? 0;
 }
 
 async function suspectUpload(deps: VerifyDeps, upload: UploadPlace): Promise<Suspect> {
   const { db, blobs } = deps;
-  const { id, repository, offset_bytes } = upload;
-  const bytes = await stagedBytes(deps, id);
-  const path = blobs.pathOf({ kind: "staged", id: id as StagedId });
+  const { id, repository, offset_bytes, state } = upload;
+  const bytes = await stagedBytes(deps, upload);
+  const path = blobs.pathOf({ kind: "staged", id: id as StagedId, state });
   return {
     finding: {
       kind: "truncated-upload",
@@ -42,11 +42,11 @@ async function suspectUpload(deps: VerifyDeps, upload: UploadPlace): Promise<Sus
       repository,
     },
     async confirm() {
-      const left = await stagedBytes(deps, id);
+      const left = await stagedBytes(deps, upload);
       return (await uploadOffset(db.reads, id)) === offset_bytes && left < offset_bytes;
     },
     async repair() {
-      const left = await stagedBytes(deps, id);
+      const left = await stagedBytes(deps, upload);
       const changed = await db.transaction((tx) => correctUploadOffset(tx, id, offset_bytes, left));
       return changed ? `its offset was set to ${left}; the client goes on from there` : null;
     },

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { BlobKey } from "../blobs/blob-store.ts";
+import type { BlobKey, StagedState } from "../blobs/blob-store.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { live } from "../db/dialect-facts.ts";
 import type { BlobRow } from "../db/tables.ts";
@@ -50,6 +50,25 @@ export async function findBlobs(
   return new Map(rows.map((row) => [row.digest, row]));
 }
 
+/** The blobs that lie under one of `keys`, by key: for a store whose keys do not tell the digest. */
+export async function findBlobsByKey(
+  db: Database,
+  keys: readonly BlobKey[],
+): Promise<Map<BlobKey, BlobPlace>> {
+  if (keys.length === 0) return new Map();
+  const rows = await db.reads
+    .selectFrom(db.facts.values(JSON.stringify(keys)).as("asked"))
+    .innerJoin("blobs as b", (join) =>
+      join
+        .onRef("b.key", "=", sql<BlobKey>`asked.value`)
+        // As the index on keys has it.
+        .on(sql<boolean>`substr(b.key, 1, 6) = 'blobs/'`),
+    )
+    .select(["b.digest", "b.size", "b.key", "b.state"])
+    .execute();
+  return new Map(rows.map((row) => [row.key, row]));
+}
+
 /** Ends the visibility of a blob everywhere, until its bytes are pushed again. False when it changed meanwhile. */
 export async function quarantineBlob(tx: Tx, digest: Digest, key: BlobKey): Promise<boolean> {
   const result = await tx
@@ -76,12 +95,13 @@ export interface UploadPlace {
   readonly id: string;
   readonly repository: RepositoryName;
   readonly offset_bytes: number;
+  readonly state: StagedState;
 }
 
 export async function listUploads(reads: Reads, after: string, limit: number) {
   const rows: UploadPlace[] = await reads
     .selectFrom("uploads")
-    .select(["id", "repository", "offset_bytes"])
+    .select(["id", "repository", "offset_bytes", "state"])
     .where("id", ">", after)
     .orderBy("id")
     .limit(limit)

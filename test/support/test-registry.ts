@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
+import type { BlobStore } from "../../src/blobs/blob-store.ts";
 import { createMemoryBlobStore } from "../../src/blobs/memory-blob-store.ts";
 import { migrate } from "../../src/db/migrations/migrate.ts";
 import { openSqlite } from "../../src/db/sqlite.ts";
@@ -9,7 +10,7 @@ import { openContext } from "../../src/platform/http/request-context.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { prepareHotReads } from "../../src/registry/hot-reads-store.ts";
 import { createLiveUploads } from "../../src/registry/live-uploads.ts";
-import type { Registry } from "../../src/registry/registry.ts";
+import type { ProcessIdentity, Registry } from "../../src/registry/registry.ts";
 import { createRegistryHandler } from "../../src/registry/router.ts";
 import { openGate, openRules } from "./open-mode.ts";
 
@@ -22,22 +23,33 @@ export interface TestRegistry {
   remove(): Promise<void>;
 }
 
-export async function openTestRegistry(): Promise<TestRegistry> {
+export interface TestRegistryOptions {
+  /** Default: bytes in memory. */
+  readonly blobs?: BlobStore;
+  readonly process?: ProcessIdentity;
+  /** Another one whose database this one shares, and its time. It is to be removed last. */
+  readonly beside?: TestRegistry;
+}
+
+export async function openTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
   const folder = mkdtempSync(join(tmpdir(), "berth-registry-"));
   let now = Date.UTC(2026, 0, 1);
-  const clock = { now: () => now, monotonic: () => now };
-  const db = openSqlite({ file: join(folder, "berth.db"), onFailure: () => {} });
+  const clock = options.beside?.registry.clock ?? { now: () => now, monotonic: () => now };
+  const db =
+    options.beside?.registry.db ??
+    openSqlite({ file: join(folder, "berth.db"), onFailure: () => {} });
   await migrate(db, clock);
   const registry: Registry = {
     db,
     reads: prepareHotReads(db),
-    blobs: createMemoryBlobStore(),
+    blobs: options.blobs ?? createMemoryBlobStore(),
     clock,
     log: createLog({ format: "text", level: "error" }),
     sparse: false,
     manifestCache: new LRUCache({ max: 10 }),
     blobCache: new LRUCache({ max: 10 }),
     liveUploads: createLiveUploads(),
+    process: options.process ?? { id: "test", run: "test", sharesUploads: false },
     admitWrite: () => {},
     traffic: { receivedBytes: 0, sentBytes: 0 },
     ...openRules(clock),
@@ -54,7 +66,7 @@ export async function openTestRegistry(): Promise<TestRegistry> {
       return await handle(openContext(new Request(`http://localhost${path}`, init), server, rules));
     },
     async remove() {
-      await db.close();
+      if (options.beside === undefined) await db.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

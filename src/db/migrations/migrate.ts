@@ -2,10 +2,11 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Database } from "../database.ts";
 import * as registry from "./0001-registry.ts";
 import * as access from "./0002-access.ts";
+import * as uploads from "./0004-uploads.ts";
 import * as nodes from "./0005-nodes.ts";
 
 /** In the order in which they run. A migration that was released is never edited. */
-const migrations = [registry, access, nodes];
+const migrations = [registry, access, uploads, nodes];
 
 /** The schema has what this release does not know. */
 export class NewerDatabaseError extends Error {

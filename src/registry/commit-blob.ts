@@ -1,0 +1,89 @@
+import type { BlobKey } from "../blobs/blob-store.ts";
+import type { Tx } from "../db/database.ts";
+import type { Digest } from "../oci/digest.ts";
+import { findLiveBlob, insertBlob, linkBlob } from "./blob-link-store.ts";
+import type { Caller } from "./caller.ts";
+import type { Registry } from "./registry.ts";
+import { ensureRepository } from "./repository-store.ts";
+import { claimLost, endUpload, type HeldUpload } from "./upload-session.ts";
+import { deleteUpload, stagedOf } from "./upload-store.ts";
+
+/** Makes the bytes of a session a blob of its repository. Bytes durable, then rows; the answer waits for both. */
+export async function commitBlob(
+  registry: Registry,
+  session: HeldUpload,
+  caller: Caller,
+  digest: Digest,
+): Promise<void> {
+  const { db, blobs } = registry;
+  const { row, upload } = session;
+  const size = upload.offsetBytes;
+  const link = async (tx: Tx) => {
+    const now = registry.clock.now();
+    const { repositoryId } = await ensureRepository(registry, tx, row.repository, caller, now);
+    await linkBlob(tx, repositoryId, digest, now);
+  };
+
+  const stored = await findLiveBlob(db.reads, digest);
+  const intact = stored !== null && (await blobs.size(stored.key)) === stored.size;
+  if (intact) {
+    const linked = await db.transaction(async (tx) => {
+      if ((await findLiveBlob(tx, digest))?.key !== stored.key) return false;
+      await link(tx);
+      if (!blobs.stagedIsDurable) await endIn(tx, session);
+      return true;
+    });
+    if (linked) {
+      if (blobs.stagedIsDurable) await endUpload(registry, session);
+      else await blobs.discard(stagedOf({ id: row.id, state: upload.state }));
+      return;
+    }
+  }
+
+  if (size === 0) await stageNothing(registry, session);
+  const key = await blobs.publish(stagedOf({ id: row.id, state: upload.state }), digest);
+  // Where the bytes that the database speaks of are gone, these take their place.
+  const replace = stored !== null && !intact ? stored.key : null;
+  const kept = await registerBlob(registry, session, key, async (tx) => {
+    const blob = { digest, size, key, replace, now: registry.clock.now() };
+    const current = await insertBlob(tx, blob);
+    await link(tx);
+    if (current === key) await endIn(tx, session);
+    return current;
+  });
+  if (kept === key) return;
+  // Somebody else stored the same blob meanwhile. The session ends after its spare bytes: it is by
+  // the session that a start finds what a killed process left.
+  await blobs.remove([key]);
+  await db.transactionUnsynced((tx) => deleteUpload(tx, row.id, session.claim));
+  session.released = true;
+}
+
+async function endIn(tx: Tx, session: HeldUpload): Promise<void> {
+  if (!(await deleteUpload(tx, session.row.id, session.claim))) throw claimLost(session);
+  session.released = true;
+}
+
+async function stageNothing({ blobs }: Registry, { row, upload }: HeldUpload): Promise<void> {
+  const writer = await blobs.stage(stagedOf({ id: row.id, state: upload.state }), 0);
+  await writer?.close();
+  if (writer !== null) upload.state = writer.state;
+}
+
+async function registerBlob(
+  registry: Registry,
+  session: HeldUpload,
+  key: BlobKey,
+  body: (tx: Tx) => Promise<BlobKey>,
+): Promise<BlobKey> {
+  const { db, blobs } = registry;
+  try {
+    return await db.transaction(body);
+  } catch (error) {
+    session.released = false;
+    // After a failed sync the commit may be on the disk all the same: then the bytes must stay. Where
+    // publishing can be repeated they stay too, for another try.
+    if (db.stats.failure === null && !blobs.stagedIsDurable) await blobs.remove([key]);
+    throw error;
+  }
+}

@@ -1,0 +1,240 @@
+import { actorOf } from "../auth/principal.ts";
+import { nowOf } from "../db/database-clock.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Caller } from "./caller.ts";
+import { type LiveUpload, newHasher, uploadIsHeld } from "./live-uploads.ts";
+import type { Registry } from "./registry.ts";
+import {
+  type ClaimTimes,
+  claimUpload,
+  deleteUpload,
+  dropClaim,
+  findUpload,
+  renewClaim,
+  saveUpload,
+  setUploadOffset,
+  stagedOf,
+  type Upload,
+  type UploadClaim,
+} from "./upload-store.ts";
+
+/** How long a process has a session without saying so again. One that was killed holds it no longer. */
+export const holdMs = 10_000;
+const renewEveryMs = 3_000;
+/** How often one looks whether the process that has the session lets go of it. */
+const lookEveryMs = 200;
+
+/** A session in the hands of one request. */
+export interface HeldUpload {
+  readonly row: Upload;
+  readonly upload: LiveUpload;
+  /** Null where this process shares its sessions with none. */
+  readonly claim: UploadClaim | null;
+  /** Another process has it by now: what this one knows counts no more. */
+  lost: boolean;
+  /** Whether what is known of the session holds for the next request. */
+  keep: boolean;
+  /** Whether the row says that nobody has it. */
+  released: boolean;
+}
+
+export interface SessionAsked {
+  readonly repository: RepositoryName;
+  readonly id: string;
+  readonly caller: Caller;
+}
+
+/** Takes the session for this request alone. */
+export async function withUpload<T>(
+  registry: Registry,
+  asked: SessionAsked,
+  work: (session: HeldUpload) => Promise<T>,
+): Promise<T> {
+  const { liveUploads } = registry;
+  // Taken before its row is read: the request that has it now may be the one that ends it.
+  const { known } = liveUploads.acquire(asked.id);
+  let session: HeldUpload | null = null;
+  let renewal: Timer | undefined;
+  try {
+    session = await hold(registry, asked, known);
+    const held = session;
+    if (held.claim !== null) renewal = setInterval(() => renew(registry, held), renewEveryMs);
+    return await work(held);
+  } catch (error) {
+    // Fewer bytes may be there than this process remembers.
+    if (session?.upload.hasher === null) session.keep = false;
+    throw error;
+  } finally {
+    clearInterval(renewal);
+    if (session !== null) await letGo(registry, session);
+    liveUploads.release(asked.id, session?.keep && !session.lost ? session.upload : null);
+  }
+}
+
+/** The session, if the caller began it: to everybody else there is none. */
+export async function getUpload(
+  registry: Registry,
+  { repository, id, caller }: SessionAsked,
+): Promise<Upload> {
+  const row = await findUpload(registry.db.reads, repository, id);
+  if (row !== null && row.principal === actorOf(caller.principal)) return row;
+  throw new RegistryError("BLOB_UPLOAD_UNKNOWN", {
+    message: `the repository ${repository} has no upload ${id}: it ended, expired, or never began`,
+    detail: { repository, upload: id },
+  });
+}
+
+/** The smaller of row and store: after a power cut the row may speak of bytes that are gone. */
+export async function certainOffset(registry: Registry, row: Upload): Promise<number> {
+  const staged = (await registry.blobs.stagedBytes(stagedOf(row))) ?? 0;
+  return Math.min(row.offset_bytes, staged);
+}
+
+/** Writes down where the session is, and lets go of it where others may want it. */
+export async function saveProgress(registry: Registry, session: HeldUpload): Promise<void> {
+  const { db, blobs, clock, process } = registry;
+  const { row, upload, claim } = session;
+  const { offsetBytes, state, hasher } = upload;
+  const touched_at = clock.now();
+  if (claim === null && !blobs.stagedIsDurable) {
+    await db.transactionUnsynced((tx) => setUploadOffset(tx, row.id, offsetBytes, touched_at));
+    return;
+  }
+  const progress = {
+    offset_bytes: offsetBytes,
+    state,
+    digest_so_far: hasher === null ? null : hasher.copy().digest("hex"),
+    digest_offset: hasher === null ? null : offsetBytes,
+    digest_run: hasher === null ? null : process.run,
+    touched_at,
+  };
+  // What the store was told to keep must not be forgotten: it is durable, and so is the word of it.
+  const inTransaction = blobs.stagedIsDurable ? db.transaction : db.transactionUnsynced;
+  const saved = await inTransaction((tx) => saveUpload(tx, row.id, claim, progress));
+  if (!saved) throw claimLost(session);
+  session.released = true;
+}
+
+/** Ends the session and drops its bytes. */
+export async function endUpload(
+  registry: Registry,
+  session: Pick<HeldUpload, "row" | "claim" | "released"> & {
+    readonly upload: Pick<LiveUpload, "state">;
+  },
+): Promise<void> {
+  const { db, blobs } = registry;
+  const { row, upload, claim } = session;
+  const staged = stagedOf({ id: row.id, state: upload.state });
+  if (blobs.stagedIsDurable) {
+    await blobs.discard(staged);
+    await db.transaction((tx) => deleteUpload(tx, row.id, claim));
+  } else {
+    // Rows before bytes: a crash in between leaves a file that the next start removes.
+    const ended = await db.transaction((tx) => deleteUpload(tx, row.id, claim));
+    if (ended) await blobs.discard(staged);
+  }
+  session.released = true;
+}
+
+/** Marks the session as another's, and says so to the client. */
+export function claimLost(session: HeldUpload): RegistryError {
+  session.lost = true;
+  return uploadIsHeld(session.row.id);
+}
+
+/** Time as the claims on sessions are judged by. */
+export function claimTimes({ db, clock }: Registry): ClaimTimes {
+  return { now: nowOf(db, clock), holdMs };
+}
+
+async function hold(
+  registry: Registry,
+  asked: SessionAsked,
+  known: LiveUpload | null,
+): Promise<HeldUpload> {
+  if (!registry.process.sharesUploads) {
+    const row = await getUpload(registry, asked);
+    const upload = known ?? (await resume(registry, row, registry.blobs.stagedIsDurable));
+    return { row, upload, claim: null, lost: false, keep: true, released: false };
+  }
+  const row = await claim(registry, asked);
+  const holder = registry.process.id;
+  try {
+    const goesOn = known !== null && known.epoch === row.epoch - 1 && row.interrupted === 0;
+    const upload = goesOn ? known : await resume(registry, row, row.interrupted !== 0);
+    upload.epoch = row.epoch;
+    const mine = { holder, epoch: row.epoch };
+    return { row, upload, claim: mine, lost: false, keep: true, released: false };
+  } catch (error) {
+    await dropLater(registry, row.id, { holder, epoch: row.epoch });
+    throw error;
+  }
+}
+
+/**
+ * Waits while another process has the session, as long as that one may be dead: a client whose node
+ * was killed comes to another at once. One that says again that it has it is alive, and writes.
+ */
+async function claim(registry: Registry, asked: SessionAsked): Promise<Upload> {
+  const { db, process, clock } = registry;
+  const { id, repository, caller } = asked;
+  const wanted = { id, repository, principal: actorOf(caller.principal) };
+  const giveUpAt = clock.monotonic() + holdMs + renewEveryMs;
+  let seenUntil: number | null = null;
+  for (;;) {
+    const times = claimTimes(registry);
+    const row = await db.transactionUnsynced((tx) => claimUpload(tx, wanted, process.id, times));
+    if (row !== null) return row;
+    const { held_until } = await getUpload(registry, asked);
+    const isAlive = seenUntil !== null && held_until > seenUntil;
+    if (isAlive || clock.monotonic() > giveUpAt) throw uploadIsHeld(id);
+    seenUntil = held_until;
+    await Bun.sleep(lookEveryMs);
+  }
+}
+
+/**
+ * What another process, or this one before a restart, has staged. The store may have more than the
+ * row tells, from a chunk that was not answered: it is cut to what the client was told.
+ */
+async function resume(registry: Registry, row: Upload, interrupted: boolean): Promise<LiveUpload> {
+  const { blobs } = registry;
+  const { state, epoch } = row;
+  if (interrupted) await blobs.takeOver(stagedOf(row));
+  const offsetBytes = await certainOffset(registry, row);
+  if (offsetBytes === 0) return { offsetBytes, state, hasher: newHasher(row.algorithm), epoch };
+  if (!blobs.stagedIsDurable) await (await blobs.stage(stagedOf(row), offsetBytes))?.close();
+  return { offsetBytes, state, hasher: null, epoch };
+}
+
+async function renew(registry: Registry, session: HeldUpload): Promise<void> {
+  const { row, claim: mine } = session;
+  if (mine === null) return;
+  try {
+    const times = claimTimes(registry);
+    const renewed = await registry.db.transactionUnsynced((tx) =>
+      renewClaim(tx, row.id, mine, times),
+    );
+    if (!renewed && !session.released) session.lost = true;
+  } catch {
+    // Whether it is held still shows when the session is written to its row.
+  }
+}
+
+/** After a failure: others may go on from what is there. */
+async function letGo(registry: Registry, session: HeldUpload): Promise<void> {
+  const { row, claim: mine, keep, lost, released } = session;
+  if (mine === null || lost || released) return;
+  try {
+    if (keep) await saveProgress(registry, session);
+    else await dropLater(registry, row.id, mine);
+  } catch (error) {
+    if (error instanceof RegistryError && error.status < 500) return;
+    registry.log.warn("An upload stays held until its time is over", { upload: row.id, error });
+  }
+}
+
+async function dropLater(registry: Registry, id: string, mine: UploadClaim): Promise<void> {
+  await registry.db.transactionUnsynced((tx) => dropClaim(tx, id, mine));
+}
