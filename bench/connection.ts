@@ -9,6 +9,8 @@ export interface Connection {
   /** Stops reading: the kernel's buffers fill up and the server sees a reader that stalls. */
   stall(): void;
   close(): void;
+  /** False once it broke or was closed: no request gets through any more. */
+  readonly isOpen: boolean;
 }
 
 export interface RequestOptions {
@@ -46,8 +48,10 @@ export async function connect(port: number): Promise<Connection> {
   let exchange: Exchange | null = null;
   let unsent: Uint8Array | null = null;
   let more: Iterator<Uint8Array> | null = null;
+  let isOpen = true;
 
   const fail = (reason: string) => {
+    isOpen = false;
     const failed = exchange;
     exchange = null;
     failed?.reject(new Error(`${failed.what} at port ${port}: ${reason}`));
@@ -86,6 +90,9 @@ export async function connect(port: number): Promise<Connection> {
     },
   });
   return {
+    get isOpen() {
+      return isOpen;
+    },
     request(head, options = {}) {
       const { promise, resolve, reject } = Promise.withResolvers<Reply>();
       const isHead = head.startsWith("HEAD ");
@@ -95,7 +102,8 @@ export async function connect(port: number): Promise<Connection> {
       exchange = { ...fresh, what, isHead, keepBody, resolve, reject };
       more = options.body?.[Symbol.iterator]() ?? null;
       unsent = Buffer.from(head, "latin1");
-      flush(socket);
+      if (isOpen) flush(socket);
+      else fail("is closed");
       return promise;
     },
     stall: () => {
@@ -104,6 +112,7 @@ export async function connect(port: number): Promise<Connection> {
     },
     close: () => {
       exchange = null;
+      isOpen = false;
       socket.terminate();
     },
   };

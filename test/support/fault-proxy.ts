@@ -1,0 +1,1 @@
+import { createServer, type Server, type Socket, connect } from "node:net";
