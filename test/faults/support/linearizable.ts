@@ -45,6 +45,8 @@ const justBefore = 2 ** -10;
 interface Explanation {
   readonly value: TagValue;
   readonly done: bigint;
+  /** Writes under way that nobody saw, of those that were needed for a delete. */
+  readonly used: bigint;
   /** How many of the unanswered deletes, and of the unanswered writes that nobody saw, it needed so far. */
   readonly deletes: number;
   readonly writes: number;
@@ -54,6 +56,8 @@ interface Explanation {
 interface Open {
   readonly operation: Operation;
   readonly bit: bigint;
+  /** A write, whatever was there before, whose value nobody found. */
+  readonly isUnseen: boolean;
 }
 
 /**
@@ -71,9 +75,9 @@ export function findViolation(
   initial: TagValue = null,
 ): Violation | null {
   const { certain, spareDeletes, spareWrites } = sortOut(operations);
-  const opens = new OpenOperations(wantedUntil(certain));
+  const opens = new OpenOperations(foundUntil(certain));
   let spare = { deletes: 0, writes: 0 };
-  let explanations: Explanation[] = [{ value: initial, done: 0n, deletes: 0, writes: 0 }];
+  let explanations: Explanation[] = [{ value: initial, done: 0n, used: 0n, deletes: 0, writes: 0 }];
   for (const event of eventsOf(certain)) {
     if (event.kind === "begin") {
       opens.add(event.operation);
@@ -89,7 +93,11 @@ export function findViolation(
       const possible = [...new Set(explanations.map(({ value }) => value))];
       return { operation: event.operation, possible };
     }
-    explanations = next.map((each) => ({ ...each, done: each.done & ~open.bit }));
+    explanations = next.map((each) => ({
+      ...each,
+      done: each.done & ~open.bit,
+      used: each.used & ~open.bit,
+    }));
     opens.remove(open);
   }
   return null;
@@ -147,33 +155,64 @@ function explain(
   for (let each = waiting.pop(); each !== undefined; each = waiting.pop()) {
     if ((each.done & open.bit) !== 0n) {
       found.push(each);
-      continue;
+      // Nobody saw it; but it may be the last one, there to be deleted by who comes later.
+      if (!open.isUnseen || (each.used & open.bit) !== 0n) continue;
+      if (each.value === null) add({ ...each, value: unseen, used: each.used | open.bit });
+      if (!opens.hasDelete && spare.deletes === 0) continue;
     }
     assert(seen.size <= explanationsMax, "too many operations overlap to explain them");
-    if (opens.isWanted(each.value)) continue;
-    let wantsNothing = false;
-    let wantsSomething = false;
-    for (const { operation, bit } of opens.all) {
-      if ((each.done & bit) !== 0n) continue;
-      const { action } = operation;
-      const done = each.done | bit;
-      if (action.kind === "write") {
-        if (action.from === undefined || action.from === each.value) {
-          add({ ...each, value: action.value, done });
-        } else if (action.from === null) wantsNothing = true;
-      } else if (action.kind === "delete") {
-        if (each.value === null) wantsSomething = true;
-        else add({ ...each, value: null, done });
-      } else if (action.found === null) wantsNothing = true;
-    }
-    if (wantsNothing && each.value !== null && each.deletes < spare.deletes) {
-      add({ ...each, value: null, deletes: each.deletes + 1 });
-    }
-    if (wantsSomething && each.writes < spare.writes) {
-      add({ ...each, value: unseen, writes: each.writes + 1 });
-    }
+    for (const next of nextOf(each, open, opens, spare)) add(next);
   }
   return seen.best(found);
+}
+
+/**
+ * What may have happened next, on the way to `open`. A write that nobody saw may have stood before any
+ * other change that does not ask what was there, and so it counts as done with the next of these; unless
+ * it is needed later for a delete.
+ */
+function nextOf(
+  each: Explanation,
+  open: Open,
+  opens: OpenOperations,
+  spare: { readonly deletes: number; readonly writes: number },
+): Explanation[] {
+  if (opens.isWanted(each.value)) return [];
+  const next: Explanation[] = [];
+  let wantsNothing = false;
+  let wantsSomething = false;
+  const settled = each.done | opens.unseen;
+  for (const { operation, bit, isUnseen } of opens.all) {
+    if ((each.done & bit) !== 0n) continue;
+    const { action } = operation;
+    if (action.kind === "read") {
+      if (action.found === null) wantsNothing = true;
+    } else if (action.kind === "delete") {
+      if (each.value === null) wantsSomething = true;
+      else next.push({ ...each, value: null, done: settled | bit });
+    } else if (action.from === undefined) {
+      const used = isUnseen ? each.used | bit : each.used;
+      if (!isUnseen || bit === open.bit) {
+        next.push({ ...each, value: action.value, done: settled | bit, used });
+      }
+    } else if (action.from === each.value) {
+      next.push({ ...each, value: action.value, done: each.done | bit });
+    } else if (action.from === null) wantsNothing = true;
+  }
+  const helps = each.value === null ? settled !== each.done : wantsNothing;
+  if (helps && each.deletes < spare.deletes) {
+    next.push({ ...each, value: null, done: settled, deletes: each.deletes + 1 });
+  }
+  if (wantsSomething) {
+    if (each.writes < spare.writes) {
+      next.push({ ...each, value: unseen, done: settled, writes: each.writes + 1 });
+    }
+    for (const { bit, isUnseen } of opens.all) {
+      if (!isUnseen || (each.used & bit) !== 0n) continue;
+      next.push({ ...each, value: unseen, done: settled, used: each.used | bit });
+    }
+  }
+  return next;
 }
 
 /** A read changes nothing: where it fits, nothing is lost by letting it happen. */
@@ -207,8 +246,8 @@ class Best {
   }
 }
 
-function keyOf({ value, done }: Explanation): string {
-  return `${done} ${value}`;
+function keyOf({ value, done, used }: Explanation): string {
+  return `${done} ${used} ${value}`;
 }
 
 function isAtMost(
@@ -221,26 +260,32 @@ function isAtMost(
 class OpenOperations {
   /** The place of the event at hand. */
   now = 0;
-  readonly #wantedUntil: ReadonlyMap<string, number>;
-  readonly #open = new Map<Operation, Open>();
-  #taken = 0n;
   all: readonly Open[] = [];
   reads: readonly Open[] = [];
+  /** The bits of the writes that nobody saw. */
+  unseen = 0n;
+  /** Whether a delete is under way. */
+  hasDelete = false;
+  #taken = 0n;
+  readonly #open = new Map<Operation, Open>();
+  readonly #foundUntil: ReadonlyMap<string, number>;
 
-  constructor(wantedUntil: ReadonlyMap<string, number>) {
-    this.#wantedUntil = wantedUntil;
+  constructor(found: ReadonlyMap<string, number>) {
+    this.#foundUntil = found;
   }
 
   /** Whether an operation that has not begun yet finds this value: it must not be overwritten before. */
   isWanted(value: TagValue): boolean {
-    return value !== null && (this.#wantedUntil.get(value) ?? 0) > this.now;
+    return value !== null && (this.#foundUntil.get(value) ?? 0) > this.now;
   }
 
   add(operation: Operation): void {
     let bit = 1n;
     while ((this.#taken & bit) !== 0n) bit <<= 1n;
-    this.#taken |= bit;
-    this.#open.set(operation, { operation, bit });
+    const { action } = operation;
+    const isUnseen =
+      action.kind === "write" && action.from === undefined && !this.#foundUntil.has(action.value);
+    this.#open.set(operation, { operation, bit, isUnseen });
     this.#list();
   }
 
@@ -250,8 +295,7 @@ class OpenOperations {
     return open;
   }
 
-  remove({ operation, bit }: Open): void {
-    this.#taken &= ~bit;
+  remove({ operation }: Open): void {
     this.#open.delete(operation);
     this.#list();
   }
@@ -259,6 +303,10 @@ class OpenOperations {
   #list(): void {
     this.all = [...this.#open.values()];
     this.reads = this.all.filter((open) => open.operation.action.kind === "read");
+    this.hasDelete = this.all.some(({ operation }) => operation.action.kind === "delete");
+    const bits = (opens: readonly Open[]) => opens.reduce((sum, { bit }) => sum | bit, 0n);
+    this.#taken = bits(this.all);
+    this.unseen = bits(this.all.filter(({ isUnseen }) => isUnseen));
   }
 }
 
@@ -331,7 +379,7 @@ function whenSeen(operations: readonly Operation[]): Map<string, number> {
 }
 
 /** By value, when the last operation began that found it. */
-function wantedUntil(operations: readonly Operation[]): Map<string, number> {
+function foundUntil(operations: readonly Operation[]): Map<string, number> {
   const last = new Map<string, number>();
   for (const { action, begun } of operations) {
     const found = foundBy(action);
