@@ -5,6 +5,7 @@ import { parseArguments } from "./arguments.ts";
 import { type Command, type CommandDeps, UsageError } from "./command.ts";
 import { configPrint } from "./config-print.ts";
 import { endpointCommands } from "./endpoint-commands.ts";
+import { healthCommand } from "./health-command.ts";
 import { helpText, nounText } from "./help.ts";
 import { serveCommand } from "./serve-command.ts";
 import { setupCommand } from "./setup-command.ts";
@@ -26,6 +27,7 @@ const ownCommands: readonly [Command, ...Command[]] = [
   setupCommand,
   adminResetPassword,
   verifyCommand,
+  healthCommand,
   configPrint,
   versionCommand,
 ];

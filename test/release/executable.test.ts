@@ -88,10 +88,15 @@ test("serves, checkpoints in its worker, takes commands, and stops on SIGTERM", 
   const checked = await outcome("verify", "--data", "data");
   expect(checked.code).toBe(0);
   expect(checked.out).toContain("Checked 1 blobs (5 bytes)");
+  const here = ["--listen", new URL(url).host];
+  expect(await outcome("health", ...here)).toEqual({ code: 0, out: "ok", err: "" });
 
   child.kill("SIGTERM");
   expect(await child.exited).toBe(0);
   expect((await outcome("verify", "--data", "data")).code).toBe(0);
+  const stopped = await outcome("health", ...here);
+  expect(stopped.code).toBe(1);
+  expect(stopped.err).toBe(`No answer from ${url}/readyz: ECONNREFUSED`);
 }, 30_000);
 
 test("says in one sentence why it cannot start", async () => {
