@@ -38,7 +38,9 @@ const longOnPurpose = new Set([
 
 const everyPath = walk("");
 const files = everyPath.filter((path) => !path.endsWith("/"));
-const sources = files.filter((path) => /^(src|test|bench|scripts)\/.*\.(ts|mjs)$/.test(path));
+const sources = files.filter((path) =>
+  /^(src|test|bench|scripts|deploy)\/.*\.(ts|mjs)$/.test(path),
+);
 const program = sources.filter((path) => path.startsWith("src/"));
 const documents = files.filter((path) => path.endsWith(".md"));
 const textOf = (path: string) => readFileSync(join(projectFolder, path), "utf8");

@@ -16,10 +16,10 @@ export const hostsFile = "127.0.0.1 localhost\n::1 localhost registry.test\n";
 
 /**
  * Starts a dockerd of the test's own; gives its address. It gets a mount namespace in which the names
- * above are this machine and have a certificate authority, because docker never verifies a registry
+ * above are this machine and may have a certificate authority, because docker never verifies a registry
  * on 127.0.0.0/8.
  */
-export async function startDockerd(name: string, trusted: Trusted): Promise<string> {
+export async function startDockerd(name: string, trusted: Trusted | null): Promise<string> {
   if (process.getuid?.() !== 0) throw new NotRun("dockerd needs root");
   const home = await folder(name);
   const socket = `unix://${home}/docker.sock`;
@@ -29,8 +29,12 @@ export async function startDockerd(name: string, trusted: Trusted): Promise<stri
     `mount --bind ${home}/hosts /etc/hosts`,
     "mkdir -p /etc/docker",
     "mount -t tmpfs tmpfs /etc/docker",
-    `mkdir -p /etc/docker/certs.d/${trusted.registry}`,
-    `cp ${trusted.caFile} /etc/docker/certs.d/${trusted.registry}/ca.crt`,
+    ...(trusted === null
+      ? []
+      : [
+          `mkdir -p /etc/docker/certs.d/${trusted.registry}`,
+          `cp ${trusted.caFile} /etc/docker/certs.d/${trusted.registry}/ca.crt`,
+        ]),
   ];
   const serve = [
     `exec dockerd --host=${socket} --data-root=${home}/data --exec-root=${home}/exec`,
