@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Bench, removeFolder } from "./bench.ts";
+import { type Bench, type Results, removeFolder } from "./bench.ts";
 import { accessControl } from "./cases/access.ts";
 import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
 import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
@@ -13,10 +13,10 @@ import { imagePulls, manifestReads, smallBlobs } from "./cases/small-reads.ts";
 import { manyTagsCase, tagCurve } from "./cases/tags.ts";
 import { findPeers } from "./peers.ts";
 import { gaps, machine, reportOf } from "./report.ts";
-import { rows } from "./rows.ts";
 import { stopAll } from "./server.ts";
 
 const exitMissing = 3;
+const resultsFile = join(import.meta.dir, "results.json");
 const tools = ["wrk", "strace", "openssl", "node"];
 
 /** The cases in their order; `--only` takes these names. */
@@ -48,7 +48,11 @@ process.exit(await main());
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { quick: { type: "boolean", default: false }, only: { type: "string" } },
+    options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string" },
+      keep: { type: "boolean", default: false },
+    },
   });
   const chosen = values.only?.split(",") ?? Object.keys(cases);
   const unknown = chosen.filter((name) => cases[name] === undefined);
@@ -80,7 +84,7 @@ async function main(): Promise<number> {
   }
   try {
     for (const name of chosen) await runCase(bench, name);
-    await publish(bench, values.only === undefined);
+    await publish(bench, { isWhole: values.only === undefined, keep: values.keep });
     return 0;
   } finally {
     await leave(bench);
@@ -100,23 +104,63 @@ async function runCase(bench: Bench, name: string): Promise<void> {
   console.error(`${name}: ${((performance.now() - begun) / 1000).toFixed(1)} s`);
 }
 
-/** Prints the report; only a whole, unhurried run is kept in the files beside this one. */
-async function publish(bench: Bench, whole: boolean): Promise<void> {
-  const measuredOn = new Date().toISOString().slice(0, 10);
-  const report = reportOf(bench, measuredOn);
-  console.log(report);
-  if (!whole) return;
-  const lacking = gaps(
-    bench,
-    rows.map((row) => row.key),
-  );
+/**
+ * Prints the report. A whole, unhurried run is kept in the files beside this one; so are, with `--keep`,
+ * the rows of single cases, each of which compares what ran in turns in one run.
+ */
+async function publish(bench: Bench, how: { isWhole: boolean; keep: boolean }): Promise<void> {
+  const now = new Date().toISOString().slice(0, 10);
+  const measured = Object.fromEntries(Object.keys(bench.results).map((row) => [row, now]));
+  const stored: Stored = {
+    machine: machine(),
+    versions: Object.fromEntries(bench.peers.map((peer) => [peer.name, peer.version])),
+    commands: bench.commands,
+    rounds: bench.rounds,
+    seconds: bench.seconds,
+    measured,
+    results: bench.results,
+  };
+  console.log(reportOf(bench, datesOf(measured)));
+  if (bench.quick || !(how.isWhole || how.keep)) return;
+  const whole = how.isWhole ? stored : await mergedInto(stored);
+  const lacking = gaps({ ...bench, results: whole.results });
   if (lacking.length > 0) throw new Error(`not measured: ${lacking.join(", ")}`);
-  if (bench.quick) return;
-  await Bun.write(join(import.meta.dir, "RESULTS.md"), report);
-  const { peers, commands, results, rounds, seconds } = bench;
-  const versions = Object.fromEntries(peers.map((peer) => [peer.name, peer.version]));
-  const raw = { measuredOn, machine: machine(), versions, commands, rounds, seconds, results };
-  await Bun.write(join(import.meta.dir, "results.json"), `${JSON.stringify(raw, null, 1)}\n`);
+  const { peers } = findPeers(["berth", "zot", "distribution"]);
+  const all = { ...bench, peers, commands: whole.commands, results: whole.results };
+  await Bun.write(join(import.meta.dir, "RESULTS.md"), reportOf(all, datesOf(whole.measured)));
+  await Bun.write(resultsFile, `${JSON.stringify(whole, null, 1)}\n`);
+}
+
+/** What results.json holds. */
+interface Stored {
+  machine: string;
+  versions: Record<string, string>;
+  commands: Bench["commands"];
+  rounds: number;
+  seconds: number;
+  /** The day on which each row was measured. */
+  measured: Record<string, string>;
+  results: Results;
+}
+
+/** What was kept before, with the rows of this run in place of their earlier ones. */
+async function mergedInto(fresh: Stored): Promise<Stored> {
+  const before = (await Bun.file(resultsFile).json()) as Stored;
+  if (before.machine !== fresh.machine) {
+    throw new Error(`the kept results are of another machine (${before.machine}): run all cases`);
+  }
+  return {
+    ...fresh,
+    versions: { ...before.versions, ...fresh.versions },
+    commands: { ...before.commands, ...fresh.commands },
+    measured: { ...before.measured, ...fresh.measured },
+    results: { ...before.results, ...fresh.results },
+  };
+}
+
+function datesOf(measured: Record<string, string>): string {
+  const days = [...new Set(Object.values(measured))].sort();
+  return days.length < 2 ? `on ${days[0] ?? "no day"}` : `from ${days[0]} to ${days.at(-1)}`;
 }
 
 /** Once, whether the run ends, fails or is interrupted: a second removal would trip over the first. */
