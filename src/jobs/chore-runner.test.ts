@@ -299,9 +299,10 @@ describe("the list of nodes", () => {
     const late = server("late", true, away);
     await late.start("127.0.0.1:5000", 1);
     expect(await seen()).toEqual([]);
-    expect(logged.match(/Cannot tell other nodes/g)).toHaveLength(1);
+    await until(() => logged.includes("Cannot tell other nodes"));
     refusing = false;
     await until(async () => (await seen()).length === 1);
+    expect(logged.match(/Cannot tell other nodes/g)).toHaveLength(1);
     await late.stop();
   });
 });
