@@ -37,6 +37,8 @@ import { createChoreRunner } from "./jobs/chore-runner.ts";
 import { createHeartbeat, type Node } from "./jobs/heartbeat.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { uuidv7 } from "./lib/random.ts";
+import { type MoveWatch, watchMoves } from "./move/move-watch.ts";
+import { interruptMove } from "./move/run-move.ts";
 import { describeNodes } from "./nodes/node-metrics.ts";
 import { cookieName, readCookie } from "./pages/cookies.ts";
 import { createPages } from "./pages/pages.ts";
@@ -103,6 +105,7 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
     onFull: reserve.release,
   });
   await migrate(db, clock);
+  const moves = await watchMoves(db, log);
   const blobs = createFsBlobStore({
     folder: config.data,
     clock,
@@ -112,7 +115,7 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
   const control = await openAccessControl({ config, db, clock, log });
   const { access, audit, secrets, gate } = control;
   const management: Management = { db, blobs, clock, log, config, access, audit, secrets };
-  await prepareAccounts(control, management);
+  if (!moves.isMoving) await prepareAccounts(control, management);
 
   const pulls = createPullRecorder({ db, clock, log });
   const registry: Registry = {
@@ -129,18 +132,31 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
     blobCache: boundedByBytes<BlobKey>(blobCacheBytes),
     liveUploads: createLiveUploads(),
     process: { id: node.id, run: node.id, sharesUploads: false },
-    admitWrite: reserve.admitWrite,
+    admitWrite() {
+      moves.refuse();
+      reserve.admitWrite();
+    },
     traffic: { receivedBytes: 0, sentBytes: 0 },
   };
   const metrics = createMetrics();
   describe(metrics, registry);
   describePulls(metrics, pulls.stats);
+  metrics.gauge("berth_moving", "1 while changes are refused since all is moved elsewhere.", () =>
+    moves.isMoving ? 1 : 0,
+  );
   const api = createApi(management, gate, endpoints);
-  const own = createHousekeeping([leftovers(registry), ...control.ownChores], log);
+  const ownChores = [leftovers(registry), ...control.ownChores].map((chore) => ({
+    ...chore,
+    run: unlessMoving(moves, chore.run),
+  }));
+  const own = createHousekeeping(ownChores, log);
   const heartbeat = createHeartbeat({ db, clock, log, node });
   const chores = createChoreRunner(
     { db, clock, log, node: node.id, mayDelete: heartbeat.mayDelete },
-    [idleUploads(registry), ...choresOfRecords(management), ...control.chores],
+    [idleUploads(registry), ...choresOfRecords(management), ...control.chores].map((chore) => ({
+      ...chore,
+      run: unlessMoving(moves, chore.run),
+    })),
   );
   describeNodes(metrics, { db, clock, heartbeat });
   let starting: Promise<void> = Promise.resolve();
@@ -168,6 +184,7 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
     },
     auditHead: () => auditHead(db.reads),
     start(address) {
+      moves.start();
       own.start();
       starting = heartbeat.start(address, 1).then(chores.start);
       pulls.start();
@@ -178,6 +195,8 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
       draining = true;
     },
     async close() {
+      await interruptMove(db);
+      await moves.stop();
       await starting;
       await Promise.all([own.stop(), chores.stop()]);
       await heartbeat.stop();
@@ -188,6 +207,16 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
       await reserve.close();
       lock.release();
     },
+  };
+}
+
+/** Nothing is cleared away, made or counted in what must stay as it is. */
+function unlessMoving<Args extends readonly unknown[]>(
+  moves: MoveWatch,
+  run: (...args: Args) => Promise<void>,
+): (...args: Args) => Promise<void> {
+  return async (...args) => {
+    if (!moves.isMoving) await run(...args);
   };
 }
 

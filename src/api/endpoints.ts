@@ -6,6 +6,7 @@ import { roleEndpoints } from "../access/role-endpoints.ts";
 import { tagRuleEndpoints } from "../access/tag-rule-endpoints.ts";
 import { whyEndpoints } from "../access/why-endpoint.ts";
 import { accountsEndpoints } from "../accounts/endpoints.ts";
+import { moveEndpoints } from "../move/move-endpoints.ts";
 import { nodeEndpoints } from "../nodes/node-endpoints.ts";
 import { memberEndpoints } from "../projects/member-endpoints.ts";
 import { projectEndpoints } from "../projects/project-endpoints.ts";
@@ -32,6 +33,7 @@ const described: readonly Endpoint[] = [
   ...pullEndpoints,
   ...verifyEndpoints,
   ...nodeEndpoints,
+  ...moveEndpoints,
 ];
 
 /** The management API: what the router serves, the commands call and the OpenAPI document describes. */

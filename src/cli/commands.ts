@@ -7,6 +7,7 @@ import { configPrint } from "./config-print.ts";
 import { endpointCommands } from "./endpoint-commands.ts";
 import { healthCommand } from "./health-command.ts";
 import { helpText, nounText } from "./help.ts";
+import { moveCommand } from "./move-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import { setupCommand } from "./setup-command.ts";
 import { verifyCommand } from "./verify-command.ts";
@@ -28,6 +29,7 @@ const ownCommands: readonly [Command, ...Command[]] = [
   adminResetPassword,
   verifyCommand,
   healthCommand,
+  moveCommand,
   configPrint,
   versionCommand,
 ];

@@ -2,6 +2,7 @@ import { KeyFileError } from "../auth/key-file.ts";
 import { SealError } from "../auth/secret-box.ts";
 import { FolderInUseError } from "../db/data-folder.ts";
 import { NewerDatabaseError } from "../db/migrations/migrate.ts";
+import { HalfMovedError } from "../move/move-watch.ts";
 import type { Config } from "../platform/config.ts";
 
 const notWritable = new Set([
@@ -24,6 +25,7 @@ export function explainStartError(error: unknown, config: Config): string | null
   if (error instanceof NewerDatabaseError || error instanceof KeyFileError) {
     return `${error.message}.`;
   }
+  if (error instanceof HalfMovedError) return `${error.message}.`;
   if (error instanceof SealError) {
     return `The stored secrets of ${config.data} cannot be opened: ${error.message}. Put the key back from where you keep its copy.`;
   }

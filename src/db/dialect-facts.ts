@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
+import { fenceText } from "./fence.ts";
 
 /** What differs between the databases, by name. Everything else is written once. */
 export interface DialectFacts {
@@ -16,6 +17,13 @@ export interface DialectFacts {
   readonly oneServer: boolean;
   /** Epoch milliseconds by the clock that all nodes of the database go by; `here`: the program's own. */
   now(here: number): RawBuilder<number>;
+  /**
+   * From then on no row of the table comes, changes or goes, whoever asks: the transaction that tries
+   * fails with `fencedError`, and none that began before is under way any more. May be repeated.
+   */
+  fence(table: string): readonly RawBuilder<unknown>[];
+  /** Lifts that. May be repeated. */
+  unfence(table: string): readonly RawBuilder<unknown>[];
 }
 
 export const sqliteFacts: DialectFacts = {
@@ -26,7 +34,22 @@ export const sqliteFacts: DialectFacts = {
   values: (json) => sql`json_each(${bound(json)})`,
   oneServer: true,
   now: (here) => sql`${here}`,
+  fence: (table) =>
+    changes.map(
+      (change) =>
+        sql`create trigger if not exists ${fenceOf(table, change)}
+          before ${sql.raw(change)} on ${sql.table(table)}
+          begin select raise(abort, ${sql.lit(fenceText)}); end`,
+    ),
+  unfence: (table) =>
+    changes.map((change) => sql`drop trigger if exists ${fenceOf(table, change)}`),
 };
+
+const changes = ["insert", "update", "delete"] as const;
+
+function fenceOf(table: string, change: string): RawBuilder<unknown> {
+  return sql.id(`fence_${table}_${change}`);
+}
 
 /** The state of rows that are neither in the trash nor set aside, as a literal: see `bound`. */
 export const live = sql.lit<"live">("live");

@@ -8,6 +8,7 @@ import { bunSqliteDialect } from "./bun-sqlite-dialect.ts";
 import { createCheckpointer } from "./checkpoint.ts";
 import type { Database, PreparedRead, Reads, Tx } from "./database.ts";
 import { sqliteFacts } from "./dialect-facts.ts";
+import { fencedError, fenceText } from "./fence.ts";
 import { connect, isFull, sharedSync } from "./sqlite-connection.ts";
 import type { Tables } from "./tables.ts";
 import { openWalSync } from "./wal-sync.ts";
@@ -191,6 +192,9 @@ function classify(error: unknown, fail: (error: Error) => void): unknown {
       message: "the disk that holds the database is full: free space on it, then try again",
       cause: error,
     });
+  }
+  if (code === "SQLITE_CONSTRAINT_TRIGGER" && (error as Error).message.includes(fenceText)) {
+    return fencedError(error);
   }
   if (code.startsWith("SQLITE_IOERR") || code === "SQLITE_CORRUPT" || code === "SQLITE_READONLY") {
     fail(error as Error);

@@ -38,6 +38,7 @@ export interface Tables {
   idempotency_keys: IdempotencyKeyRow;
   nodes: NodeRow;
   chores: ChoreRow;
+  moves: MoveRow;
 }
 
 /** Trashed rows stay where they are until garbage collection removes them. */
@@ -437,4 +438,18 @@ export interface ChoreRow {
   finished_at: number | null;
   /** Of the last run that ended: `done`, or why it failed. */
   outcome: string | null;
+}
+
+/** A move of everything here to another place, or from there. */
+export interface MoveRow {
+  /** The same at both ends. */
+  id: string;
+  side: "source" | "target";
+  /** A source is `cancelled` when it was given back its changes; a target stays as it was. */
+  state: "moving" | "complete" | "cancelled";
+  /** The other end, for people: database and blobs, without secrets. */
+  peer: string;
+  /** When the changes of the source were refused. Rows of an earlier time are not what is there now. */
+  started_at: number;
+  ended_at: number | null;
 }

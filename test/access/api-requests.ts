@@ -35,6 +35,9 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "POST /api/v1/signup": { body: {} },
   "POST /api/v1/secrets/rotate": { body: {} },
   "POST /api/v1/verify": { body: {} },
+  "POST /api/v1/move": { body: {} },
+  "POST /api/v1/move/plan": { body: {} },
+  "POST /api/v1/move/cancel": { body: {} },
   "GET /api/v1/nodes": plain,
   "GET /api/v1/chores": plain,
 

@@ -4,9 +4,10 @@ import * as registry from "./0001-registry.ts";
 import * as access from "./0002-access.ts";
 import * as uploads from "./0004-uploads.ts";
 import * as nodes from "./0005-nodes.ts";
+import * as moves from "./0006-moves.ts";
 
 /** In the order in which they run. A migration that was released is never edited. */
-const migrations = [registry, access, uploads, nodes];
+const migrations = [registry, access, uploads, nodes, moves];
 
 /** The schema has what this release does not know. */
 export class NewerDatabaseError extends Error {

@@ -105,18 +105,29 @@ export async function runCommand(
   data: string,
   ...args: string[]
 ): Promise<{ code: number; output: string }> {
+  return await spawnCommand({ data }, ...args).ended;
+}
+
+/** The same, and the process while it runs. */
+export function spawnCommand(
+  { data, env }: Pick<ChildOptions, "data" | "env">,
+  ...args: string[]
+): { kill(signal: NodeJS.Signals): void; ended: Promise<{ code: number; output: string }> } {
   const child = Bun.spawn([process.execPath, ...bunFlags, "src/main.ts", ...args], {
     cwd: projectFolder,
-    env: { PATH: process.env["PATH"] ?? "", BERTH_DATA: data, BERTH_OPEN: "1" },
+    env: { PATH: process.env["PATH"] ?? "", BERTH_DATA: data, BERTH_OPEN: "1", ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [out, error] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { code: await child.exited, output: out + error };
+  const end = async () => {
+    const [out, error] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]);
+    return { code: await child.exited, output: out + error };
+  };
+  return { kill: (signal) => child.kill(signal), ended: end() };
 }
 
 /** A new data folder, and how to remove it. */

@@ -1,0 +1,223 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { z } from "zod";
+import { moveLine, movePlan } from "../move/move-endpoints.ts";
+import { type Config, loadConfig } from "../platform/config.ts";
+import {
+  type Command,
+  type CommandDeps,
+  type Flags,
+  type OwnFlags,
+  UsageError,
+} from "./command.ts";
+import { CallError, callApi, withApi } from "./control-client.ts";
+import { rows } from "./help.ts";
+import { orExplain } from "./setup-command.ts";
+
+/** Everything is there, and of some blobs the bytes are not what they should be. */
+const brokenExitCode = 3;
+const interruptedExitCode = 130;
+/** Where nobody watches a terminal, how often a line tells how far it is. */
+const lineEveryMs = 5000;
+
+type Line = z.output<typeof moveLine>;
+type Report = Extract<Line, { report: unknown }>["report"];
+type Progress = Extract<Line, { progress: unknown }>["progress"];
+
+export const moveCommand: Command = {
+  name: "move",
+  summary: "Move everything to another place, while pulls go on and changes are refused.",
+  flags: ["data", "config"],
+  own: [
+    { name: "to-data", value: "folder", summary: "where database and blobs go: an empty folder" },
+    { name: "dry-run", summary: "only look whether the target can take it, and how much it is" },
+    { name: "cancel", summary: "let the source of a move take changes again" },
+  ],
+  details: [
+    "Works with a server that runs on the data folder, which goes on serving pulls, and without one.",
+    "Interrupted (Ctrl-C, a crash), the same command again goes on where it was; until then, and when",
+    "all is moved, the source refuses changes, also after a restart: --cancel ends that.",
+    "",
+    "Exit codes: 0 moved, 1 error, 2 usage, 3 moved but for blobs that are broken, 130 interrupted.",
+  ].join("\n"),
+  async run(flags, _words, deps) {
+    const { config } = loadConfig(flags);
+    if (!existsSync(config.data)) {
+      console.error(`There is no data folder ${config.data}: name it with --data.`);
+      return 1;
+    }
+    const target = readTarget(flags);
+    let exitCode = 0;
+    const failed = await orExplain(config, async () => {
+      if (flags["cancel"] === true) await cancel(config, deps);
+      else if (flags["dry-run"] === true) await printPlan(target, config, deps);
+      else exitCode = await move(target, config, deps);
+    });
+    return failed === 0 ? exitCode : failed;
+  },
+};
+
+interface Target {
+  readonly data: string | null;
+}
+
+function readTarget(flags: Flags & OwnFlags): Target {
+  const data = flags["to-data"];
+  const isGiven = typeof data === "string" && data !== "";
+  if (flags["cancel"] === true) {
+    if (isGiven) throw new UsageError("--cancel takes no target: it is about the source.");
+    return { data: null };
+  }
+  if (!isGiven) throw new UsageError("berth move needs --to-data: berth help move says more.");
+  return { data: resolve(data) };
+}
+
+async function cancel(config: Config, deps: CommandDeps): Promise<void> {
+  const { peer } = (await callApi("/api/v1/move/cancel", {}, config, deps)) as {
+    peer: string | null;
+  };
+  console.log(
+    peer === null
+      ? "This registry was not being moved. It takes changes."
+      : `This registry takes changes again. What is pushed from now on is not at the target (${peer}).`,
+  );
+}
+
+async function printPlan(target: Target, config: Config, deps: CommandDeps): Promise<void> {
+  const plan = movePlan.parse(await callApi("/api/v1/move/plan", target, config, deps));
+  const all = plan.tables.reduce((sum, table) => sum + table.rows, 0);
+  console.log(tablesText(plan.tables));
+  console.log(`${plan.blobs} blobs (${plan.bytes} bytes) and ${all} rows would be moved.`);
+  console.log(
+    plan.goes_on
+      ? "The target has a part of them already, of this very move."
+      : "The target is empty.",
+  );
+}
+
+/** Returns the exit code. */
+async function move(target: Target, config: Config, deps: CommandDeps): Promise<number> {
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const show = createDisplay();
+  try {
+    return await withApi(config, deps, async (send) => {
+      const response = await send("POST", "/api/v1/move", target);
+      const report = await follow(response, interruption.signal, show.progress);
+      show.end();
+      if (report !== null) {
+        console.log(reportText(report));
+        return report.broken.length === 0 ? 0 : brokenExitCode;
+      }
+      console.error(
+        "Interrupted. The same command goes on where it was; until then the registry refuses changes. berth move --cancel ends that.",
+      );
+      return interruptedExitCode;
+    });
+  } finally {
+    show.end();
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}
+
+/** Null when it was interrupted: then nothing of it runs any more in this process. */
+async function follow(
+  response: Response,
+  signal: AbortSignal,
+  show: (progress: Progress) => void,
+): Promise<Report | null> {
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  let stopped: Promise<void> | null = null;
+  const stop = () => {
+    stopped = reader.cancel();
+  };
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop);
+  for await (const line of linesOf(reader)) {
+    if ("progress" in line) show(line.progress);
+    if ("problem" in line) throw new CallError(line.problem.detail, line.problem.status);
+    if ("report" in line) return line.report;
+  }
+  if (!signal.aborted) throw new CallError("the server went away before all was moved", 503);
+  await stopped;
+  return null;
+}
+
+async function* linesOf(reader: {
+  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+}): AsyncGenerator<Line> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    text += decoder.decode(value, { stream: true });
+    const whole = text.split("\n");
+    text = whole.pop() ?? "";
+    for (const line of whole) if (line !== "") yield moveLine.parse(JSON.parse(line));
+  }
+}
+
+/** One line that is written over on a terminal; else a line now and then. On standard error: the report is the output. */
+function createDisplay() {
+  const isTerminal = process.stderr.isTTY === true;
+  let shownAt = Number.NEGATIVE_INFINITY;
+  let width = 0;
+  let work = "";
+  return {
+    progress(progress: Progress): void {
+      const now = performance.now();
+      if (!isTerminal && progress.work === work && now - shownAt < lineEveryMs) return;
+      shownAt = now;
+      work = progress.work;
+      const text = progressText(progress);
+      process.stderr.write(isTerminal ? `\r${text.padEnd(width)}` : `${text}\n`);
+      width = text.length;
+    },
+    end(): void {
+      if (isTerminal && width > 0) process.stderr.write("\n");
+      width = 0;
+    },
+  };
+}
+
+function progressText({ work, done, of, done_bytes, of_bytes }: Progress): string {
+  if (of === 0) return `${work} ...`;
+  const share = of_bytes > 0 ? done_bytes / of_bytes : done / of;
+  const bytes = of_bytes > 0 ? `, ${megabytes(done_bytes)} of ${megabytes(of_bytes)} MB` : "";
+  return `${work}: ${Math.floor(100 * share)} %, ${done} of ${of}${bytes}`;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}
+
+function reportText(report: Report): string {
+  const { tables, blobs, bytes, copied, broken, seconds, settings, secret_key } = report;
+  const all = tables.reduce((sum, table) => sum + table.rows, 0);
+  return [
+    tablesText(tables),
+    `Moved ${blobs} blobs (${bytes} bytes) and ${all} rows in ${seconds} s. ${copied} blobs were copied by this run.`,
+    `${blobs - broken.length} blobs were read back from the target and have their digests; all rows are the same at both ends.`,
+    ...broken.map(({ digest, message }) => `broken: ${digest}: ${message}`),
+    ...(broken.length === 0
+      ? []
+      : ["What is broken is 404 at the target until it is pushed there again."]),
+    "",
+    "Next: stop this server and start the new one with",
+    ...settings.map((setting) => `  ${setting}`),
+    secret_key === null
+      ? "and the same secret key."
+      : `and the same secret key: give it a copy of ${secret_key} (BERTH_SECRET_KEY_FILE). Without it stored secrets cannot be opened.`,
+    "This one refuses changes until berth move --cancel.",
+  ].join("\n");
+}
+
+function tablesText(tables: readonly { name: string; rows: number }[]): string {
+  return rows(
+    tables.filter((table) => table.rows > 0).map((table) => [table.name, `${table.rows} rows`]),
+  );
+}

@@ -1,0 +1,49 @@
+import type { BlobStore } from "../blobs/blob-store.ts";
+import type { Database } from "../db/database.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../platform/log.ts";
+
+/** One of the two places. */
+export interface End {
+  readonly db: Database;
+  readonly blobs: BlobStore;
+}
+
+export interface MoveDeps {
+  readonly source: End;
+  readonly target: End;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly progress: Progress;
+  /** Set when it is to stop: what was copied stays, and is not copied again. */
+  readonly signal: AbortSignal;
+}
+
+/** How far it is; told as often as somebody looks. */
+export interface Progress {
+  work: "preparing" | "copying blobs" | "copying rows" | "comparing rows";
+  done: number;
+  of: number;
+  doneBytes: number;
+  ofBytes: number;
+}
+
+/** A blob whose bytes are not what its digest says. */
+export interface BrokenBlob {
+  readonly digest: string;
+  readonly message: string;
+}
+
+/** The move was interrupted. */
+export class InterruptedError extends Error {
+  override name = "InterruptedError";
+}
+
+export function stopIfAsked(signal: AbortSignal): void {
+  if (signal.aborted) throw new InterruptedError("the move was interrupted");
+}
+
+/** SQLite answers without leaving the event loop: without this a move would stop every pull. */
+export function letOthersRun(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => resolve()));
+}

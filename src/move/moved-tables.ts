@@ -1,0 +1,79 @@
+import type { Tables } from "../db/tables.ts";
+
+/** A table whose rows go along. */
+export interface MovedTable<Name extends keyof Tables = keyof Tables> {
+  readonly kind: "moved";
+  /** Its primary key: rows are read and written in its order. */
+  readonly key: readonly (keyof Tables[Name] & string)[];
+  /** The migrations put a row in, whose place is taken. */
+  readonly isSeeded?: true;
+  /** The column that tells how many bytes a row has, where that may be many. */
+  readonly sizedBy?: keyof Tables[Name] & string;
+  /** Rows are not the same at both ends: a blob has another key in another store. */
+  readonly isBlobs?: true;
+}
+
+/** A table that the target has of its own. */
+export interface OwnTable {
+  readonly kind: "own";
+  /** Nothing may change here either while rows are copied: what would go on here must begin there. */
+  readonly isFenced?: true;
+}
+
+const own: OwnTable = { kind: "own" };
+
+function moved<Key extends string>(...key: Key[]) {
+  return { kind: "moved", key } as const;
+}
+
+/** Every table, in the order in which they are copied: a row comes after those that it refers to. */
+export const tablePlan: { readonly [Name in keyof Tables]: MovedTable<Name> | OwnTable } = {
+  migrations: own,
+  moves: own,
+  // Of the servers of each end, which go on with them.
+  nodes: own,
+  chores: own,
+  // Sessions end: their bytes are on their way to the earlier store. Clients begin again.
+  uploads: { kind: "own", isFenced: true },
+  projects: moved("id"),
+  repositories: moved("id"),
+  blobs: { ...moved("digest"), isBlobs: true },
+  repository_blobs: moved("repository_id", "digest"),
+  manifests: { ...moved("repository_id", "digest"), sizedBy: "size" },
+  manifest_edges: moved("repository_id", "parent", "child"),
+  tags: moved("repository_id", "name"),
+  tag_history: moved("repository_id", "tag", "version"),
+  trash: moved("id"),
+  principals: moved("id"),
+  credentials: moved("id"),
+  invitations: moved("id"),
+  signing_keys: moved("id"),
+  groups: moved("id"),
+  group_members: moved("group_id", "principal_id"),
+  roles: moved("id"),
+  grants: moved("id"),
+  tag_rules: moved("id"),
+  rate_limits: moved("id"),
+  access_version: { ...moved("id"), isSeeded: true },
+  audit: moved("seq"),
+  audit_chain: { ...moved("id"), isSeeded: true },
+  pulls: moved("id"),
+  pull_days: moved("repository_id", "digest", "principal_id", "day"),
+  idempotency_keys: moved("principal_id", "key"),
+};
+
+/** A moved table and its name. */
+export interface NamedTable extends Omit<MovedTable, "key" | "sizedBy"> {
+  readonly name: string;
+  readonly key: readonly string[];
+  readonly sizedBy?: string;
+}
+
+export const movedTables: readonly NamedTable[] = Object.entries(tablePlan).flatMap(
+  ([name, plan]) => (plan.kind === "moved" ? [{ ...plan, name }] : []),
+);
+
+/** Those that take no changes while they are moved. */
+export const fencedTables: readonly string[] = Object.entries(tablePlan).flatMap(([name, plan]) =>
+  plan.kind === "moved" || plan.isFenced ? [name] : [],
+);
