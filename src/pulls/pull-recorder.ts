@@ -74,26 +74,29 @@ export function createPullRecorder({
     stats.recorded += 1;
     const tally = tallies.add(pull, 1);
     if (tally === null) stats.lost += 1;
-    if (rows.length < waitingMax && isWanted(pull, tally)) rows.push({ ...pull });
-    else stats.counted += 1;
+    const row = rows.length < waitingMax ? rowOf(pull, tally) : null;
+    if (row === null) stats.counted += 1;
+    else rows.push(row);
     if (rows.length >= batch) void flush(countsBeyondHalf());
   }
 
-  /** Whether a pull becomes a row, of which each second has only so many. */
-  function isWanted(pull: Pull, tally: Tally | null): boolean {
-    if (rowsOfSecond >= rowsPerSecondMax) return false;
-    if (rowsOfSecond >= exactPerSecond && tally !== null) {
-      if (tally.rows === null || tally.rowsSecond !== second) tally.rows = new Map();
-      else if (comparedInSecond >= comparedPerSecond) return false;
-      tally.rowsSecond = second;
-      comparedInSecond += 1;
-      const { address } = pull;
-      const last = tally.rows.get(address);
-      if (last !== undefined && isSame(last, pull)) return false;
-      tally.rows.set(address, { ...pull });
+  /** What is kept of a pull that becomes a row, of which each second has only so many; else null. */
+  function rowOf(pull: Pull, tally: Tally | null): Pull | null {
+    if (rowsOfSecond >= rowsPerSecondMax) return null;
+    if (rowsOfSecond < exactPerSecond || tally === null) {
+      rowsOfSecond += 1;
+      return kept(pull);
     }
+    if (tally.rows === null || tally.rowsSecond !== second) tally.rows = new Map();
+    else if (comparedInSecond >= comparedPerSecond) return null;
+    tally.rowsSecond = second;
+    comparedInSecond += 1;
+    const row = kept(pull);
+    const last = tally.rows.get(row.address);
+    if (last !== undefined && isSame(last, row)) return null;
+    tally.rows.set(row.address, row);
     rowsOfSecond += 1;
-    return true;
+    return row;
   }
 
   function flush(countsMax: number): Promise<void> {
@@ -186,6 +189,12 @@ export function createPullRecorder({
     },
     stats,
   };
+}
+
+/** A pull that outlives its request: what is looked up only when it is asked for is asked for once. */
+function kept(pull: Pull): Pull {
+  const { at, repositoryId, digest, tag, principalId, credentialId, address, userAgent } = pull;
+  return { at, repositoryId, digest, tag, principalId, credentialId, address, userAgent };
 }
 
 function toRow(pull: Pull, platform: string | null): PullRow {

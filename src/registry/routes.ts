@@ -1,4 +1,5 @@
 import type { Action } from "../access/authorize.ts";
+import { isKnown } from "../auth/principal.ts";
 import { assert } from "../lib/assert.ts";
 import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
 import { parseContentRange, parseRange } from "../oci/content-range.ts";
@@ -9,7 +10,7 @@ import { acceptsMediaType, ociImageIndex } from "../oci/media-type.ts";
 import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
-import { parseTag } from "../oci/tag.ts";
+import { parseTag, type Tag } from "../oci/tag.ts";
 import type { HandlerName } from "../platform/metrics.ts";
 import { type Answer, empty, json } from "./answer.ts";
 import type { Call } from "./call.ts";
@@ -34,7 +35,7 @@ import type { Pattern } from "./path.ts";
 import { confirmBlob, findBlob, openBlob } from "./pull-blob.ts";
 import { type PulledManifest, pullManifest } from "./pull-manifest.ts";
 import { pushManifest, type TagCondition } from "./push-manifest.ts";
-import type { Registry } from "./registry.ts";
+import type { Pull, Registry } from "./registry.ts";
 import { bodyOf, receiveWhole } from "./request-body.ts";
 import {
   appendToUpload,
@@ -226,23 +227,40 @@ function recordPull(
   reference: Reference,
   { repositoryId, digest }: PulledManifest,
 ): void {
-  const { principal } = call.caller;
-  const isKnown = principal.kind === "user" || principal.kind === "robot";
-  registry.recordPull({
-    at: registry.clock.now(),
-    repositoryId,
-    digest,
-    tag: reference.kind === "tag" ? reference.tag : null,
-    principalId: isKnown ? principal.id : null,
-    credentialId: isKnown ? principal.credentialId : null,
-    // Asked for only where the pull becomes a row.
-    get address() {
-      return call.client;
-    },
-    get userAgent() {
-      return call.request.headers.get("user-agent") ?? "";
-    },
-  });
+  const tag = reference.kind === "tag" ? reference.tag : null;
+  registry.recordPull(new CalledPull(call, registry.clock.now(), repositoryId, digest, tag));
+}
+
+/** A class, since an object that brings getters of its own would cost each pull more than its record. */
+class CalledPull implements Pull {
+  private readonly call: Call;
+  readonly at: number;
+  readonly repositoryId: string;
+  readonly digest: Digest;
+  readonly tag: Tag | null;
+  readonly principalId: string | null;
+  readonly credentialId: string | null;
+
+  constructor(call: Call, at: number, repositoryId: string, digest: Digest, tag: Tag | null) {
+    const { principal } = call.caller;
+    const known = isKnown(principal) ? principal : null;
+    this.call = call;
+    this.at = at;
+    this.repositoryId = repositoryId;
+    this.digest = digest;
+    this.tag = tag;
+    this.principalId = known?.id ?? null;
+    this.credentialId = known?.credentialId ?? null;
+  }
+
+  // Asked for only where the pull becomes a row.
+  get address(): string {
+    return this.call.client;
+  }
+
+  get userAgent(): string {
+    return this.call.request.headers.get("user-agent") ?? "";
+  }
 }
 
 function withHeaders(answer: Answer, headers: Record<string, string> | null): Answer {
