@@ -247,39 +247,38 @@ function keyOf(
   { name, tag }: Extract<Resource, { kind: "repository" }>,
 ): string {
   const tagged = tag === undefined ? "" : tag === null ? "@" : `:${tag}`;
-  return `${action} ${name}${tagged} ${bearerKey(principal)}`;
+  return `${askerNumber(principal)} ${action} ${name}${tagged}`;
 }
-
-const bearerKeys = new WeakMap<Principal, string>();
 
 /** Who it is, and what their credential lets through. The authenticator gives the same object for a while. */
-function bearerKey(principal: Principal): string {
-  let key = bearerKeys.get(principal);
-  if (key === undefined) {
-    key = `${identityKey(principal)} ${scopeKey(principal)}`;
-    bearerKeys.set(principal, key);
+function askerNumber(principal: Principal): number {
+  let number = askerNumbers.get(principal);
+  if (number === undefined) {
+    number = numberOf(askerText(principal));
+    askerNumbers.set(principal, number);
   }
-  return key;
+  return number;
 }
 
-function identityKey(principal: Principal): string {
-  if (!isKnown(principal)) return principal.kind;
-  return `${principal.kind} ${principal.id}${principal.administrator ? " administrator" : ""}`;
-}
+const askerNumbers = new WeakMap<Principal, number>();
 
-function scopeKey(principal: Principal): string {
+function askerText(principal: Principal): string {
   const { own, token } = scopesOf(principal);
-  if (own === null && token === null) return "";
-  const text = JSON.stringify([own, token]);
-  let key = scopeKeys.get(text);
-  if (key === undefined) {
-    scopesSeen += 1;
-    key = `#${scopesSeen}`;
-    scopeKeys.set(text, key);
-  }
-  return key;
+  if (!isKnown(principal)) return JSON.stringify([principal.kind, own, token]);
+  const { kind, id, administrator } = principal;
+  return JSON.stringify([kind, id, administrator, own, token]);
 }
 
-/** Numbers instead of scopes, which may take kilobytes. None is given twice. */
-const scopeKeys = new LRUCache<string, string>({ max: 10_000 });
-let scopesSeen = 0;
+function numberOf(text: string): number {
+  let number = numbers.get(text);
+  if (number === undefined) {
+    numbersGiven += 1;
+    number = numbersGiven;
+    numbers.set(text, number);
+  }
+  return number;
+}
+
+/** Instead of ids and scopes, which may take kilobytes. None is given twice. */
+const numbers = new LRUCache<string, number>({ max: decisionsMax });
+let numbersGiven = 0;

@@ -118,7 +118,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   function identifyNow(header: string, address: () => string): MaybePromise<Principal> {
     const key = keyOf(header);
     const known = remembered.get(key);
-    if (known !== undefined && known.validUntil > clock.now()) return admit(known, address);
+    const now = clock.now();
+    if (known !== undefined && known.validUntil > now) return admit(known, address, now);
     const read = parseAuthorization(header);
     if (read === null) throw refused();
     const { scheme } = read;
@@ -152,14 +153,18 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   }
 
   /** The last look before each request: where it comes from may differ each time. */
-  function admit(entry: Remembered, address: () => string, isSession = false): Principal {
+  function admit(
+    entry: Remembered,
+    address: () => string,
+    now = clock.now(),
+    isSession = false,
+  ): Principal {
     const { principal, mayComeFrom } = entry;
     if (principal.kind === "anonymous") return principal;
     if (mayComeFrom !== null) {
       const from = address();
       if (!mayComeFrom(from)) throw refuse("address", principal, principal.credentialId, from);
     }
-    const now = clock.now();
     if (now - entry.notedAt >= noteEveryMs) {
       entry.notedAt = now;
       lastUsed.touch(principal.id, principal.credentialId, now);
@@ -291,7 +296,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     async checkPassword(name, password, address) {
       await catchUp();
       const entry = await provePassword(null, { name, secret: password }, address);
-      const principal = admit(entry, () => address, true);
+      const principal = admit(entry, () => address, clock.now(), true);
       assert(principal.kind === "user", "a password is a user's");
       return principal;
     },
