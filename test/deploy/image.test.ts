@@ -96,7 +96,7 @@ describe("docker", () => {
     const socket = await startDockerd("dockerd-of-images", null);
     return { argv: ["docker", "--host", socket], runFlags: ["--health-interval=1s"], env };
   });
-  const needs = [...building, "crane", ...dockerdNeeds];
+  const needs = [...building, "crane", "root", ...dockerdNeeds];
   testWith(
     needs,
     "runs it",
@@ -118,7 +118,7 @@ describe("docker", () => {
 
 describe("podman", () => {
   testWith(
-    [...building, "crane", "podman"],
+    [...building, "crane", "root", "podman"],
     "runs it",
     async () => {
       const { env } = await registryOfImages();

@@ -5,15 +5,19 @@ import { run, tool } from "../clients/support.ts";
 
 export const deployFolder = join(projectFolder, "deploy");
 
-/** A test of what needs programs: without them it is skipped, and fails where nothing may be missing. */
+/**
+ * A test of what needs programs, or to be `root`: without them it is skipped, and fails where nothing
+ * may be missing.
+ */
 export function testWith(
   needs: readonly string[],
   name: string,
   body: () => Promise<void>,
   timeoutSeconds = 60,
 ): void {
-  const missing = needs.filter((program) => tool(program) === null);
-  const reason = `${missing.join(", ")} not installed`;
+  const isRoot = process.getuid?.() === 0;
+  const missing = needs.filter((need) => (need === "root" ? !isRoot : tool(need) === null));
+  const reason = `without ${missing.join(", ")}`;
   if (missing.length === 0) {
     test(name, body, timeoutSeconds * 1000);
   } else if (process.env["CI"] === "true") {
