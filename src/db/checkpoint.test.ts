@@ -22,7 +22,7 @@ test("a database that cannot be opened for a while is copied later, and nothing 
   const failures: Error[] = [];
   const checkpointer = createCheckpointer({
     file,
-    mutex: createMutex(),
+    holdWriters: createMutex().run,
     inPlace: () => {},
     onFailure: (error) => failures.push(error),
   });

@@ -1,4 +1,3 @@
-import type { Mutex } from "../lib/mutex.ts";
 import type { CheckpointReply, CheckpointRequest } from "./checkpoint-worker.ts";
 import { isFull } from "./sqlite-connection.ts";
 
@@ -10,7 +9,10 @@ const walBytesMax = 16 * 1024 * 1024;
 const pageBytes = 4096;
 
 export interface Checkpointer {
+  /** Tells of a commit of this process: a checkpoint follows, now or later. */
   committed(): void;
+  /** Begins one now, unless one is under way. */
+  begin(): void;
   readonly checkpoints: number;
   readonly walBytes: number;
   /** No checkpoint begins from now on: the log may hold what the disk does not. */
@@ -20,8 +22,8 @@ export interface Checkpointer {
 
 export interface CheckpointerOptions {
   readonly file: string;
-  /** The mutex of the write connection. */
-  readonly mutex: Mutex;
+  /** Runs its argument while nobody writes. */
+  readonly holdWriters: (work: () => Promise<void>) => Promise<void>;
   /** Throws when the log was replaced: a checkpoint would then hide that commits were lost. */
   readonly inPlace: () => void;
   readonly onFailure: (error: Error) => void;
@@ -64,7 +66,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     pending = 0;
     await pass();
     // Beside steady commits there is always a newer frame, and the log would grow without end.
-    if (walBytes > walBytesMax && !stopped) await options.mutex.run(pass);
+    if (walBytes > walBytesMax && !stopped) await options.holdWriters(pass);
   }
 
   function start(): void {
@@ -101,6 +103,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
       pending += 1;
       schedule();
     },
+    begin: start,
     stop,
     get checkpoints() {
       return checkpoints;

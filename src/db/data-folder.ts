@@ -12,19 +12,27 @@ export class FolderInUseError extends Error {
   override name = "FolderInUseError";
 }
 
+/** How the folder is held: by one process, or by a parent and its children together. */
+export type FolderHolder = "alone" | "parent" | "child";
+
+/** How long a start waits for the children of a parent that was killed. */
+const waitMsMax = 1_000;
+
 /**
- * Creates the folder if needed and locks it. The lock is SQLite's exclusive lock on an empty file:
- * the operating system drops it with the process, so none is ever stale.
+ * Creates the folder if needed and locks it. The lock is SQLite's lock on an empty file: the operating
+ * system drops it with the process, so none is ever stale. A process that is alone has it exclusively. A
+ * parent shows that nobody has it, then keeps everybody else from writing, and its children from being
+ * overlooked, for each of them reads.
  */
-export function lockDataFolder(path: string): FolderLock {
+export function lockDataFolder(path: string, holder: FolderHolder = "alone"): FolderLock {
   const folder = resolve(path);
   const created = mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (created !== undefined) syncParents(folder, created);
   const lock = new Database(join(folder, "berth.lock"), { create: true });
   try {
-    lock.run("PRAGMA busy_timeout = 0");
+    lock.run(`PRAGMA busy_timeout = ${waitMsMax}`);
     lock.run("PRAGMA journal_mode = MEMORY");
-    lock.run("BEGIN EXCLUSIVE");
+    take(lock, holder);
   } catch (error) {
     lock.close();
     if ((error as { code?: string }).code === "SQLITE_BUSY") {
@@ -39,6 +47,21 @@ export function lockDataFolder(path: string): FolderLock {
       lock.close();
     },
   };
+}
+
+function take(lock: Database, holder: FolderHolder): void {
+  if (holder === "child") {
+    lock.run("BEGIN");
+    const statement = lock.prepare("SELECT count(*) FROM sqlite_schema");
+    statement.get();
+    statement.finalize();
+    return;
+  }
+  lock.run("BEGIN EXCLUSIVE");
+  if (holder === "alone") return;
+  // Of two parents that got so far one after the other, one gets this.
+  lock.run("COMMIT");
+  lock.run("BEGIN IMMEDIATE");
 }
 
 /** A folder is durable only once the one above it is: from the data folder up to the first that was there. */

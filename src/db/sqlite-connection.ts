@@ -4,11 +4,20 @@ import { assert } from "../lib/assert.ts";
 /** Where fdatasync does not promise what Linux promises, SQLite itself syncs at every commit. */
 export const sharedSync = process.platform === "linux";
 
+export interface ConnectOptions {
+  readonly create: boolean;
+  /** SQLite itself syncs at every commit: what another process sees is durable. Default: see `sharedSync`. */
+  readonly syncsCommits?: boolean;
+}
+
 /** Opens a connection with the settings on which the durability of all of them depends. */
-export function connect(file: string, { create }: { create: boolean }): Database {
+export function connect(
+  file: string,
+  { create, syncsCommits = !sharedSync }: ConnectOptions,
+): Database {
   const connection = new Database(file, { create, readwrite: true, strict: true });
   try {
-    configure(connection);
+    configure(connection, syncsCommits);
     return connection;
   } catch (error) {
     connection.close();
@@ -16,17 +25,17 @@ export function connect(file: string, { create }: { create: boolean }): Database
   }
 }
 
-function configure(connection: Database): void {
+function configure(connection: Database, syncsCommits: boolean): void {
   connection.run("PRAGMA busy_timeout = 5000");
   connection.run("PRAGMA journal_mode = WAL");
-  connection.run(`PRAGMA synchronous = ${sharedSync ? "NORMAL" : "FULL"}`);
+  connection.run(`PRAGMA synchronous = ${syncsCommits ? "FULL" : "NORMAL"}`);
   connection.run("PRAGMA fullfsync = 1");
   connection.run("PRAGMA wal_autocheckpoint = 0");
   connection.run("PRAGMA foreign_keys = ON");
   connection.run("PRAGMA trusted_schema = OFF");
   connection.run("PRAGMA cell_size_check = ON");
   const expected = {
-    synchronous: sharedSync ? 1 : 2,
+    synchronous: syncsCommits ? 2 : 1,
     fullfsync: 1,
     wal_autocheckpoint: 0,
     foreign_keys: 1,
@@ -45,4 +54,11 @@ const fullCodes: ReadonlySet<unknown> = new Set(["SQLITE_FULL", "SQLITE_IOERR_SH
 /** A want of room, which passes, and not an error of the disk. */
 export function isFull(error: unknown): boolean {
   return fullCodes.has((error as { code?: unknown }).code);
+}
+
+/** After such an error nothing is certain that was not on the disk before. */
+export function isOfDisk(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  if (typeof code !== "string" || isFull(error)) return false;
+  return code.startsWith("SQLITE_IOERR") || code === "SQLITE_CORRUPT" || code === "SQLITE_READONLY";
 }

@@ -8,12 +8,15 @@ import { FolderInUseError, lockDataFolder } from "./data-folder.ts";
 import { databaseContract } from "./database.contract.ts";
 import type { Tx } from "./database.ts";
 import { migrate } from "./migrations/migrate.ts";
-import { openSqlite } from "./sqlite.ts";
+import { openSqlite, type SqliteOptions } from "./sqlite.ts";
 
-async function open(onFailure: (error: Error) => void = () => {}) {
+async function open(
+  onFailure: (error: Error) => void = () => {},
+  sharing?: SqliteOptions["sharing"],
+) {
   const folder = mkdtempSync(join(tmpdir(), "berth-db-"));
   const file = join(folder, "berth.db");
-  const db = openSqlite({ file, onFailure });
+  const db = openSqlite({ file, onFailure, sharing });
   await migrate(db, systemClock);
   return { folder, file, db };
 }
@@ -31,6 +34,18 @@ function openFiles(folder: string): string[] {
 
 databaseContract("SQLite", async () => {
   const { folder, db } = await open();
+  return {
+    db,
+    async close() {
+      await db.close();
+      expect(openFiles(folder)).toEqual([]);
+      rmSync(folder, { recursive: true });
+    },
+  };
+});
+
+databaseContract("SQLite that processes share", async () => {
+  const { folder, db } = await open(undefined, "parent");
   return {
     db,
     async close() {

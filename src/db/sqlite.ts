@@ -2,6 +2,7 @@ import type { Database as BunDatabase, Statement } from "bun:sqlite";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Kysely } from "kysely";
 import { assert } from "../lib/assert.ts";
+import { systemClock } from "../lib/clock.ts";
 import { createMutex } from "../lib/mutex.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { bunSqliteDialect } from "./bun-sqlite-dialect.ts";
@@ -9,15 +10,20 @@ import { createCheckpointer } from "./checkpoint.ts";
 import type { Database, PreparedRead, Reads, Tx } from "./database.ts";
 import { sqliteFacts } from "./dialect-facts.ts";
 import { fencedError, fenceText } from "./fence.ts";
-import { connect, isFull, sharedSync } from "./sqlite-connection.ts";
+import { createGroupCommit } from "./group-commit.ts";
+import { connect, isFull, isOfDisk, sharedSync } from "./sqlite-connection.ts";
 import type { Tables } from "./tables.ts";
 import { openWalSync } from "./wal-sync.ts";
+import { openWriteTurn } from "./write-turn.ts";
 
 /**
  * Pages that reads keep at hand, KiB. A tag out of 100,000, asked for in no order, is found in 7 us
  * with this, in 12 us with half of it, which the tags alone outgrow; one out of 10 in 3 us.
  */
 const readCacheKib = 32 * 1024;
+
+/** How often the parent of several processes looks whether there is something to copy out of the log. */
+const watchEveryMs = 500;
 
 export interface SqliteOptions {
   /** Path of the database file. */
@@ -26,14 +32,20 @@ export interface SqliteOptions {
   readonly onFailure: (error: Error) => void;
   /** Called when the disk is full, before a transaction is tried a last time. */
   readonly onFull?: () => void;
+  /**
+   * Where several processes have the file open: the parent of them makes the checkpoints for all.
+   * Default: this process is the only one.
+   */
+  readonly sharing?: "parent" | "child" | undefined;
 }
 
 /**
  * SQLite in WAL mode: one write connection under a mutex, one read connection, and durability by
  * one shared `fdatasync` of the log after the commit (docs/decisions/0002-sqlite-durability.md).
+ * Where processes share the file, commits are synced before anybody sees them: see group-commit.ts.
  */
 export function openSqlite(options: SqliteOptions): Database {
-  const { file } = options;
+  const { file, sharing } = options;
   const writer = openWriter(options);
   const reader = connect(file, { create: true });
   reader.run(`PRAGMA cache_size = -${readCacheKib}`);
@@ -47,11 +59,9 @@ export function openSqlite(options: SqliteOptions): Database {
     options.onFailure(error);
   }
 
-  const walSync = sharedSync ? openWalSync(`${file}-wal`, fail) : null;
-  const mutex = createMutex();
-  const inPlace = () => walSync?.assertInPlace();
-  const checkpointer = createCheckpointer({ file, mutex, inPlace, onFailure: fail });
-
+  const log = sharedSync ? openWalSync(`${file}-wal`, fail) : null;
+  const walSync = sharing === undefined ? log : null;
+  const inPlace = () => log?.assertInPlace();
   const prepared: Statement[] = [];
   let inTransaction = false;
   const nesting = new AsyncLocalStorage<true>();
@@ -66,11 +76,19 @@ export function openSqlite(options: SqliteOptions): Database {
   const end = writer.prepare("COMMIT");
   prepared.push(begin, end);
 
-  async function attempt<T>(body: (tx: Tx) => Promise<T>, synced: boolean): Promise<T> {
-    begin.run();
+  async function run<T>(body: (tx: Tx) => Promise<T>): Promise<T> {
     inTransaction = true;
     try {
-      const result = await nesting.run(true, () => body(tx));
+      return await nesting.run(true, () => body(tx));
+    } finally {
+      inTransaction = false;
+    }
+  }
+
+  async function attempt<T>(body: (tx: Tx) => Promise<T>, synced: boolean): Promise<T> {
+    begin.run();
+    try {
+      const result = await run(body);
       end.run();
       // At once: a read between the commit and this line would take the rows for durable.
       if (synced) walSync?.committed();
@@ -81,13 +99,43 @@ export function openSqlite(options: SqliteOptions): Database {
       // SQLite has already rolled back after some errors, of which a full disk is one.
       if (writer.inTransaction) writer.run("ROLLBACK");
       throw error;
-    } finally {
-      inTransaction = false;
     }
   }
 
+  const mutex = createMutex();
+  const group =
+    sharing === undefined
+      ? null
+      : createGroupCommit({
+          writer,
+          turn: openWriteTurn(`${file}-turn`, begin),
+          clock: systemClock,
+          admit() {
+            if (failure !== null) throw readOnly(failure);
+          },
+          committed(count) {
+            commits += count;
+            try {
+              inPlace();
+            } catch (error) {
+              fail(error as Error);
+              throw readOnly(error as Error);
+            }
+          },
+          onFull: () => options.onFull?.(),
+          classify: (error) => classify(error, fail),
+        });
+  const checkpointer = createCheckpointer({
+    file,
+    holdWriters: group?.alone ?? mutex.run,
+    inPlace,
+    onFailure: fail,
+  });
+  const watch = sharing === "parent" ? watchCommits(reader, checkpointer.begin) : null;
+
   async function commit<T>(body: (tx: Tx) => Promise<T>, synced: boolean): Promise<T> {
     assert(nesting.getStore() === undefined, "transactions do not nest");
+    if (group !== null) return group.commit(() => run(body));
     return mutex.run(async () => {
       if (failure !== null) throw readOnly(failure);
       try {
@@ -140,9 +188,11 @@ export function openSqlite(options: SqliteOptions): Database {
       },
     },
     async close() {
+      watch?.close();
       await mutex.run(async () => {});
+      await group?.close();
       await checkpointer.close();
-      await walSync?.close();
+      await log?.close();
       for (const statement of prepared) statement.finalize();
       await reads.destroy();
       await tx.destroy();
@@ -155,14 +205,19 @@ export function openSqlite(options: SqliteOptions): Database {
 }
 
 /** The write connection. A full disk must not keep a store from serving, and from being emptied. */
-function openWriter({ file, onFull }: SqliteOptions): BunDatabase {
+function openWriter({ file, onFull, sharing }: SqliteOptions): BunDatabase {
   const open = () => {
-    const writer = connect(file, { create: true });
+    const writer = connect(
+      file,
+      sharing === undefined ? { create: true } : { create: true, syncsCommits: true },
+    );
     try {
       // The log must exist, and stays while this connection is open: only the last close deletes it.
       writer.run("BEGIN IMMEDIATE");
       writer.run("PRAGMA user_version = 1");
       writer.run("COMMIT");
+      // From here on others are waited for beside the event loop, not in its place.
+      if (sharing !== undefined) writer.run("PRAGMA busy_timeout = 0");
       return writer;
     } catch (error) {
       writer.close();
@@ -178,6 +233,25 @@ function openWriter({ file, onFull }: SqliteOptions): BunDatabase {
   }
 }
 
+/** Calls `onCommit` some time after others have committed. */
+function watchCommits(reader: BunDatabase, onCommit: () => void) {
+  const version = reader.prepare("PRAGMA data_version");
+  const read = () => (version.get() as { data_version: number }).data_version;
+  let last = read();
+  const timer = setInterval(() => {
+    const now = read();
+    if (now !== last) onCommit();
+    last = now;
+  }, watchEveryMs);
+  timer.unref();
+  return {
+    close() {
+      clearInterval(timer);
+      version.finalize();
+    },
+  };
+}
+
 /** Whether the commits reached the disk cannot be known: neither yes nor no would be true. */
 function refuseUnsettled(error: Error): never {
   throw readOnly(error);
@@ -185,18 +259,17 @@ function refuseUnsettled(error: Error): never {
 
 /** Turns SQLite's own errors into the registry's; an I/O error ends writing until a restart. */
 function classify(error: unknown, fail: (error: Error) => void): unknown {
-  const code = (error as { code?: unknown }).code;
-  if (typeof code !== "string" || !code.startsWith("SQLITE_")) return error;
   if (isFull(error)) {
     return new RegistryError("STORAGE_FULL", {
       message: "the disk that holds the database is full: free space on it, then try again",
       cause: error,
     });
   }
-  if (code === "SQLITE_CONSTRAINT_TRIGGER" && (error as Error).message.includes(fenceText)) {
+  const { code, message } = error as { code?: unknown; message?: string };
+  if (code === "SQLITE_CONSTRAINT_TRIGGER" && message?.includes(fenceText)) {
     return fencedError(error);
   }
-  if (code.startsWith("SQLITE_IOERR") || code === "SQLITE_CORRUPT" || code === "SQLITE_READONLY") {
+  if (isOfDisk(error)) {
     fail(error as Error);
     return readOnly(error as Error);
   }
