@@ -28,7 +28,7 @@ import type { BlobKey } from "./blobs/blob-store.ts";
 import { createDiskReserve } from "./blobs/disk-reserve.ts";
 import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
 import { type FolderLock, lockDataFolder } from "./db/data-folder.ts";
-import type { Database } from "./db/database.ts";
+import type { Database, Tx } from "./db/database.ts";
 import { migrate } from "./db/migrations/migrate.ts";
 import { openSqlite } from "./db/sqlite.ts";
 import { createDoor, type Handler } from "./door.ts";
@@ -47,7 +47,7 @@ import { createHousekeeping, type OwnChore } from "./platform/housekeeping.ts";
 import { createPublicOrigin } from "./platform/http/public-origin.ts";
 import type { AddressSource } from "./platform/http/request-context.ts";
 import type { Log } from "./platform/log.ts";
-import { createMetrics, type Metrics } from "./platform/metrics.ts";
+import { createMetrics, type FamilyValues, type Metrics } from "./platform/metrics.ts";
 import { version } from "./platform/version.ts";
 import { prunePulls } from "./pulls/prune-pulls.ts";
 import { createPullRecorder, type PullStats } from "./pulls/pull-recorder.ts";
@@ -79,32 +79,65 @@ export interface App {
   start(address: string): void;
   /** From now on `/readyz` says no, so that balancers look elsewhere. */
   drain(): void;
+  /** Another process of this server can no longer trust the storage. */
+  refuseWrites(cause: Error): void;
+  /** Another process of this server, which had this id, was killed: clears away what it left. */
+  clearAfter(process: string): void;
+  /** The metrics of this process. */
+  families(): Promise<FamilyValues[]>;
   close(): Promise<void>;
 }
 
+/**
+ * What this process is among several that are one server. The parent does what is done once, such as
+ * migrations and the work in the background, and serves commands; children serve requests.
+ */
+export interface Sharing {
+  readonly role: "parent" | "child";
+  /** Of this start of the server: the parent's id as a node. */
+  readonly run: string;
+  /** Never the same for two processes; begins with `run`. */
+  readonly process: string;
+  /** To be told to the others. */
+  readonly onStorageFailure: (error: Error) => void;
+  /** Why the server as a whole should get no requests; null while it should. */
+  readonly notReady: () => string | null;
+  /** Metrics of the server as a whole. */
+  readonly families: () => Promise<readonly FamilyValues[]>;
+}
+
 /** Opens the data folder, which stays locked until `close`, and puts the parts together. */
-export async function openApp(config: Config, log: Log): Promise<App> {
-  const lock = lockDataFolder(config.data);
+export async function openApp(config: Config, log: Log, sharing?: Sharing): Promise<App> {
+  const lock = lockDataFolder(config.data, sharing?.role ?? "alone");
   try {
-    return await openLocked(config, log, lock);
+    return await openLocked(config, log, lock, sharing);
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<App> {
+async function openLocked(
+  config: Config,
+  log: Log,
+  lock: FolderLock,
+  sharing: Sharing | undefined,
+): Promise<App> {
   const clock = systemClock;
-  const node: Node = { id: uuidv7(), name: hostname(), version };
-  const onFailure = (error: Error) =>
+  const isChild = sharing?.role === "child";
+  const node: Node = { id: sharing?.run ?? uuidv7(), name: hostname(), version };
+  const onFailure = (error: Error) => {
     log.error("The disk reported an error: writes are refused until a restart", { error });
+    sharing?.onStorageFailure(error);
+  };
   const reserve = createDiskReserve({ folder: config.data, clock });
   const db = openSqlite({
     file: join(config.data, "berth.db"),
     onFailure,
     onFull: reserve.release,
+    sharing: sharing?.role,
   });
-  await migrate(db, clock);
+  if (!isChild) await migrate(db, clock);
   const moves = await watchMoves(db, log);
   const blobs = createFsBlobStore({
     folder: config.data,
@@ -112,10 +145,10 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
     onSyncFailure: db.refuseWrites,
     admitWrite: reserve.admitWrite,
   });
-  const control = await openAccessControl({ config, db, clock, log });
+  const control = await openAccessControl({ config, db, clock, log, isChild });
   const { access, audit, secrets, gate } = control;
   const management: Management = { db, blobs, clock, log, config, access, audit, secrets };
-  if (!moves.isMoving) await prepareAccounts(control, management);
+  if (!moves.isMoving) await prepareAccounts(control, management, isChild);
 
   const pulls = createPullRecorder({ db, clock, log });
   const registry: Registry = {
@@ -131,7 +164,11 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
     manifestCache: boundedByBytes<string>(manifestCacheBytes),
     blobCache: boundedByBytes<BlobKey>(blobCacheBytes),
     liveUploads: createLiveUploads(),
-    process: { id: node.id, run: node.id, sharesUploads: false },
+    process: {
+      id: sharing?.process ?? node.id,
+      run: node.id,
+      sharesUploads: sharing !== undefined,
+    },
     admitWrite() {
       moves.refuse();
       reserve.admitWrite();
@@ -141,14 +178,16 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
   const metrics = createMetrics();
   describe(metrics, registry);
   describePulls(metrics, pulls.stats);
-  metrics.gauge("berth_moving", "1 while changes are refused since all is moved elsewhere.", () =>
-    moves.isMoving ? 1 : 0,
+  metrics.gauge(
+    "berth_moving",
+    "1 while changes are refused since all is moved elsewhere.",
+    () => (moves.isMoving ? 1 : 0),
+    "max",
   );
   const api = createApi(management, gate, endpoints);
-  const ownChores = [leftovers(registry), ...control.ownChores].map((chore) => ({
-    ...chore,
-    run: unlessMoving(moves, chore.run),
-  }));
+  const ownChores = [...(isChild ? [] : [leftovers(registry)]), ...control.ownChores].map(
+    (chore) => ({ ...chore, run: unlessMoving(moves, chore.run) }),
+  );
   const own = createHousekeeping(ownChores, log);
   const heartbeat = createHeartbeat({ db, clock, log, node });
   const chores = createChoreRunner(
@@ -158,7 +197,7 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
       run: unlessMoving(moves, chore.run),
     })),
   );
-  describeNodes(metrics, { db, clock, heartbeat });
+  if (!isChild) describeNodes(metrics, { db, clock, heartbeat });
   let starting: Promise<void> = Promise.resolve();
 
   let draining = false;
@@ -167,6 +206,7 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
       config,
       log,
       metrics,
+      families: sharing?.families ?? metrics.families,
       registry: createRegistryHandler(registry, gate),
       management: control.isOpen ? null : openManagement(control, management, api),
       pages: control.isOpen
@@ -176,7 +216,8 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
             authenticator: control.authenticator,
             publicOrigin: gate.publicOrigin,
           }),
-      notReady: () => (draining ? "draining" : (db.stats.failure?.message ?? null)),
+      notReady: () =>
+        draining ? "draining" : (db.stats.failure?.message ?? sharing?.notReady() ?? null),
     }),
     api: api.serveControl,
     async greeting(url) {
@@ -186,20 +227,24 @@ async function openLocked(config: Config, log: Log, lock: FolderLock): Promise<A
     start(address) {
       moves.start();
       own.start();
-      starting = heartbeat.start(address, 1).then(chores.start);
       pulls.start();
       control.authenticator.start();
+      if (isChild) return;
+      starting = heartbeat.start(address, config.processes).then(chores.start);
       reserve.start();
     },
     drain() {
       draining = true;
     },
+    refuseWrites: db.refuseWrites,
+    clearAfter: (process) => own.run(leftovers(registry, process)),
+    families: metrics.families,
     async close() {
       await interruptMove(db);
       await moves.stop();
       await starting;
       await Promise.all([own.stop(), chores.stop()]);
-      await heartbeat.stop();
+      if (!isChild) await heartbeat.stop();
       await control.authenticator.stop();
       await pulls.stop();
       await blobs.close();
@@ -239,18 +284,21 @@ async function openAccessControl(deps: {
   db: Database;
   clock: Clock;
   log: Log;
+  isChild: boolean;
 }): Promise<AccessControl> {
   const { config, db, clock, log } = deps;
   const fromSetting = config.secretKeys.length > 0;
   const secrets = createSecretBox(loadKeys({ setting: config.secretKeys, folder: config.data }));
-  await finishRotation({
+  const rotation = {
     db,
     box: secrets,
     folder: fromSetting ? null : config.data,
-    async rederive(tx, earlier, current) {
+    async rederive(tx: Tx, earlier: readonly SecretBox[], current: SecretBox) {
       await resealAuditChain(tx, current, earlier);
     },
-  });
+  };
+  // The parent of several processes did, before it started them.
+  if (!deps.isChild) await finishRotation(rotation);
   const audit = createAudit({ clock, secrets });
   const tokens = createTokenIssuer({ db, clock, secrets, issuer: () => config.url });
   const authenticator = createAuthenticator({ db, clock, log, audit, tokens });
@@ -302,10 +350,14 @@ async function openAccessControl(deps: {
 }
 
 /** What must be there before the first request. */
-async function prepareAccounts(control: AccessControl, management: Management): Promise<void> {
+async function prepareAccounts(
+  control: AccessControl,
+  management: Management,
+  isChild: boolean,
+): Promise<void> {
   if (control.isOpen) return;
   await control.tokens.rotateIfDue();
-  await setUpUnattended(management);
+  if (!isChild) await setUpUnattended(management);
 }
 
 /** `/api/`, the token service, and the keys with which others check its tokens. */
@@ -332,12 +384,13 @@ function openManagement(control: AccessControl, management: Management, api: Api
   };
 }
 
-function leftovers(registry: Registry): OwnChore {
+/** Of everybody before this start, or of one process of this server. */
+function leftovers(registry: Registry, process: string | null = null): OwnChore {
   return {
     name: "clear away what an earlier process left",
     everyMs: null,
     async run(signal) {
-      const files = await removeLeftovers(registry, signal);
+      const files = await removeLeftovers(registry, signal, process);
       if (files > 0) registry.log.info(`Removed ${files} files of unfinished uploads`, { files });
     },
   };
@@ -419,9 +472,13 @@ function describe(metrics: Metrics, { db, traffic, liveUploads }: Registry): voi
     "berth_wal_bytes",
     "Bytes in the write-ahead log at the last checkpoint.",
     () => stats.walBytes,
+    "max",
   );
-  metrics.gauge("berth_writes_refused", "1 after a disk error, until a restart.", () =>
-    stats.failure === null ? 0 : 1,
+  metrics.gauge(
+    "berth_writes_refused",
+    "1 after a disk error, until a restart.",
+    () => (stats.failure === null ? 0 : 1),
+    "max",
   );
   metrics.counter(
     "berth_blob_received_bytes_total",

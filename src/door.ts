@@ -10,7 +10,12 @@ import {
 } from "./platform/http/request-context.ts";
 import { createAddressMatcher } from "./platform/ip-address.ts";
 import type { Log } from "./platform/log.ts";
-import { type Metrics, metricsContentType } from "./platform/metrics.ts";
+import {
+  type FamilyValues,
+  type Metrics,
+  metricsContentType,
+  metricsText,
+} from "./platform/metrics.ts";
 
 /** What answers a request; errors are answers already. */
 export type Handler = (context: RequestContext) => Response | Promise<Response>;
@@ -18,7 +23,10 @@ export type Handler = (context: RequestContext) => Response | Promise<Response>;
 export interface Rooms {
   readonly config: Config;
   readonly log: Log;
+  /** Counts the requests of this process. */
   readonly metrics: Metrics;
+  /** What the server as a whole counts. */
+  readonly families: () => Promise<readonly FamilyValues[]>;
   /** `/v2/`. */
   readonly registry: Handler;
   /** `/api/`, the token service and its keys; null where there is no access control. */
@@ -117,7 +125,7 @@ async function serveOwn(context: RequestContext, rooms: Rooms): Promise<Response
       return reason === null ? text("ok\n") : text(`not ready: ${reason}\n`, 503);
     }
     case "/metrics":
-      return text(await rooms.metrics.metricsText(), 200, metricsContentType);
+      return text(metricsText(await rooms.families()), 200, metricsContentType);
     default:
       return errorResponse(
         new RegistryError("UNSUPPORTED", {

@@ -1,8 +1,23 @@
 import { endpoints } from "./api/endpoints.ts";
 import { openApp } from "./app.ts";
+import { isChild, serveAsChild } from "./child.ts";
 import { runCommand } from "./cli/commands.ts";
+import { serveByChildren } from "./parent.ts";
+import type { Config } from "./platform/config.ts";
+import type { Log } from "./platform/log.ts";
 import { applyRuntimeSettings } from "./platform/runtime.ts";
 import { controlPath, serve } from "./serve.ts";
 
 applyRuntimeSettings();
-process.exit(await runCommand(process.argv.slice(2), { serve, openApp, controlPath, endpoints }));
+if (isChild()) await serveAsChild();
+else process.exit(await runCommand(process.argv.slice(2), deps()));
+
+function deps() {
+  return {
+    serve: (config: Config, log: Log) =>
+      config.processes > 1 ? serveByChildren(config, log) : serve(config, log),
+    openApp,
+    controlPath,
+    endpoints,
+  };
+}

@@ -41,50 +41,19 @@ export async function serve(config: Config, log: Log, limits: ServeLimits = {}):
   const app = await openApp(config, log);
   try {
     const control = serveControl(app, config);
-    const open = (port: number) =>
-      listen(app, config, log, { port, idleSeconds: limits.idleSeconds ?? idleSecondsMax });
-    let server = open(config.listen.port);
-    const port = server.port ?? config.listen.port;
-    /** Earlier listeners, whose requests still go on, and when each has none any more. */
-    const retired = new Map<BunServer, Promise<void>>();
-    const reload =
-      config.tls === null
-        ? null
-        : watchCertificate(config.tls, log, () => {
-            // A running listener keeps its certificate: a second one takes over the port.
-            const next = open(port);
-            const earlier = server;
-            server = next;
-            retired.set(
-              earlier,
-              earlier.stop().then(() => {
-                retired.delete(earlier);
-              }),
-            );
-          });
+    const clients = serveClients(app, config, log, limits);
+    const { port } = clients;
     app.start(formatAddress({ host: config.listen.host, port }));
-    const head = await app.auditHead();
-    if (head !== null) log.info(`The audit ends at ${head}`, { audit_head: head });
-    async function end(): Promise<void> {
-      clearInterval(reload ?? undefined);
-      app.drain();
-      const drained = Promise.all([...retired.values(), server.stop()]);
-      await Promise.race([drained, Bun.sleep(drainMsMax)]);
-      // No request may go on behind the back of a database that is being closed.
-      await Promise.all([...retired.keys(), server].map((listener) => listener.stop(true)));
-      await control.stop(true);
-      rmSync(controlPath(config), { force: true });
-      await app.close();
-    }
-    let ending: Promise<void> | null = null;
+    await logAuditHead(app, log);
     return {
       url: urlOf(config, port),
       port,
       greeting: app.greeting,
-      stop() {
-        ending ??= end();
-        return ending;
-      },
+      stop: once(async () => {
+        await clients.stop();
+        await control.stop();
+        await app.close();
+      }),
     };
   } catch (error) {
     await app.close();
@@ -92,15 +61,102 @@ export async function serve(config: Config, log: Log, limits: ServeLimits = {}):
   }
 }
 
+/** Calls `work` once, however often it is called. */
+export function once(work: () => Promise<void>): () => Promise<void> {
+  let ending: Promise<void> | null = null;
+  return () => {
+    ending ??= work();
+    return ending;
+  };
+}
+
+export async function logAuditHead(app: App, log: Log): Promise<void> {
+  const head = await app.auditHead();
+  if (head !== null) log.info(`The audit ends at ${head}`, { audit_head: head });
+}
+
+/** The listener for clients. */
+export interface Clients {
+  readonly port: number;
+  /** Refuses new connections, and lets requests end within `drainMsMax`. */
+  stop(): Promise<void>;
+}
+
+export function serveClients(
+  app: App,
+  config: Config,
+  log: Log,
+  { idleSeconds = idleSecondsMax, sharesPort = false }: ServeLimits & { sharesPort?: boolean },
+): Clients {
+  const open = (port: number) => listen(app, config, log, { port, idleSeconds, sharesPort });
+  let server = open(config.listen.port);
+  const port = server.port ?? config.listen.port;
+  /** Earlier listeners, whose requests still go on, and when each has none any more. */
+  const retired = new Map<BunServer, Promise<void>>();
+  const reload =
+    config.tls === null
+      ? null
+      : watchCertificate(config.tls, log, () => {
+          // A running listener keeps its certificate: a second one takes over the port.
+          const next = open(port);
+          const earlier = server;
+          server = next;
+          retired.set(
+            earlier,
+            earlier.stop().then(() => {
+              retired.delete(earlier);
+            }),
+          );
+        });
+  return {
+    port,
+    async stop() {
+      clearInterval(reload ?? undefined);
+      app.drain();
+      const drained = Promise.all([...retired.values(), server.stop()]);
+      await Promise.race([drained, Bun.sleep(drainMsMax)]);
+      // No request may go on behind the back of a database that is being closed.
+      await Promise.all([...retired.keys(), server].map((listener) => listener.stop(true)));
+    },
+  };
+}
+
 export function controlPath(config: Config): string {
   return join(config.data, "control.sock");
+}
+
+/** A port that is free, for processes to share: sharing it would hide that somebody else has it. */
+export function findFreePort({ listen: { host, port } }: Config): number {
+  try {
+    const probe = Bun.serve({ hostname: host, port, reusePort: false, fetch: () => nobody() });
+    const found = probe.port ?? port;
+    probe.stop(true);
+    return found;
+  } catch (error) {
+    throw cannotListen(error, host, port);
+  }
+}
+
+/** Of a listener that is closed before anybody can reach it. */
+function nobody(): Response {
+  return new Response(null, { status: 503 });
+}
+
+function cannotListen(error: unknown, host: string, port: number): ListenError {
+  const { code, message } = error as Error & { code?: string };
+  if (code === "EADDRINUSE") {
+    return new ListenError(
+      `${host}:${port} is in use by another program: stop it, or choose another address with --listen`,
+    );
+  }
+  return new ListenError(`cannot listen on ${host}:${port}: ${message}`);
 }
 
 function listen(
   app: App,
   config: Config,
   log: Log,
-  { port, idleSeconds }: { port: number; idleSeconds: number },
+  { port, idleSeconds, sharesPort }: { port: number; idleSeconds: number; sharesPort: boolean },
 ): BunServer {
   const { host } = config.listen;
   const options = {
@@ -130,22 +186,18 @@ function listen(
     return response instanceof Promise ? response.then(answered) : answered(response);
   };
   try {
-    if (config.tls === null) return Bun.serve({ ...options, fetch });
+    if (config.tls === null) return Bun.serve({ ...options, fetch, reusePort: sharesPort });
     // Sharing the port hides that somebody else has it: without sharing, it shows.
-    if (port !== 0 && !isListening.has(port)) Bun.serve({ ...options, fetch }).stop(true);
+    if (port !== 0 && !sharesPort && !isListening.has(port)) {
+      Bun.serve({ ...options, fetch }).stop(true);
+    }
     const { cert, key } = config.tls;
     const tls = { cert: Bun.file(cert), key: Bun.file(key) };
     const server = Bun.serve({ ...options, fetch, tls, reusePort: true });
     isListening.add(server.port ?? port);
     return server;
   } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    if (code === "EADDRINUSE") {
-      throw new ListenError(
-        `${host}:${port} is in use by another program: stop it, or choose another address with --listen`,
-      );
-    }
-    throw new ListenError(`cannot listen on ${host}:${port}: ${message}`);
+    throw cannotListen(error, host, port);
   }
 }
 
@@ -182,7 +234,7 @@ function watchCertificate(
 }
 
 /** Commands of whoever may read the data folder. */
-function serveControl(app: App, config: Config): BunServer {
+export function serveControl(app: App, config: Config): { stop(): Promise<void> } {
   const unix = controlPath(config);
   rmSync(unix, { force: true });
   const server = Bun.serve({
@@ -195,10 +247,15 @@ function serveControl(app: App, config: Config): BunServer {
     },
   });
   chmodSync(unix, 0o600);
-  return server as BunServer;
+  return {
+    async stop() {
+      await server.stop(true);
+      rmSync(unix, { force: true });
+    },
+  };
 }
 
-function urlOf(config: Config, port: number): string {
+export function urlOf(config: Config, port: number): string {
   const { host } = config.listen;
   const scheme = config.tls === null ? "http" : "https";
   const name = host === "127.0.0.1" ? "localhost" : host.includes(":") ? `[${host}]` : host;

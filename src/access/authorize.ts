@@ -72,7 +72,7 @@ export interface Denied {
   readonly reason: string;
 }
 
-/** Who may do what. What it remembers is at most two seconds older than the database. */
+/** Who may do what. What it remembers is at most a second older than the database. */
 export interface Access {
   /**
    * At once where the same was decided lately. `address` is asked for only where a grant, project or

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
 import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { conflict } from "../access/unknown.ts";
 import { resealAuditChain } from "../audit/audit.ts";
 import { rotateKeys } from "../auth/rotate-keys.ts";
 
@@ -17,6 +18,11 @@ export const secretsEndpoints: readonly Endpoint[] = [
       resealed: z.number().int().describe("Secrets that were sealed again."),
     }),
     async handler(deps, _input, call) {
+      if (deps.config.processes > 1) {
+        throw conflict(
+          "each process of this server has the key in memory: stop the server, and run this command then",
+        );
+      }
       const { keyId, resealed } = await rotateKeys({
         db: deps.db,
         box: deps.secrets,

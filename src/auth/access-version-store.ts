@@ -6,7 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { MaybePromise } from "../lib/maybe-promise.ts";
 
 /** How long another process's change may go unnoticed here. */
-const staleMsMax = 1_000;
+const staleMsMax = 500;
 /** While the database is away what is remembered holds for so long: the life of a registry token. */
 const awayMsMax = 5 * 60_000;
 /** A database that is away is looked for this often, and nobody waits for it in between. */
@@ -14,7 +14,7 @@ const lookAgainMs = 500;
 
 /** Tells caches of who may do what whether they still hold. */
 export interface AccessVersion {
-  /** Goes up with each change; reads the database at most once a second. Throws when it cannot. */
+  /** Goes up with each change; reads the database at most twice a second. Throws when it cannot. */
   current(): MaybePromise<number>;
   /** This process changed something: the next `current` reads the database. */
   changed(): void;

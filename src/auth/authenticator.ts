@@ -35,7 +35,7 @@ const noteEveryMs = 30_000;
 /** With a personal access token the name says nothing: these are what clients fill in. */
 const namesOfNobody: ReadonlySet<string> = new Set(["", "token", "oauth2accesstoken"]);
 
-/** Finds out who makes a request. What it knows is at most a second older than the database. */
+/** Finds out who makes a request. What it knows is at most half a second older than the database. */
 export interface Authenticator {
   /**
    * Whom the `Authorization` header proves; anonymous without one. At once for whoever was seen

@@ -66,6 +66,8 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
   let timer: Timer | undefined;
 
   function measure(): void {
+    // Another process of this server may have given it up, or made it.
+    held = isAllocated(path);
     try {
       const { bsize, bavail, files, ffree } = statfs(folder);
       free = { bytes: bsize * bavail, inodes: files === 0 ? Number.POSITIVE_INFINITY : ffree };
@@ -115,6 +117,7 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
       for (const file of [path, partial]) tryUnlink(file);
     },
     refill() {
+      held = isAllocated(path);
       if (held) return Promise.resolve();
       filling ??= fill().finally(() => {
         filling = null;

@@ -88,7 +88,8 @@ async function openLocal(config: Config, deps: CommandDeps): Promise<LocalApi> {
       process.stderr.write(lines);
     },
   });
-  const app = await deps.openApp(config, log);
+  // Whatever the server is, this process is alone.
+  const app = await deps.openApp({ ...config, processes: 1 }, log);
   return {
     api: (request) => app.api(request),
     async close() {

@@ -1,6 +1,7 @@
 import { systemClock } from "../lib/clock.ts";
 import { loadConfig } from "../platform/config.ts";
-import { createLog, type Log } from "../platform/log.ts";
+import { createLog, formatOf } from "../platform/log.ts";
+import { logWhatNobodyCaught } from "../platform/uncaught.ts";
 import { version } from "../platform/version.ts";
 import type { Command, CommandDeps } from "./command.ts";
 import { explainStartError } from "./start-error.ts";
@@ -14,9 +15,9 @@ export const serveCommand: Command = {
   flags: ["listen", "data", "config", "log"],
   async run(flags, _words, deps) {
     const { config, warnings } = loadConfig(flags);
-    const isText =
-      config.log.format === "auto" ? process.stdout.isTTY === true : config.log.format === "text";
-    const log = createLog({ format: isText ? "text" : "json", level: config.log.level });
+    const format = formatOf(config.log.format);
+    const isText = format === "text";
+    const log = createLog({ format, level: config.log.level });
     for (const warning of warnings) log.warn(warning);
     logWhatNobodyCaught(log);
 
@@ -80,14 +81,5 @@ function stopSignal(): Promise<NodeJS.Signals> {
     };
     process.on("SIGTERM", onSignal);
     process.on("SIGINT", onSignal);
-  });
-}
-
-/** A promise that nobody awaited spoils one request; an exception outside of all may have spoiled anything. */
-function logWhatNobodyCaught(log: Log): void {
-  process.on("unhandledRejection", (error) => log.error("A promise failed unheard", { error }));
-  process.on("uncaughtException", (error) => {
-    log.error("Stopped by an exception that nobody caught", { error });
-    process.exit(1);
   });
 }

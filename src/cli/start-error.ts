@@ -31,6 +31,9 @@ export function explainStartError(error: unknown, config: Config): string | null
   }
   // Of serve.ts, which is above this level; its message says what to do.
   if (error.name === "ListenError") return error.message;
+  if (error.name === "CannotServeError") {
+    return `A process of the server cannot serve: ${error.message}.`;
+  }
   const code = (error as { code?: unknown }).code;
   if (typeof code !== "string") return null;
   if (full.has(code)) {

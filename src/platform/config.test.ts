@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { ConfigError, type ConfigFlags, loadConfig } from "./config.ts";
 import { settingKeys, variableOf } from "./settings.ts";
@@ -27,6 +28,8 @@ describe("where a value comes from", () => {
     expect(config).toEqual({
       listen: { host: "127.0.0.1", port: 5000 },
       data: resolve("data"),
+      // By the cores of this machine: see the next test.
+      processes: config.processes,
       open: "",
       url: null,
       trustedProxies: [],
@@ -44,6 +47,12 @@ describe("where a value comes from", () => {
     expect(sources.every(({ source }) => source === "default")).toBe(true);
     expect(warnings).toEqual([]);
     expect(Object.isFrozen(config) && Object.isFrozen(config.log)).toBe(true);
+  });
+
+  test("one process up to three cores, then one for each but one", () => {
+    const cores = availableParallelism();
+    expect(load().config.processes).toBe(cores <= 3 ? 1 : Math.min(64, cores - 1));
+    expect(load({}, { BERTH_SERVER_PROCESSES: "3" }).config.processes).toBe(3);
   });
 
   test("a flag beats a variable, a variable beats the file, the file beats the default", () => {
@@ -114,6 +123,7 @@ describe("where a value comes from", () => {
 const samples = {
   listen: "127.0.0.1:7000",
   data: "/srv/berth",
+  "server.processes": "2",
   open: "1",
   url: "https://registry.example.com",
   trusted_proxies: "10.0.0.0/8",
@@ -156,6 +166,9 @@ describe("what is refused", () => {
     ["BERTH_LOG_REQUESTS", "maybe"],
     ["BERTH_LOG_FORMAT", "xml"],
     ["BERTH_REGISTRY_SPARSE", "deny"],
+    ["BERTH_SERVER_PROCESSES", "0"],
+    ["BERTH_SERVER_PROCESSES", "65"],
+    ["BERTH_SERVER_PROCESSES", "many"],
   ])("%s=%s", (variable, value) => {
     expect(problemsOf({}, { [variable]: value })).toContain(
       `${JSON.stringify(value)} (from ${variable}) must`,

@@ -18,6 +18,8 @@ export interface Config {
   readonly listen: ListenAddress;
   /** Absolute path. */
   readonly data: string;
+  /** That serve requests: of one server, on this data folder. */
+  readonly processes: number;
   readonly open: Settings["open"];
   /** Scheme, host and port, without a slash at the end. */
   readonly url: string | null;
@@ -282,6 +284,7 @@ function toConfig(settings: Settings, problems: string[]): Config {
   return Object.freeze({
     listen,
     data,
+    processes: settings["server.processes"],
     open,
     url,
     trustedProxies: settings.trusted_proxies,

@@ -15,6 +15,7 @@ export function createHousekeeping(chores: readonly OwnChore[], log: Log) {
   const timers = new Set<Timer>();
 
   function start(chore: OwnChore): void {
+    if (ending.signal.aborted) return;
     const ended = chore
       .run(ending.signal)
       .catch((error: unknown) => log.error(`Background work failed: ${chore.name}`, { error }))
@@ -32,6 +33,8 @@ export function createHousekeeping(chores: readonly OwnChore[], log: Log) {
   }
 
   return {
+    /** Begins one more, now. */
+    run: start,
     start(): void {
       for (const chore of chores) start(chore);
     },

@@ -21,6 +21,8 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
   /** The line of a request, at level `info`. */
   request(request: RequestLine): void;
+  /** Whole lines that another process of this server wrote. */
+  passOn(lines: string): void;
   /** Hands over what is still collected. */
   flush(): void;
 }
@@ -87,8 +89,15 @@ export function createLog(options: LogOptions): Log {
     request: isWritten("info")
       ? (request) => batch.add(format.request(clock.now(), request))
       : ignore,
+    passOn: batch.add,
     flush: batch.flush,
   };
+}
+
+/** As `log.format` says, where `auto` goes by who reads. */
+export function formatOf(setting: "auto" | "json" | "text"): "json" | "text" {
+  if (setting !== "auto") return setting;
+  return process.stdout.isTTY === true ? "text" : "json";
 }
 
 const noFields: LogFields = {};

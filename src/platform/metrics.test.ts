@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test";
-import { createMetrics, type Metrics } from "./metrics.ts";
+import { createMetrics, type Metrics, metricsText } from "./metrics.ts";
 
 const clock = { now: () => 1_700_000_000_000, monotonic: () => 0 };
 
 async function linesOf(metrics: Metrics, name: string): Promise<string[]> {
-  return (await metrics.metricsText()).split("\n").filter((line) => line.startsWith(name));
+  return metricsText(await metrics.families())
+    .split("\n")
+    .filter((line) => line.startsWith(name));
 }
 
 test("requests are counted by handler, method and status", async () => {
@@ -76,7 +78,7 @@ test("every line is of the text format, and every family says what it is", async
   metrics.observeRequest("blob", "HEAD", 200, 0.1, 0);
   const number = String.raw`(NaN|[+-]Inf|-?\d+(\.\d+)?(e[+-]?\d+)?)`;
   const sample = new RegExp(String.raw`^[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? ${number}$`);
-  const text = await metrics.metricsText();
+  const text = metricsText(await metrics.families());
   expect(text.endsWith("\n")).toBe(true);
   for (const line of text.trimEnd().split("\n")) {
     expect(line.startsWith("# HELP ") || line.startsWith("# TYPE ") || sample.test(line)).toBe(

@@ -38,12 +38,34 @@ export interface Metrics {
     seconds: number,
     bytes: number,
   ): void;
-  /** A value that goes up and down. */
-  gauge(name: string, help: string, read: Reading): void;
+  /** A value that goes up and down. `over`: what several processes of one server make of theirs. */
+  gauge(name: string, help: string, read: Reading, over?: Over): void;
   /** A value that only grows while the process lives; its name ends in `_total`. */
   counter(name: string, help: string, read: Reading): void;
-  /** Prometheus text format, version 0.0.4. */
-  metricsText(): Promise<string>;
+  /** What there is now, of this process. */
+  families(): Promise<FamilyValues[]>;
+}
+
+/** How values of several processes become one: `own` is that of the first, for what is the same in all. */
+export type Over = "sum" | "max" | "own";
+
+/** A metric with its values: lines as Prometheus reads them, each with its line feed. */
+export interface FamilyValues {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly over: Over;
+  readonly lines: readonly string[];
+}
+
+/** Prometheus text format, version 0.0.4. */
+export function metricsText(families: readonly FamilyValues[]): string {
+  return families
+    .map(
+      ({ name, help, type, lines }) =>
+        `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`,
+    )
+    .join("");
 }
 
 export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
@@ -57,28 +79,28 @@ const statusEnd = 600;
 export function createMetrics(clock: Clock = systemClock): Metrics {
   const requests = createRequestCounts();
   const families: Family[] = [...processFamilies(clock)];
-  const add = (type: Family["type"]) => (name: string, help: string, read: Reading) => {
-    families.push({ name, help, type, lines: () => readingLines(name, read) });
-  };
+  const add =
+    (type: Family["type"]) =>
+    (name: string, help: string, read: Reading, over: Over = "sum") => {
+      families.push({ name, help, type, over, lines: () => readingLines(name, read) });
+    };
   return {
     startRequest: requests.start,
     observeRequest: requests.observe,
     gauge: add("gauge"),
     counter: add("counter"),
-    metricsText: async () =>
-      (await Promise.all([...requests.families, ...families].map(familyText))).join(""),
+    families: () =>
+      Promise.all(
+        [...requests.families, ...families].map(async ({ lines, ...family }) => ({
+          ...family,
+          lines: await lines(),
+        })),
+      ),
   };
 }
 
-interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "counter" | "gauge" | "histogram";
+interface Family extends Omit<FamilyValues, "lines"> {
   lines(): string[] | Promise<string[]>;
-}
-
-async function familyText({ name, help, type, lines }: Family): Promise<string> {
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${(await lines()).join("")}`;
 }
 
 async function readingLines(name: string, read: Reading): Promise<string[]> {
@@ -220,6 +242,7 @@ function requestFamilies(
       name: total,
       help: "Requests answered.",
       type: "counter",
+      over: "sum",
       lines: () =>
         eachMethod((labels, { byStatus }) =>
           Array.from(byStatus, (count, status) =>
@@ -231,18 +254,21 @@ function requestFamilies(
       name: seconds,
       help: "Time from the head of a request to the head of its answer.",
       type: "histogram",
+      over: "sum",
       lines: () => eachMethod((labels, counts) => histogramLines(seconds, labels, counts.seconds)),
     },
     {
       name: inFlight,
       help: "Requests being answered.",
       type: "gauge",
+      over: "sum",
       lines: () => [line(inFlight, "", readInFlight())],
     },
     {
       name: bytes,
       help: "Sizes of answers' bodies.",
       type: "histogram",
+      over: "sum",
       lines: () =>
         [...handlers].flatMap(([handler, counts]) =>
           histogramLines(bytes, `handler="${handler}"`, counts.bytes),
@@ -259,10 +285,12 @@ function processFamilies(clock: Clock): Family[] {
     name: string,
     help: string,
     read: () => number,
+    over: Over = "sum",
   ): Family => ({
     name,
     help,
     type,
+    over,
     lines: () => readingLines(name, read),
   });
   return [
@@ -274,7 +302,13 @@ function processFamilies(clock: Clock): Family[] {
       process.memoryUsage.rss(),
     ),
     family("gauge", "process_open_fds", "Open file descriptors.", openFileDescriptors),
-    family("gauge", "process_start_time_seconds", "Start, epoch seconds.", () => startedSeconds),
+    family(
+      "gauge",
+      "process_start_time_seconds",
+      "Start, epoch seconds.",
+      () => startedSeconds,
+      "own",
+    ),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { isAddressRange } from "./ip-address.ts";
 
@@ -19,6 +20,11 @@ export const settingsSchema = z.strictObject({
       "Address and port to serve on; a port alone means 127.0.0.1. 0.0.0.0 or [::] is every address.",
     ),
   data: filePath("./data").describe("Folder that holds the database and the blobs."),
+  "server.processes": parsed(parseProcesses)
+    .prefault("auto")
+    .describe(
+      "Processes that serve: 1, or a parent and so many children that share the port and the data folder. auto: 1 up to three processor cores, else one less than there are.",
+    ),
   open: oneOf("", "1", "any-network").describe(
     "Serve without access control: 1 on loopback addresses, any-network wherever the network itself decides who gets in.",
   ),
@@ -114,6 +120,18 @@ function parseBoolean(text: string): boolean {
   if (text === "true" || text === "1") return true;
   if (text === "false" || text === "0") return false;
   throw new RuleBroken("must be true or false");
+}
+
+const processesMax = 64;
+
+function parseProcesses(text: string): number {
+  if (text === "auto") {
+    const cores = availableParallelism();
+    return cores <= 3 ? 1 : Math.min(processesMax, cores - 1);
+  }
+  const count = Number(text);
+  if (/^\d{1,2}$/.test(text) && count >= 1 && count <= processesMax) return count;
+  throw new RuleBroken(`must be auto, or a number from 1 to ${processesMax}`);
 }
 
 function parseDays(text: string): number {

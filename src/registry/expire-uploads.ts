@@ -7,10 +7,12 @@ import {
   deleteIdleUpload,
   deleteUpload,
   dropClaim,
+  endClaimsOf,
   findAnyUpload,
   type IdleUpload,
   listIdleUploads,
   listUploads,
+  listUploadsOf,
   setUploadOffset,
   stagedOf,
   type Upload,
@@ -95,18 +97,27 @@ async function leave({ db, liveUploads }: Registry, { row, claim }: Taken): Prom
 
 /**
  * Removes what a killed process left: staged bytes without a session, and bytes that were already
- * a blob file when the process ended, but not yet in the database. Runs at start, beside requests.
+ * a blob file when the process ended, but not yet in the database. Runs at start, beside requests, and
+ * with `dead` after that process of this server ended: until its claims are over, nobody else has its
+ * sessions.
  */
-export async function removeLeftovers(registry: Registry, signal: AbortSignal): Promise<number> {
+export async function removeLeftovers(
+  registry: Registry,
+  signal: AbortSignal,
+  dead: string | null = null,
+): Promise<number> {
   const { db, blobs } = registry;
   let removed = 0;
   // As of now: a session that a client takes up and ends beside this leaves its older file all the same.
-  const unfinished = new Set(await listUploads(db.reads));
+  const unfinished = new Set(
+    dead === null ? await listUploads(db.reads) : await listUploadsOf(db.reads, dead),
+  );
   const everything = !blobs.stagedIsDurable && unfinished.size > 0;
   for await (const item of blobs.list(everything ? "all" : "staged")) {
     if (signal.aborted) return removed;
-    if (await removeLeftover(registry, unfinished, item)) removed += 1;
+    if (await removeLeftover(registry, unfinished, item, dead)) removed += 1;
   }
+  if (dead !== null) await db.transactionUnsynced((tx) => endClaimsOf(tx, dead));
   // What is durable is what the row says.
   if (blobs.stagedIsDurable) return removed;
   for (const id of unfinished) {
@@ -120,6 +131,7 @@ async function removeLeftover(
   registry: Registry,
   unfinished: ReadonlySet<string>,
   item: StoredItem,
+  dead: string | null,
 ): Promise<boolean> {
   const { db, blobs } = registry;
   switch (item.kind) {
@@ -132,7 +144,7 @@ async function removeLeftover(
       // older copy of the database does not know yet.
       const session = item.stagedAs;
       if (item.digest === null || !unfinished.has(session)) return false;
-      if (await isHeld(registry, session)) return false;
+      if (await isHeld(registry, session, dead)) return false;
       if ((await findBlobKey(db.reads, item.digest)) === item.key) return false;
       await blobs.remove([item.key]);
       return true;
@@ -142,10 +154,15 @@ async function removeLeftover(
   }
 }
 
-async function isHeld({ db, liveUploads, process }: Registry, id: string): Promise<boolean> {
+async function isHeld(
+  { db, liveUploads, process }: Registry,
+  id: string,
+  dead: string | null,
+): Promise<boolean> {
   if (liveUploads.isBusy(id)) return true;
   if (!process.sharesUploads) return false;
-  return (await findAnyUpload(db.reads, id))?.held_by?.startsWith(process.run) ?? false;
+  const holder = (await findAnyUpload(db.reads, id))?.held_by ?? null;
+  return holder !== null && holder !== dead && holder.startsWith(process.run);
 }
 
 /**

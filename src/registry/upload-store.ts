@@ -266,6 +266,21 @@ export async function listUploads(reads: Reads): Promise<string[]> {
   return rows.map((row) => row.id);
 }
 
+/** The ids of those that a process has, or had when it ended. */
+export async function listUploadsOf(reads: Reads, holder: string): Promise<string[]> {
+  const rows = await reads
+    .selectFrom("uploads")
+    .select("id")
+    .where("held_by", "=", holder)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** For a process that ended: others need not wait until its claims are over. */
+export async function endClaimsOf(tx: Tx, holder: string): Promise<void> {
+  await tx.updateTable("uploads").set({ held_until: 0 }).where("held_by", "=", holder).execute();
+}
+
 /** What the blob store is told of the session's bytes. */
 export function stagedOf({ id, state }: Pick<Upload, "id" | "state">): Staged {
   return { id: id as StagedId, state };

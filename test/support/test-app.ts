@@ -5,6 +5,13 @@ import { join } from "node:path";
 import { loadConfig } from "../../src/platform/config.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { serve } from "../../src/serve.ts";
+import { type Child, startChild } from "../faults/support/child.ts";
+
+/**
+ * With this many, tests of a Berth in their own process run it as a program of so many processes
+ * instead: what clients see must be the same.
+ */
+const processes = Number(process.env["BERTH_TEST_PROCESSES"] ?? "1");
 
 /** A Berth in this process, on a free port, with a data folder of its own. */
 export interface TestApp {
@@ -31,10 +38,41 @@ export interface TestAppOptions {
 
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "berth-test-"));
-  const { config } = loadConfig(
-    { listen: "127.0.0.1:0", data: folder },
-    { BERTH_LOG_REQUESTS: "false", BERTH_OPEN: "1", ...options.env },
-  );
+  const env = { BERTH_LOG_REQUESTS: "false", BERTH_OPEN: "1", ...options.env };
+  const { url, port, logged, stop } = await (processes > 1 ? startProgram : startHere)(folder, env);
+  return {
+    url,
+    port,
+    folder,
+    get logged() {
+      return logged();
+    },
+    fetch: (path, init) => fetch(url + path, init),
+    rows(sql, ...params) {
+      const db = new Database(join(folder, "berth.db"), { readonly: true });
+      try {
+        return db.query(sql).all(...params) as Record<string, unknown>[];
+      } finally {
+        db.close();
+      }
+    },
+    stop,
+    async remove() {
+      await stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Started {
+  readonly url: string;
+  readonly port: number;
+  logged(): readonly string[];
+  stop(): Promise<void>;
+}
+
+async function startHere(folder: string, env: Readonly<Record<string, string>>): Promise<Started> {
+  const { config } = loadConfig({ listen: "127.0.0.1:0", data: folder }, env);
   const logged: string[] = [];
   const log = createLog({
     format: "text",
@@ -45,25 +83,33 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   });
   const running = await serve(config, log);
   const { port } = running;
-  const url = `http://127.0.0.1:${port}`;
   return {
-    url,
+    url: `http://127.0.0.1:${port}`,
     port,
-    folder,
-    logged,
-    fetch: (path, init) => fetch(url + path, init),
-    rows(sql, ...params) {
-      const db = new Database(join(folder, "berth.db"), { readonly: true });
-      try {
-        return db.query(sql).all(...params) as Record<string, unknown>[];
-      } finally {
-        db.close();
-      }
-    },
+    logged: () => logged,
     stop: () => running.stop(),
-    async remove() {
-      await running.stop();
-      rmSync(folder, { recursive: true, force: true });
+  };
+}
+
+async function startProgram(data: string, env: Readonly<Record<string, string>>): Promise<Started> {
+  const child = await startChild({
+    data,
+    env: { ...env, BERTH_SERVER_PROCESSES: `${processes}`, BERTH_LOG_LEVEL: "warn" },
+  });
+  return {
+    url: child.url,
+    port: Number(new URL(child.url).port),
+    logged: () => warningsOf(child),
+    async stop() {
+      await child.stop();
     },
   };
+}
+
+/** But for the one that open mode begins with, which is of the command and not of the server. */
+function warningsOf(child: Child): string[] {
+  return child
+    .output()
+    .split("\n")
+    .filter((line) => line !== "" && !line.includes("open is 1."));
 }

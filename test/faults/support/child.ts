@@ -40,6 +40,7 @@ export async function spawnChild({ data, env, wrapper = [] }: ChildOptions): Pro
       BERTH_DATA: data,
       BERTH_OPEN: "1",
       BERTH_LOG_REQUESTS: "false",
+      BERTH_SERVER_PROCESSES: "1",
       ...env,
     },
     stdin: "ignore",
