@@ -97,7 +97,7 @@ const holes: readonly Hole[] = [
     name: "an upload goes on for whoever knows its id",
     patches: [
       {
-        file: "src/registry/upload-blob.ts",
+        file: "src/registry/upload-session.ts",
         from: "row !== null && row.principal === actorOf(caller.principal)",
         to: "row !== null",
       },
