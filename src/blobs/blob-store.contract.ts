@@ -45,7 +45,7 @@ export function describeBlobStore(name: string, make: () => Promise<StoreUnderTe
       const listed = await listAll(store);
       const leaks = await under.leaks(listed);
       await under.destroy();
-      expect(listed.map(nameOf).sort()).toEqual([...expected].sort());
+      expect(namesOf(listed, expected)).toEqual([...expected].sort());
       expect(leaks).toEqual([]);
     });
 
@@ -268,12 +268,12 @@ function listing(at: () => BlobStore): void {
     expect(await listStaged(at())).toEqual(items.filter(isStaged));
     for (const item of items) {
       expect(at().pathOf(item)).toBe(item.path);
-      if (item.kind === "blob") {
+      if (item.kind === "blob" && keys.has(item.key)) {
         expect(keys.get(item.key)).toBe(item.sizeBytes);
-        expect(item.digest).toBe(digest(patterned(item.sizeBytes)));
+        expect([null, digest(patterned(item.sizeBytes))]).toContain(item.digest);
         expect(item.stagedAs).toBe(staged("publishing").id);
       } else {
-        expect(item).toMatchObject({ kind: "staged", id: "a", sizeBytes: 6 });
+        expect([item.sizeBytes, uploadOf(item)]).toEqual([6, staged("a").id]);
       }
     }
   });
@@ -281,6 +281,11 @@ function listing(at: () => BlobStore): void {
 
 function isStaged(item: StoredItem): boolean {
   return item.kind === "staged";
+}
+
+function uploadOf(item: StoredItem): StagedId | null {
+  if (item.kind === "stray") return null;
+  return item.kind === "staged" ? item.id : item.stagedAs;
 }
 
 /** Tells the store of each upload what it said last, and keeps a list of what there is to be. */
@@ -316,8 +321,12 @@ function recording(store: BlobStore, expected: Set<string>): BlobStore {
     },
     async quarantine(item) {
       const path = await store.quarantine(item);
-      expected.delete(nameOf(item));
-      if (item.kind === "staged") states.delete(item.id);
+      const isBlob = expected.delete(nameOf(item));
+      const upload = uploadOf(item as StoredItem);
+      if (!isBlob && upload !== null) {
+        expected.delete(`staged ${upload}`);
+        states.delete(upload);
+      }
       return path;
     },
   };
@@ -339,6 +348,20 @@ function remembering(writer: StagedWriter, keep: (state: StagedState) => void): 
       keep(writer.state);
     },
   };
+}
+
+/**
+ * Where keys tell no digest, all that carries the id of a staged upload is one thing, which may have
+ * several objects: they are to be found by its state, or by its id.
+ */
+function namesOf(listed: readonly StoredItem[], expected: ReadonlySet<string>): string[] {
+  const names = listed.map((item) => {
+    const isStaged = item.kind === "blob" && expected.has(`staged ${item.stagedAs}`);
+    const mayBeStaged = item.kind === "blob" && item.digest === null;
+    if (!isStaged || !mayBeStaged || expected.has(nameOf(item))) return nameOf(item);
+    return `staged ${item.stagedAs}`;
+  });
+  return [...new Set(names)].sort();
 }
 
 function nameOf(item: ItemName): string {

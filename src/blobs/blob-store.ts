@@ -122,6 +122,8 @@ export interface BlobStore {
   size(key: BlobKey): Promise<number | null>;
   /** Opens a blob of `sizeBytes` (as the database knows it). Null when it is gone or is not of that size. */
   open(key: BlobKey, sizeBytes: number, range: ByteRange | null): Promise<BlobBody | null>;
+  /** An address at which a client may read the blob itself for a while; null: there is none. */
+  readonly link: ((key: BlobKey) => Promise<string>) | null;
   /** Deletes the bytes. */
   remove(keys: readonly BlobKey[]): Promise<void>;
   /**

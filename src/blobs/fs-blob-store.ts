@@ -229,6 +229,8 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
       }
     },
 
+    link: null,
+
     async remove(keys) {
       for (const key of keys) await unlinkIfThere(layout.blobPath(key));
     },

@@ -72,6 +72,8 @@ export function createMemoryBlobStore(): BlobStore {
       return body(blob.bytes, range);
     },
 
+    link: null,
+
     async remove(keys) {
       for (const key of keys) blobs.delete(key);
     },

@@ -9,3 +9,8 @@ export function uuidv7(): string {
 export function randomHex(bytes: number): string {
   return randomBytes(bytes).toString("hex");
 }
+
+/** From 0 to 1. For waits that must not come all at once. */
+export function randomFraction(): number {
+  return Math.random();
+}

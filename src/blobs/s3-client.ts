@@ -1,0 +1,222 @@
+import { AwsV4Signer } from "aws4fetch";
+import type { Clock } from "../lib/clock.ts";
+import { randomFraction } from "../lib/random.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import type { Credentials } from "./s3-credentials.ts";
+import { bucketUrl, type S3Location } from "./s3-location.ts";
+import { xmlValue } from "./s3-xml.ts";
+
+/** Tries of one call, and the longest wait before the second; the wait doubles from try to try. */
+const triesMax = 6;
+const firstWaitMs = 100;
+const waitMsMax = 5_000;
+/** A call without bytes to send has this long to answer; one with bytes gets more for them. */
+const answerMsMax = 30_000;
+const slowestBytesPerMs = 512;
+const signingKeysMax = 16;
+
+export interface S3Request {
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** Of the object, prefix included; empty: the bucket itself. */
+  readonly key: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: S3Payload | string;
+  readonly answerMsMax?: number;
+}
+
+/** Bytes that can be sent again. */
+export interface S3Payload {
+  readonly sizeBytes: number;
+  open(): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+}
+
+/** An answer that says no, or an answer that did not come. */
+export class S3Error extends Error {
+  override readonly name = "S3Error";
+  /** 0: no answer. */
+  readonly status: number;
+  /** As S3 has it, such as NoSuchKey; or the name of the fault. */
+  readonly code: string;
+
+  constructor(message: string, status: number, code: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export interface S3ClientOptions {
+  readonly location: S3Location;
+  /** PEM; null: the system's authorities. */
+  readonly ca: string | null;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  /** What tests shorten. */
+  readonly firstWaitMs?: number;
+  readonly answerMsMax?: number;
+}
+
+/** Signs, sends, and tries again what may come right. */
+export interface S3Client {
+  /** An answer of 2xx, its body unread. Throws `S3Error`. */
+  send(request: S3Request): Promise<Response>;
+  /**
+   * The same for a body that has to be read for the answer to be known: S3 may say 200 before it knows
+   * how a call ends, and tell of an error in the body.
+   */
+  sendForText(request: S3Request): Promise<string>;
+  /** An address that anybody may read the object at for `seconds`. */
+  presign(key: string, seconds: number): Promise<string>;
+  readonly stats: S3Stats;
+}
+
+export interface S3Stats {
+  requests: number;
+  retries: number;
+}
+
+export function createS3Client(options: S3ClientOptions): S3Client {
+  const { location, credentials, clock } = options;
+  const base = bucketUrl(location);
+  const signingKeys = new Map<string, ArrayBuffer>();
+  const tls = options.ca === null ? {} : { tls: { ca: options.ca } };
+  const stats = { requests: 0, retries: 0 };
+
+  async function signed(
+    request: Pick<S3Request, "method" | "key" | "query" | "headers">,
+    signQuery: boolean,
+  ): Promise<{ url: URL; headers: Headers }> {
+    const { key, method } = request;
+    const query = new URLSearchParams(request.query).toString();
+    const url = `${base}${key === "" ? "" : `/${key}`}${query === "" ? "" : `?${query}`}`;
+    // A key lives for a day: without this the map grows by one with each.
+    if (signingKeys.size > signingKeysMax) signingKeys.clear();
+    const signer = new AwsV4Signer({
+      method,
+      url,
+      headers: { ...(signQuery ? {} : unsigned), ...request.headers },
+      ...(await credentials.current()),
+      service: "s3",
+      region: location.region,
+      cache: signingKeys,
+      signQuery,
+    });
+    return await signer.sign();
+  }
+
+  async function attempt<T>(request: S3Request, read: (answer: Response) => Promise<T>) {
+    const { url, headers } = await signed(request, false);
+    const { body } = request;
+    const payload = typeof body === "string" || body === undefined ? body : body.open();
+    if (typeof body === "object") headers.set("content-length", `${body.sizeBytes}`);
+    const limitMs = (request.answerMsMax ?? options.answerMsMax ?? answerMsMax) + msFor(body);
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort(), limitMs);
+    stats.requests += 1;
+    try {
+      const answer = await fetch(url, {
+        method: request.method,
+        headers,
+        ...(payload === undefined ? {} : { body: payload }),
+        redirect: "manual",
+        decompress: false,
+        signal: ending.signal,
+        ...tls,
+      });
+      if (!answer.ok) throw await errorOf(request, answer);
+      return await read(answer);
+    } catch (error) {
+      throw error instanceof S3Error ? error : noAnswer(request, error, ending.signal.aborted);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function withRetries<T>(
+    request: S3Request,
+    read: (answer: Response) => Promise<T>,
+  ): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await attempt(request, read);
+      } catch (error) {
+        if (!(error instanceof S3Error)) throw error;
+        const isStale = isStaleCredential(error) && credentials.refresh();
+        if (tries === triesMax) throw error;
+        if (!isStale && !mayComeRight(error)) throw error;
+        stats.retries += 1;
+        const waitMs = Math.min(waitMsMax, (options.firstWaitMs ?? firstWaitMs) * 2 ** tries);
+        await Bun.sleep(waitMs * randomFraction());
+      }
+    }
+  }
+
+  return {
+    send: (request) => withRetries(request, async (answer) => answer),
+    sendForText: (request) =>
+      withRetries(request, async (answer) => {
+        const text = await answer.text();
+        if (errorBody.test(text)) throw errorIn(request, 200, text);
+        return text;
+      }),
+    async presign(key, seconds) {
+      const query = { "X-Amz-Expires": `${seconds}` };
+      const { url } = await signed({ method: "GET", key, query }, true);
+      return url.href;
+    },
+    stats,
+  };
+
+  function msFor(body: S3Request["body"]): number {
+    return typeof body === "object" ? body.sizeBytes / slowestBytesPerMs : 0;
+  }
+
+  async function errorOf(request: S3Request, answer: Response): Promise<S3Error> {
+    const text = await answer.text().catch(() => "");
+    return errorIn(request, answer.status, text);
+  }
+
+  function errorIn(request: S3Request, status: number, text: string): S3Error {
+    const code = xmlValue(text, "Code") ?? `${status}`;
+    const said = xmlValue(text, "Message") ?? "";
+    const skew = code === "RequestTimeTooSkewed" ? ` (it is ${clock.now()} here)` : "";
+    return new S3Error(
+      `${request.method} ${location.bucket}/${request.key}: ${status} ${code} ${said}${skew}`.trim(),
+      status,
+      code,
+    );
+  }
+}
+
+/** An error is the whole of a body; in the answer to a batch there may be some of single objects. */
+const errorBody = /^\s*(?:<\?xml[^>]*\?>)?\s*<Error[ >]/;
+
+const unsigned = { "x-amz-content-sha256": "UNSIGNED-PAYLOAD" };
+
+function noAnswer({ method, key }: S3Request, error: unknown, timedOut: boolean): S3Error {
+  const code = timedOut ? "Timeout" : ((error as { code?: string }).code ?? "NoAnswer");
+  return new S3Error(`${method} ${key}: no answer (${code})`, 0, code, error);
+}
+
+function isStaleCredential({ code }: S3Error): boolean {
+  return code === "ExpiredToken" || code === "InvalidToken" || code === "TokenRefreshRequired";
+}
+
+/** Overload and trouble on the way, and a 200 that turned out to be an error. */
+function mayComeRight({ status, code }: S3Error): boolean {
+  if (status === 0) return true;
+  if (status === 200) return code === "InternalError" || code === "ServiceUnavailable";
+  return [408, 429, 500, 502, 503, 504].includes(status) || code === "RequestTimeout";
+}
+
+/** What a failed call means to the client. Names stay in `cause`, for the log. */
+export function s3Failure(error: unknown, what: string): RegistryError {
+  if (error instanceof RegistryError) return error;
+  const code = error instanceof S3Error ? error.code : "unknown error";
+  return new RegistryError("UNAVAILABLE", {
+    message: `the registry's storage failed at ${what} (${code})`,
+    headers: { "retry-after": "5" },
+    cause: error,
+  });
+}

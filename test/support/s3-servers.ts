@@ -1,0 +1,99 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import S3rver from "@20minutes/s3rver";
+
+export const testBucket = "berth";
+
+/** What a Berth under test needs in its environment, beside `BERTH_S3_ENDPOINT`. */
+export const testCredentials = {
+  AWS_ACCESS_KEY_ID: "S3RVER",
+  AWS_SECRET_ACCESS_KEY: "S3RVER",
+} as const;
+
+/** An S3 on loopback, with the bucket `berth`. */
+export interface S3Server {
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+/** Out of npm: checks no sums, has no conditions, and lists no unfinished uploads. */
+export async function startWeakS3(): Promise<S3Server> {
+  const directory = mkdtempSync(join(tmpdir(), "berth-s3-weak-"));
+  const server = new S3rver({
+    port: 0,
+    address: "127.0.0.1",
+    silent: true,
+    directory,
+    vhostBuckets: false,
+    allowMismatchedSignatures: false,
+    configureBuckets: [{ name: testBucket }],
+  });
+  const { port } = await server.run();
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    async stop() {
+      await server.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const startMsMax = 20_000;
+
+/** The program that `.ci/run` installs; null: it is not there. */
+export function strictS3(): string | null {
+  const tools = process.env["BERTH_TOOLS"] ?? join(homedir(), ".cache", "berth-tools");
+  return Bun.which("versitygw", { PATH: `${join(tools, "bin")}:${process.env["PATH"] ?? ""}` });
+}
+
+/** As strict as S3 itself where a push depends on it. */
+export async function startStrictS3(program: string): Promise<S3Server> {
+  const folder = mkdtempSync(join(tmpdir(), "berth-s3-strict-"));
+  const data = join(folder, "data");
+  const sidecar = join(folder, "meta");
+  for (const path of [join(data, testBucket), sidecar]) mkdirSync(path, { recursive: true });
+  const port = await freePort();
+  const child = Bun.spawn(
+    [program, "--port", `127.0.0.1:${port}`, "--quiet", "--keep-alive"].concat([
+      "posix",
+      "--sidecar",
+      sidecar,
+      data,
+    ]),
+    {
+      env: { ROOT_ACCESS_KEY: "S3RVER", ROOT_SECRET_KEY: "S3RVER", HOME: folder },
+      stdout: "ignore",
+      stderr: "ignore",
+    },
+  );
+  const endpoint = `http://127.0.0.1:${port}`;
+  await untilItAnswers(endpoint);
+  return {
+    endpoint,
+    async stop() {
+      child.kill();
+      await child.exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function untilItAnswers(endpoint: string): Promise<void> {
+  for (let waited = 0; waited < startMsMax; waited += 20) {
+    const answer = await fetch(endpoint).catch(() => null);
+    if (answer !== null) return;
+    await Bun.sleep(20);
+  }
+  throw new Error(`nothing answers at ${endpoint}`);
+}
+
+/** A port that is free now; whoever listens on it soon is likely to have it. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
