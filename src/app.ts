@@ -24,9 +24,10 @@ import { createRefreshTokens } from "./auth/refresh-token.ts";
 import { createTokenIssuer, type TokenIssuer } from "./auth/registry-token.ts";
 import { finishRotation } from "./auth/rotate-keys.ts";
 import { createSecretBox, type SecretBox } from "./auth/secret-box.ts";
-import type { BlobKey } from "./blobs/blob-store.ts";
-import { createDiskReserve } from "./blobs/disk-reserve.ts";
+import type { BlobKey, BlobStore } from "./blobs/blob-store.ts";
+import { createDiskReserve, type DiskReserve } from "./blobs/disk-reserve.ts";
 import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
+import { openS3 } from "./blobs/open-s3.ts";
 import { type FolderLock, lockDataFolder } from "./db/data-folder.ts";
 import type { Database, Tx } from "./db/database.ts";
 import { migrate } from "./db/migrations/migrate.ts";
@@ -54,6 +55,7 @@ import { createPullRecorder, type PullStats } from "./pulls/pull-recorder.ts";
 import { expireUploads, removeLeftovers } from "./registry/expire-uploads.ts";
 import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
+import { createRedirectRule } from "./registry/redirect-rule.ts";
 import type { Registry } from "./registry/registry.ts";
 import { createRegistryHandler } from "./registry/router.ts";
 
@@ -139,12 +141,8 @@ async function openLocked(
   });
   if (!isChild) await migrate(db, clock);
   const moves = await watchMoves(db, log);
-  const blobs = createFsBlobStore({
-    folder: config.data,
-    clock,
-    onSyncFailure: db.refuseWrites,
-    admitWrite: reserve.admitWrite,
-  });
+  const metrics = createMetrics();
+  const blobs = await openBlobs(config, { db, clock, reserve, metrics });
   const control = await openAccessControl({ config, db, clock, log, isChild });
   const { access, audit, secrets, gate } = control;
   const management: Management = { db, blobs, clock, log, config, access, audit, secrets };
@@ -173,9 +171,9 @@ async function openLocked(
       moves.refuse();
       reserve.admitWrite();
     },
+    mayRedirect: createRedirectRule(config.s3?.redirect ?? false, config.s3?.redirectExcept ?? []),
     traffic: { receivedBytes: 0, sentBytes: 0 },
   };
-  const metrics = createMetrics();
   describe(metrics, registry);
   describePulls(metrics, pulls.stats);
   metrics.gauge(
@@ -263,6 +261,27 @@ function unlessMoving<Args extends readonly unknown[]>(
   return async (...args) => {
     if (!moves.isMoving) await run(...args);
   };
+}
+
+/** Files in the data folder, or objects in a bucket. */
+async function openBlobs(
+  config: Config,
+  deps: { db: Database; clock: Clock; reserve: DiskReserve; metrics: Metrics },
+): Promise<BlobStore> {
+  const { db, clock, reserve, metrics } = deps;
+  const { data: folder, s3, processes } = config;
+  const { admitWrite } = reserve;
+  if (s3 === null) {
+    return createFsBlobStore({ folder, clock, onSyncFailure: db.refuseWrites, admitWrite });
+  }
+  const { blobs, stats, cache } = await openS3({ s3, folder, processes, clock, admitWrite });
+  metrics.counter("berth_s3_requests_total", "Requests to S3.", () => stats.requests);
+  metrics.counter("berth_s3_retries_total", "Requests to S3 tried again.", () => stats.retries);
+  if (cache === null) return blobs;
+  metrics.counter("berth_blob_cache_hits_total", "Blobs read from the cache.", () => cache.hits);
+  metrics.counter("berth_blob_cache_misses_total", "Blobs read into it.", () => cache.misses);
+  metrics.gauge("berth_blob_cache_bytes", "Bytes of blobs in the cache.", () => cache.bytes, "max");
+  return blobs;
 }
 
 interface AccessControl {

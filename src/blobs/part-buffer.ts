@@ -34,9 +34,7 @@ export interface PartRoom {
   readonly heldBytes: number;
 }
 
-/** `folder` is emptied: what an earlier process gathered there nobody asks for. */
 export function createPartRoom(folder: string, bytesMax = memoryBytesMax): PartRoom {
-  fs.rmSync(folder, { recursive: true, force: true });
   let held = 0;
 
   const memory: Memory = {

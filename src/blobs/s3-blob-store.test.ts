@@ -163,7 +163,8 @@ describeS3("blobs in S3", (kind, server) => {
       const left = [];
       for await (const item of opened.calls.list(keysOf(upload.id))) left.push(item);
       expect(left).toEqual([]);
-      if (kind === "strict") await expect(store.publish(upload, digest(text("")))).rejects.toThrow("start it again");
+      if (kind === "strict")
+        await expect(store.publish(upload, digest(text("")))).rejects.toThrow("start it again");
     });
 
     test("taking over clears away what a writer left that nobody tells of", async () => {

@@ -13,10 +13,11 @@ import type {
 } from "./blob-store.ts";
 import type { PartRoom } from "./part-buffer.ts";
 import { type PartTier, partTiers } from "./part-sizes.ts";
+import type { ReadCache } from "./read-cache.ts";
 import type { S3Calls } from "./s3-calls.ts";
 import { S3Error, s3Failure } from "./s3-client.ts";
 import { copyObject } from "./s3-copy.ts";
-import { type OpenObject, openObject } from "./s3-read.ts";
+import { openObject } from "./s3-read.ts";
 import { createS3Writer } from "./s3-staged-writer.ts";
 import {
   decodeState,
@@ -38,8 +39,8 @@ export interface S3BlobStoreOptions {
   readonly address: string;
   /** An address for clients to read an object at; null: they read through this server. */
   readonly link: ((key: BlobKey) => Promise<string>) | null;
-  /** Reads through something nearer; default: from the bucket. */
-  readonly openObject?: OpenObject;
+  /** Something nearer to read from. */
+  readonly cache?: ReadCache | null;
   readonly tiers?: readonly PartTier[];
 }
 
@@ -50,7 +51,7 @@ export interface S3BlobStoreOptions {
  */
 export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
   const { calls, room } = options;
-  const read = options.openObject ?? ((key, size, range) => openObject(calls, key, size, range));
+  const cache = options.cache ?? null;
   const writers = new Map<StagedId, StagedWriter>();
   const background = new Set<Promise<void>>();
   const tails = new LRUCache<BlobKey, Uint8Array<ArrayBuffer>>({
@@ -236,10 +237,12 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
 
     size: (key) => during("reading a blob", () => calls.size(key)),
 
-    async open(key, sizeBytes, range) {
-      const stream = await during("reading a blob", () => read(key, sizeBytes, range));
-      return stream === null ? null : { kind: "stream", stream };
-    },
+    open: (key, sizeBytes, range) =>
+      during("reading a blob", async () => {
+        if (cache !== null && sizeBytes > 0) return await cache.open(key, sizeBytes, range);
+        const stream = await openObject(calls, key, sizeBytes, range);
+        return stream === null ? null : { kind: "stream", stream };
+      }),
 
     link: options.link,
 
@@ -290,6 +293,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
       const open = [...writers.values()];
       await Promise.all(open.map((writer) => writer.close().catch(() => {})));
       await Promise.all(background);
+      await cache?.close();
     },
   };
 

@@ -1,5 +1,6 @@
 import { KeyFileError } from "../auth/key-file.ts";
 import { SealError } from "../auth/secret-box.ts";
+import { BucketError } from "../blobs/open-s3.ts";
 import { FolderInUseError } from "../db/data-folder.ts";
 import { NewerDatabaseError } from "../db/migrations/migrate.ts";
 import { HalfMovedError } from "../move/move-watch.ts";
@@ -26,6 +27,7 @@ export function explainStartError(error: unknown, config: Config): string | null
     return `${error.message}.`;
   }
   if (error instanceof HalfMovedError) return `${error.message}.`;
+  if (error instanceof BucketError) return `${error.message}: see the settings blobs and s3.`;
   if (error instanceof SealError) {
     return `The stored secrets of ${config.data} cannot be opened: ${error.message}. Put the key back from where you keep its copy.`;
   }

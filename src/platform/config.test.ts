@@ -30,6 +30,7 @@ describe("where a value comes from", () => {
       data: resolve("data"),
       // By the cores of this machine: see the next test.
       processes: config.processes,
+      s3: null,
       open: "",
       url: null,
       trustedProxies: [],
@@ -53,6 +54,48 @@ describe("where a value comes from", () => {
     const cores = availableParallelism();
     expect(load().config.processes).toBe(cores <= 3 ? 1 : Math.min(64, cores - 1));
     expect(load({}, { BERTH_SERVER_PROCESSES: "3" }).config.processes).toBe(3);
+  });
+
+  test("blobs in a bucket bring the settings of S3 along", () => {
+    const env = {
+      BERTH_BLOBS: "s3://images/team/a",
+      BERTH_S3_ENDPOINT: "http://minio:9000",
+      BERTH_S3_ENCRYPTION: "aws:kms:arn:aws:kms:eu-west-1:1:key/k",
+      BERTH_S3_REDIRECT_EXCEPT: "10.0.0.0/8, containerd/1.",
+      BERTH_S3_CDN: "https://cdn.example.com/images/",
+      BERTH_S3_CACHE: "20 GiB",
+      BERTH_S3_CA: "ca.pem",
+    };
+    expect(load({}, env).config.s3).toEqual({
+      bucket: "images",
+      prefix: "team/a/",
+      region: "us-east-1",
+      endpoint: "http://minio:9000",
+      pathStyle: true,
+      caFile: resolve("ca.pem"),
+      encryption: { algorithm: "aws:kms", keyId: "arn:aws:kms:eu-west-1:1:key/k" },
+      redirect: true,
+      redirectExcept: ["10.0.0.0/8", "containerd/1."],
+      cdn: "https://cdn.example.com/images",
+      cacheBytes: 20 * 2 ** 30,
+    });
+    const aws = load({}, { BERTH_BLOBS: "s3://images", BERTH_S3_REGION: "eu-west-1" }).config.s3;
+    expect(aws).toMatchObject({ prefix: "", endpoint: null, pathStyle: false, encryption: null });
+  });
+
+  test("what makes no sense for a bucket is named with its rule", () => {
+    for (const [variable, value, rule] of [
+      ["BERTH_BLOBS", "gs://images", "s3://bucket/prefix"],
+      ["BERTH_BLOBS", "s3://images/a?b", "s3://bucket/prefix"],
+      ["BERTH_S3_ENDPOINT", "http://minio:9000/path", "scheme, host and port only"],
+      ["BERTH_S3_ENCRYPTION", "aes", "AES256"],
+      ["BERTH_S3_CACHE", "much", "a number of bytes"],
+      ["BERTH_S3_CDN", "cdn.example.com", "must be an address"],
+    ] as const) {
+      const message = problemsOf({}, { [variable]: value });
+      expect(message).toContain(value);
+      expect(message).toContain(rule);
+    }
   });
 
   test("a flag beats a variable, a variable beats the file, the file beats the default", () => {
@@ -124,6 +167,16 @@ const samples = {
   listen: "127.0.0.1:7000",
   data: "/srv/berth",
   "server.processes": "2",
+  blobs: "s3://images/team",
+  "s3.region": "eu-west-1",
+  "s3.endpoint": "https://minio.example.com:9000",
+  "s3.path_style": "true",
+  "s3.ca": "/ca.pem",
+  "s3.encryption": "aws:kms:key",
+  "s3.redirect": "false",
+  "s3.redirect_except": "10.0.0.0/8,buildkit",
+  "s3.cdn": "https://cdn.example.com",
+  "s3.cache": "1073741824",
   open: "1",
   url: "https://registry.example.com",
   trusted_proxies: "10.0.0.0/8",

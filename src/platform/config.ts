@@ -20,6 +20,8 @@ export interface Config {
   readonly data: string;
   /** That serve requests: of one server, on this data folder. */
   readonly processes: number;
+  /** Null: blobs are files in the data folder. */
+  readonly s3: S3Config | null;
   readonly open: Settings["open"];
   /** Scheme, host and port, without a slash at the end. */
   readonly url: string | null;
@@ -41,6 +43,27 @@ export interface Config {
   readonly secretKeys: readonly Buffer[];
   readonly auditDays: number;
   readonly pullsDays: number;
+}
+
+/** Where blobs are in an S3, and how clients get them from there. */
+export interface S3Config {
+  readonly bucket: string;
+  /** Empty, or with a slash at its end. */
+  readonly prefix: string;
+  readonly region: string;
+  readonly endpoint: string | null;
+  readonly pathStyle: boolean;
+  /** Absolute path of a PEM file. */
+  readonly caFile: string | null;
+  readonly encryption: {
+    readonly algorithm: "AES256" | "aws:kms";
+    readonly keyId: string | null;
+  } | null;
+  readonly redirect: boolean;
+  readonly redirectExcept: readonly string[];
+  readonly cdn: string | null;
+  /** 0: no cache. */
+  readonly cacheBytes: number;
 }
 
 /** A setting's value as text, and where it came from: a flag, a variable, a file, or `default`. */
@@ -285,6 +308,7 @@ function toConfig(settings: Settings, problems: string[]): Config {
     listen,
     data,
     processes: settings["server.processes"],
+    s3: toS3Config(settings),
     open,
     url,
     trustedProxies: settings.trusted_proxies,
@@ -302,6 +326,34 @@ function toConfig(settings: Settings, problems: string[]): Config {
     auditDays: settings["audit.days"],
     pullsDays: settings["pulls.days"],
   });
+}
+
+function toS3Config(settings: Settings): S3Config | null {
+  const [, bucket, path = ""] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(settings.blobs) ?? [];
+  if (bucket === undefined) return null;
+  const endpoint = settings["s3.endpoint"];
+  const style = settings["s3.path_style"];
+  const caFile = settings["s3.ca"];
+  return Object.freeze({
+    bucket,
+    prefix: path === "" || path.endsWith("/") ? path : `${path}/`,
+    region: settings["s3.region"],
+    endpoint,
+    pathStyle: style === "auto" ? endpoint !== null : style === "true",
+    caFile: caFile === "" ? null : caFile,
+    encryption: toEncryption(settings["s3.encryption"]),
+    redirect: settings["s3.redirect"],
+    redirectExcept: settings["s3.redirect_except"],
+    cdn: settings["s3.cdn"],
+    cacheBytes: settings["s3.cache"],
+  });
+}
+
+function toEncryption(text: string): S3Config["encryption"] {
+  if (text === "") return null;
+  if (text === "AES256") return Object.freeze({ algorithm: text, keyId: null });
+  const keyId = text.slice("aws:kms:".length);
+  return Object.freeze({ algorithm: "aws:kms", keyId: keyId === "" ? null : keyId });
 }
 
 function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {

@@ -25,6 +25,9 @@ export const settingsSchema = z.strictObject({
     .describe(
       "Processes that serve: 1, or a parent and so many children that share the port and the data folder. auto: 1 up to three processor cores, else one less than there are.",
     ),
+  blobs: parsed(parseBlobs)
+    .prefault("")
+    .describe("Where the blobs are: s3://bucket/prefix, or empty for files in the data folder."),
   open: oneOf("", "1", "any-network").describe(
     "Serve without access control: 1 on loopback addresses, any-network wherever the network itself decides who gets in.",
   ),
@@ -43,6 +46,41 @@ export const settingsSchema = z.strictObject({
   ),
   "log.level": oneOf("info", "debug", "warn", "error").describe("The least that is logged."),
   "log.requests": parsed(parseBoolean).prefault("true").describe("One line for each request."),
+  "s3.region": parsed((text) => text || "us-east-1")
+    .prefault("us-east-1")
+    .describe("Region of the bucket."),
+  "s3.endpoint": parsed(parseEndpoint)
+    .prefault("")
+    .describe("Address of an S3 that is not AWS's, such as https://minio.example.com:9000."),
+  "s3.path_style": oneOf("auto", "true", "false").describe(
+    "Whether the bucket stands in the path of an address, not in its host. auto: with s3.endpoint.",
+  ),
+  "s3.ca": filePath("").describe(
+    "File with the authorities (PEM) that signed the endpoint's certificate.",
+  ),
+  "s3.encryption": parsed(parseEncryption)
+    .prefault("")
+    .describe(
+      "How S3 encrypts what it stores: AES256, aws:kms or aws:kms:<key>. Empty: its default.",
+    ),
+  "s3.redirect": parsed(parseBoolean)
+    .prefault("true")
+    .describe("Whether clients are sent to S3 for blobs, instead of reading them through Berth."),
+  "s3.redirect_except": parsed(parseTexts)
+    .prefault("")
+    .describe(
+      "Clients that read through Berth all the same: addresses, CIDR ranges, or what their User-Agent contains.",
+    ),
+  "s3.cdn": parsed(parseCdn)
+    .prefault("")
+    .describe(
+      "Address that clients are sent to in the bucket's place, such as https://cdn.example.com.",
+    ),
+  "s3.cache": parsed(parseBytes)
+    .prefault("1GiB")
+    .describe(
+      "Bytes in the data folder for blobs that were read through Berth, such as 500MiB or 2TiB; 0 for none.",
+    ),
   "registry.sparse": oneOf("refuse", "allow").describe(
     "Whether a manifest may be pushed whose blobs or children are not all there.",
   ),
@@ -74,7 +112,7 @@ export type SettingKey = keyof Settings;
 export const settingKeys = Object.keys(settingsSchema.shape) as readonly SettingKey[];
 
 /** Keys whose value is a path: one in a file is relative to that file, any other to the current folder. */
-export const pathKeys: ReadonlySet<SettingKey> = new Set(["data", "tls.cert", "tls.key"]);
+export const pathKeys: ReadonlySet<SettingKey> = new Set(["data", "tls.cert", "tls.key", "s3.ca"]);
 
 /** Keys whose value is not shown. */
 export const secretKeys: ReadonlySet<SettingKey> = new Set(["admin.password", "secret_key"]);
@@ -132,6 +170,56 @@ function parseProcesses(text: string): number {
   const count = Number(text);
   if (/^\d{1,2}$/.test(text) && count >= 1 && count <= processesMax) return count;
   throw new RuleBroken(`must be auto, or a number from 1 to ${processesMax}`);
+}
+
+/** Kept as text: `config.ts` takes it apart. */
+function parseBlobs(text: string): string {
+  if (text === "") return text;
+  if (!/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._-]+)*\/?$/.test(text)) {
+    throw new RuleBroken(
+      "must be empty or s3://bucket/prefix, the prefix of letters, digits and ._- between slashes",
+    );
+  }
+  return text;
+}
+
+function parseEndpoint(text: string): string | null {
+  if (text === "") return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isPlain = url !== null && `${url.origin}/` === url.href;
+  if (isPlain && (url.protocol === "https:" || url.protocol === "http:")) return url.origin;
+  throw new RuleBroken(
+    "must be scheme, host and port only, such as https://minio.example.com:9000",
+  );
+}
+
+function parseCdn(text: string): string | null {
+  if (text === "") return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isHttp = url?.protocol === "https:" || url?.protocol === "http:";
+  if (url !== null && isHttp && url.search === "" && url.hash === "" && url.username === "") {
+    return url.href.replace(/\/+$/, "");
+  }
+  throw new RuleBroken("must be an address such as https://cdn.example.com, without user or query");
+}
+
+function parseEncryption(text: string): string {
+  if (text === "" || text === "AES256" || /^aws:kms(:[\x21-\x7e]+)?$/.test(text)) return text;
+  throw new RuleBroken("must be empty, AES256, aws:kms or aws:kms:<key>");
+}
+
+function parseTexts(text: string): readonly string[] {
+  const texts = text.split(",").map((item) => item.trim());
+  return Object.freeze(texts.filter((item) => item !== ""));
+}
+
+const byteUnits = { "": 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
+
+function parseBytes(text: string): number {
+  const [, digits, unit] = /^(\d{1,12}) ?(|KiB|MiB|GiB|TiB)$/.exec(text) ?? [];
+  const bytes = Number(digits) * byteUnits[unit as keyof typeof byteUnits];
+  if (Number.isSafeInteger(bytes)) return bytes;
+  throw new RuleBroken("must be a number of bytes, or of KiB, MiB, GiB or TiB, such as 10GiB");
 }
 
 function parseDays(text: string): number {

@@ -47,6 +47,7 @@ beforeAll(async () => {
     liveUploads: createLiveUploads(),
     process: { id: "test", run: "test", sharesUploads: false },
     admitWrite: () => {},
+    mayRedirect: () => true,
     traffic: { receivedBytes: 0, sentBytes: 0 },
     ...openRules(systemClock),
   };

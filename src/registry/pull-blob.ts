@@ -79,6 +79,20 @@ function isWriteRefused(error: unknown): boolean {
   );
 }
 
+/** Where the client may read the blob itself; null: it reads it here. Small ones are in memory here. */
+export function linkToBlob(
+  registry: Registry,
+  blob: VisibleBlob,
+  userAgent: string,
+  address: () => string,
+): Promise<string> | null {
+  const { link } = registry.blobs;
+  if (link === null || blob.size <= cachedBlobBytesMax) return null;
+  if (!registry.mayRedirect(userAgent, address)) return null;
+  registry.traffic.sentBytes += blob.size;
+  return link(blob.key);
+}
+
 /** Opens the bytes, or a part of them. Bytes that the disk has lost are an unknown blob, and logged. */
 export async function openBlob(
   registry: Registry,

@@ -30,6 +30,8 @@ export interface Registry {
   readonly process: ProcessIdentity;
   /** Throws `STORAGE_FULL` when the disk is so full that only deletes may go on. */
   readonly admitWrite: () => void;
+  /** Whether a client may be sent elsewhere for a blob, where the store can tell where. */
+  readonly mayRedirect: (userAgent: string, address: () => string) => boolean;
   readonly traffic: Traffic;
 }
 

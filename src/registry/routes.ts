@@ -32,7 +32,7 @@ import {
 } from "./list-tags.ts";
 import { mountBlob } from "./mount-blob.ts";
 import type { Pattern } from "./path.ts";
-import { confirmBlob, findBlob, openBlob } from "./pull-blob.ts";
+import { confirmBlob, findBlob, linkToBlob, openBlob } from "./pull-blob.ts";
 import { type PulledManifest, pullManifest } from "./pull-manifest.ts";
 import { pushManifest, type TagCondition } from "./push-manifest.ts";
 import type { Pull, Registry } from "./registry.ts";
@@ -351,6 +351,12 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
   const ranged = !head && (ifRange === null || ifRange === etag);
   const asked = ranged ? headers.get("range") : null;
   const range = asked === null ? ({ kind: "whole" } as const) : parseRange(asked, blob.size);
+  if (!head && range.kind !== "unsatisfiable") {
+    const link = linkToBlob(registry, blob, headers.get("user-agent") ?? "", () => call.client);
+    if (link !== null) {
+      return empty(307, { location: await link, "docker-content-digest": digest, etag });
+    }
+  }
   switch (range.kind) {
     case "whole": {
       const whole = { ...common, "content-length": `${blob.size}` };

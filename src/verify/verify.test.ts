@@ -64,6 +64,7 @@ describe("verify", () => {
       liveUploads: createLiveUploads(),
       process: { id: "test", run: "test", sharesUploads: false },
       admitWrite: () => {},
+      mayRedirect: () => true,
       traffic: { receivedBytes: 0, sentBytes: 0 },
       ...openRules(systemClock),
     };

@@ -6,7 +6,6 @@ import S3rver from "@20minutes/s3rver";
 
 export const testBucket = "berth";
 
-/** What a Berth under test needs in its environment, beside `BERTH_S3_ENDPOINT`. */
 export const testCredentials = {
   AWS_ACCESS_KEY_ID: "S3RVER",
   AWS_SECRET_ACCESS_KEY: "S3RVER",
@@ -16,6 +15,15 @@ export const testCredentials = {
 export interface S3Server {
   readonly endpoint: string;
   stop(): Promise<void>;
+}
+
+/** The settings of a Berth on this server, in a prefix of its own. Its credentials come from the environment. */
+export function s3Settings(
+  { endpoint }: Pick<S3Server, "endpoint">,
+  prefix: string,
+): Record<string, string> {
+  Object.assign(process.env, testCredentials);
+  return { BERTH_BLOBS: `s3://${testBucket}/${prefix}`, BERTH_S3_ENDPOINT: endpoint };
 }
 
 /** Out of npm: checks no sums, has no conditions, and lists no unfinished uploads. */

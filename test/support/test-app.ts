@@ -1,11 +1,12 @@
 import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { loadConfig } from "../../src/platform/config.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { serve } from "../../src/serve.ts";
 import { type Child, startChild } from "../faults/support/child.ts";
+import { type S3Server, s3Settings, startWeakS3 } from "./s3-servers.ts";
 
 /**
  * With this many, tests of a Berth in their own process run it as a program of so many processes
@@ -36,9 +37,25 @@ export interface TestAppOptions {
   readonly folder?: string;
 }
 
+/** Tests that start apps run on S3 with BERTH_TEST_BLOBS=s3: each folder has a prefix of its own. */
+export const testsRunOnS3 = process.env["BERTH_TEST_BLOBS"] === "s3";
+
+let sharedS3: Promise<S3Server> | null = null;
+
+async function blobSettings(folder: string): Promise<Record<string, string>> {
+  if (!testsRunOnS3) return {};
+  sharedS3 ??= startWeakS3();
+  return s3Settings(await sharedS3, basename(folder));
+}
+
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "berth-test-"));
-  const env = { BERTH_LOG_REQUESTS: "false", BERTH_OPEN: "1", ...options.env };
+  const env = {
+    BERTH_LOG_REQUESTS: "false",
+    BERTH_OPEN: "1",
+    ...(await blobSettings(folder)),
+    ...options.env,
+  };
   const { url, port, logged, stop } = await (processes > 1 ? startProgram : startHere)(folder, env);
   return {
     url,

@@ -51,6 +51,7 @@ export async function openTestRegistry(options: TestRegistryOptions = {}): Promi
     liveUploads: createLiveUploads(),
     process: options.process ?? { id: "test", run: "test", sharesUploads: false },
     admitWrite: () => {},
+    mayRedirect: () => true,
     traffic: { receivedBytes: 0, sentBytes: 0 },
     ...openRules(clock),
   };
