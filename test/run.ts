@@ -2,7 +2,7 @@ import { Glob } from "bun";
 import { bunTest, projectFolder, quickGroups, runGroups } from "../scripts/groups.ts";
 
 /** Quick ones first. A folder that is not named here runs after them. */
-const order = ["protocol", "abuse", "access", "release", "faults", "clients"];
+const order = ["protocol", "s3", "abuse", "access", "release", "faults", "clients"];
 
 const folders = new Set<string>();
 for (const path of new Glob("test/*/**/*.test.ts").scanSync(projectFolder)) {

@@ -60,16 +60,10 @@ export function strictS3(): string | null {
 export async function startStrictS3(program: string): Promise<S3Server> {
   const folder = mkdtempSync(join(tmpdir(), "berth-s3-strict-"));
   const data = join(folder, "data");
-  const sidecar = join(folder, "meta");
-  for (const path of [join(data, testBucket), sidecar]) mkdirSync(path, { recursive: true });
+  mkdirSync(join(data, testBucket), { recursive: true });
   const port = await freePort();
   const child = Bun.spawn(
-    [program, "--port", `127.0.0.1:${port}`, "--quiet", "--keep-alive"].concat([
-      "posix",
-      "--sidecar",
-      sidecar,
-      data,
-    ]),
+    [program, "--port", `127.0.0.1:${port}`, "--quiet", "--keep-alive", "posix", data],
     {
       env: { ROOT_ACCESS_KEY: "S3RVER", ROOT_SECRET_KEY: "S3RVER", HOME: folder },
       stdout: "ignore",
