@@ -204,7 +204,8 @@ async function auditSession(
   }
 }
 
-async function inParallel(jobs: readonly (() => Promise<void>)[]): Promise<void> {
+/** A few at a time. */
+export async function inParallel(jobs: readonly (() => Promise<void>)[]): Promise<void> {
   let next = 0;
   const worker = async () => {
     for (;;) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +20,8 @@ export interface Child {
   /** SIGTERM, and waits for the exit code. */
   stop(): Promise<number>;
   readonly exited: Promise<number>;
+  /** Memory that the process holds now. */
+  residentBytes(): number;
 }
 
 export interface ChildOptions {
@@ -27,11 +29,14 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A program that starts the one behind it, with its own arguments: `strace ...`. */
   readonly wrapper?: readonly string[];
+  /** By default any that is free. */
+  readonly port?: number;
 }
 
 /** Starts the process; it may not serve yet. */
-export async function spawnChild({ data, env, wrapper = [] }: ChildOptions): Promise<Child> {
-  const port = await freePort();
+export async function spawnChild(options: ChildOptions): Promise<Child> {
+  const { data, env, wrapper = [] } = options;
+  const port = options.port ?? (await freePort());
   const child = Bun.spawn([...wrapper, process.execPath, ...bunFlags, "src/main.ts", "serve"], {
     cwd: projectFolder,
     env: {
@@ -72,6 +77,10 @@ export async function spawnChild({ data, env, wrapper = [] }: ChildOptions): Pro
       return code;
     },
     exited: child.exited,
+    residentBytes() {
+      const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
+      return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+    },
   };
 }
 
@@ -137,7 +146,7 @@ export function temporaryFolder(): { path: string; remove: () => void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);

@@ -21,6 +21,9 @@ const repositories = ["kills/one", "kills/two", "other/deep/er/name", "single"] 
 /** Few, so that clients meet: the same layer is uploaded twice at once, and mounted. */
 const sharedSizes = [0, 1, 32, 5_000, 65_536, 65_537, 200_000, 700_000, 2_500_000];
 
+/** After a failure. */
+const restMs = 20;
+
 /** What one client of a load has made and may change or delete, since nobody else does. */
 interface Own {
   readonly client: Client;
@@ -31,7 +34,10 @@ interface Own {
   readonly loose: { repository: string; content: Content }[];
 }
 
-/** Several clients that push, mount, tag and delete until `isOver`; each stops where its connection breaks. */
+/**
+ * Several clients that push, mount, tag and delete until `isOver`. Each stops where its connection breaks,
+ * unless it `goesOn` with the next thing.
+ */
 export async function runLoad(options: {
   readonly client: Client;
   readonly random: Random;
@@ -40,6 +46,7 @@ export async function runLoad(options: {
   /** Distinguishes this load from others on the same ledger. */
   readonly round: number;
   readonly isOver: () => boolean;
+  readonly goesOn?: boolean;
 }): Promise<void> {
   const { client, random, seed, round } = options;
   const shared = sharedSizes.map((size, i) => contentOf(seed + i, size));
@@ -52,7 +59,11 @@ export async function runLoad(options: {
       images: [],
       loose: [],
     };
-    while (!options.isOver() && (await act(own)));
+    while (!options.isOver()) {
+      if (await act(own)) continue;
+      if (options.goesOn !== true) break;
+      await Bun.sleep(restMs);
+    }
   });
   await Promise.all(running);
 }

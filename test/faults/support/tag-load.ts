@@ -14,6 +14,8 @@ export interface TagLoad {
   readonly counts: TagCounts;
   /** What the registry must not do, whatever happens to it. */
   readonly violations: string[];
+  /** The next place in the order of events. */
+  place: number;
 }
 
 export interface TagCounts {
@@ -53,7 +55,6 @@ interface Run extends TagLoad {
   readonly pushed: Set<string>;
   readonly blobs: readonly Content[];
   readonly remembered: Map<string, { found: TagValue; at: number }>;
-  place: number;
   written: number;
 }
 
@@ -78,6 +79,19 @@ export async function runTagLoad(options: TagLoadOptions): Promise<TagLoad> {
   );
   await Promise.all(clients);
   return run;
+}
+
+/** Reads every tag once more, and books what it found. */
+export async function readTags(load: TagLoad, url: string): Promise<void> {
+  for (const [tag, history] of load.histories) {
+    const begun = load.place++;
+    const path = `/v2/${load.repository}/manifests/${tag}`;
+    const { status, headers } = await fetch(url + path, { keepalive: false });
+    const found = status === 200 ? headers.get("docker-content-digest") : null;
+    if (status !== 200 && status !== 404) load.violations.push(`GET ${url}${path}: ${status}`);
+    const action: Action = { kind: "read", found };
+    history.push({ client: -1, begun, ended: load.place++, action });
+  }
 }
 
 async function pushBlobs({ options, blobs }: Run): Promise<void> {

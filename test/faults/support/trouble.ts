@@ -1,0 +1,180 @@
+import { audit, inParallel } from "./audit.ts";
+import { createClient, imageOf, putManifest, uploadBlob } from "./client.ts";
+import { contentOf, createLedger, type Ledger } from "./ledger.ts";
+import { findViolation, tell } from "./linearizable.ts";
+import { runLoad } from "./load.ts";
+import type { Node, Nodes } from "./nodes.ts";
+import type { Random } from "./random.ts";
+import { readTags, runTagLoad, type TagLoad } from "./tag-load.ts";
+
+/** What went on while something was wrong, and what was found afterwards. */
+export interface Outcome {
+  /** What the nodes did and must not do. */
+  readonly violations: readonly string[];
+  readonly acknowledgedPushes: number;
+  readonly tagOperations: number;
+  readonly unanswered: number;
+  readonly refused: Readonly<Record<number, number>>;
+  /** From the end of the trouble until every node took and gave an image. */
+  readonly healedMs: number;
+  readonly residentBytesMax: number;
+}
+
+export interface TroubleOptions {
+  readonly nodes: Nodes;
+  readonly random: Random;
+  /** Distinguishes rounds on the same registry. */
+  readonly round: number;
+  /** What goes wrong while clients work. When it resolves all is as it should be again. */
+  readonly trouble: () => Promise<void>;
+  readonly clients?: { readonly mixed: number; readonly tags: number };
+}
+
+/** Clients work this long before the trouble, and after it. */
+const calmMs = 500;
+const healMsMax = 20_000;
+const quietMsMax = 30_000;
+const tags = ["one", "two", "three"];
+const seedOfLayers = 4_711;
+
+/**
+ * Clients push, mount, tag and delete through a balancer while there is trouble. Then everything that was
+ * acknowledged is read back through each node in turn, what became of the tags is explained, and the stores
+ * are verified.
+ */
+export async function runThroughTrouble(options: TroubleOptions): Promise<Outcome> {
+  const { nodes, random, round, clients = { mixed: 6, tags: 6 } } = options;
+  const { url, port } = nodes.balancer;
+  const ledger = createLedger();
+  let isOver = false;
+  const client = createClient(url, ledger, { manyNodes: true, excused: [503] });
+  const watched = watchMemory(nodes, () => isOver);
+  const mixed = runLoad({
+    client,
+    random: random.fork(),
+    clients: clients.mixed,
+    seed: seedOfLayers,
+    round,
+    isOver: () => isOver,
+    goesOn: true,
+  });
+  const moving = runTagLoad({
+    ports: [port, port, port],
+    repository: `trouble/tags-${round}`,
+    tags,
+    clients: clients.tags,
+    random: random.fork(),
+    isOver: () => isOver,
+    excused: [503],
+    patienceMs: 3_000,
+    isFaulty: true,
+  });
+  let healedMs = 0;
+  try {
+    await Bun.sleep(calmMs);
+    await options.trouble();
+    healedMs = await untilHealed(nodes, ledger, round);
+    await Bun.sleep(calmMs);
+  } finally {
+    isOver = true;
+    await Promise.all([mixed, moving]);
+  }
+  const moved = await moving;
+  await untilQuiet(nodes);
+  for (const node of nodes.all) {
+    await audit(createClient(node.url, ledger, { manyNodes: true }), {
+      whole: true,
+      sessions: "kept",
+    });
+  }
+  await auditTags(nodes, moved);
+  const violations = [...ledger.violations, ...moved.violations, ...(await verify(nodes))];
+  for (const [tag, history] of moved.histories) {
+    const violation = findViolation(history);
+    if (violation !== null) violations.push(`tag ${tag}: ${tell(violation, history)}`);
+  }
+  return {
+    violations,
+    acknowledgedPushes: ledger.acknowledgedPushes + moved.pushed.size,
+    tagOperations: moved.counts.operations,
+    unanswered: moved.counts.unanswered,
+    refused: moved.counts.refused,
+    healedMs: Math.round(healedMs),
+    residentBytesMax: await watched,
+  };
+}
+
+async function watchMemory({ all }: Nodes, isOver: () => boolean): Promise<number> {
+  let most = 0;
+  while (!isOver()) {
+    for (const node of all) {
+      try {
+        most = Math.max(most, node.child().residentBytes());
+      } catch {
+        // It was killed, and is not started again yet.
+      }
+    }
+    await Bun.sleep(200);
+  }
+  return most;
+}
+
+/** Nobody does anything about it: each node alone must take an image and give it again. */
+async function untilHealed({ all }: Nodes, ledger: Ledger, round: number): Promise<number> {
+  const begun = performance.now();
+  const excused = Array.from({ length: 100 }, (_, i) => 500 + i);
+  await Promise.all(
+    all.map(async (node, number) => {
+      for (let tries = 0; performance.now() - begun < healMsMax; tries++) {
+        const client = createClient(node.url, ledger, { manyNodes: true, excused });
+        const content = contentOf(900_000 + round * 10_000 + number * 1_000 + tries, 3_000);
+        const image = imageOf(content, [content]);
+        const repository = `trouble/healed-${round}`;
+        const done =
+          (await uploadBlob(client, repository, content, "chunks")) &&
+          (await putManifest(client, repository, image, [`node-${number}`])) &&
+          (await client.call("GET", `/v2/${repository}/blobs/${content.digest}`));
+        if (done && done.kind === "answer" && done.status === 200) return;
+        await Bun.sleep(50);
+      }
+      ledger.violations.push(`${node.name} did not heal in ${healMsMax} ms`);
+    }),
+  );
+  return performance.now() - begun;
+}
+
+/** A request that its client gave up may take its effect as long as it is under way. */
+async function untilQuiet({ all }: Nodes): Promise<void> {
+  const deadline = performance.now() + quietMsMax;
+  for (const node of all) {
+    for (;;) {
+      const text = await (await fetch(`${node.url}/metrics`, { keepalive: false })).text();
+      const counts = [...text.matchAll(/^registry_http_in_flight_requests(?:\{[^}]*\})? (\d+)/gm)];
+      const underWay = counts.reduce((sum, [, count]) => sum + Number(count), 0);
+      // This request is one.
+      if (underWay <= 1) break;
+      if (performance.now() > deadline) throw new Error(`${node.name}: ${underWay} requests go on`);
+      await Bun.sleep(50);
+    }
+  }
+}
+
+/** Every push that was acknowledged must be there, on each node; and each tag is read once more on each. */
+async function auditTags({ all }: Nodes, moved: TagLoad): Promise<void> {
+  const { repository, pushed, violations } = moved;
+  const jobs = [...pushed].map((digest, i) => async () => {
+    const node = all[i % all.length] as Node;
+    const path = `/v2/${repository}/manifests/${digest}`;
+    const { status } = await fetch(node.url + path, { method: "HEAD" });
+    if (status !== 200) violations.push(`${node.name}: ${path} is ${status}`);
+  });
+  await inParallel(jobs);
+  for (const node of all) await readTags(moved, node.url);
+}
+
+async function verify({ all }: Nodes): Promise<string[]> {
+  const [first] = all;
+  if (first === undefined) return [];
+  const { code, output } = await first.command("verify");
+  return code === 0 ? [] : [`berth verify: ${output}`];
+}
