@@ -17,6 +17,12 @@ describe("tags that 16 clients move", () => {
     expect(violationsOf(load)).toEqual([]);
   }, 180_000);
 
+  test("the same through three processes on one folder", async () => {
+    const load = await loadOneNode(six, operations / 5, 0, { BERTH_SERVER_PROCESSES: "3" });
+    console.log(JSON.stringify(load.counts));
+    expect([...load.violations, ...violationsOf(load)]).toEqual([]);
+  }, 180_000);
+
   test("one tag that all of them want", async () => {
     const load = await loadOneNode(["latest"], 3_000, 0);
     expect([...load.violations, ...violationsOf(load)]).toEqual([]);
@@ -33,13 +39,15 @@ async function loadOneNode(
   tags: readonly string[],
   wanted: number,
   staleMs: number,
+  env: Record<string, string> = {},
 ): Promise<TagLoad> {
   const folder = temporaryFolder();
-  const child = await startChild({ data: folder.path });
+  const child = await startChild({ data: folder.path, env });
   try {
     const port = Number(new URL(child.url).port);
     return await runTagLoad({
-      ports: [port],
+      // Several connections each: they go to any of the processes.
+      ports: [port, port, port],
       repository: "faults/tags",
       tags,
       clients: 16,
@@ -48,7 +56,7 @@ async function loadOneNode(
       staleMs,
     });
   } finally {
-    await child.kill();
+    await child.stop();
     folder.remove();
   }
 }

@@ -15,9 +15,6 @@ const configType = "application/vnd.oci.image.config.v1+json";
 const layerType = "application/vnd.oci.image.layer.v1.tar+gzip";
 /** Nothing may take longer; a server that hangs is a fault too. */
 const answerMsMax = 30_000;
-/** After so long a client that other nodes can serve takes a request for lost. */
-const patienceMs = 3_000;
-
 /** An answer, or the news that the connection broke: then nobody knows whether the request was carried out. */
 export type Outcome =
   | {
@@ -44,15 +41,15 @@ export interface ClientOptions {
   /** Statuses from 500 that the fault at hand excuses. Any other is a violation. */
   readonly excused?: readonly number[];
   /**
-   * There are other nodes: a client waits for none of them for long. Each request has a connection of its
-   * own, since `fetch` sends a request a second time where a connection that it used before breaks.
+   * After so long a client takes a request for lost, and nobody is to blame. Each request has a connection
+   * of its own then, since `fetch` sends a request again where a connection that it used before breaks.
    */
-  readonly manyNodes?: boolean;
+  readonly patienceMs?: number;
 }
 
 export function createClient(url: string, ledger: Ledger, options: ClientOptions = {}): Client {
   const excused = new Set(options.excused ?? []);
-  const { manyNodes = false } = options;
+  const { patienceMs } = options;
   let requests = 0;
   let wanted = Number.POSITIVE_INFINITY;
   let tell = () => {};
@@ -76,8 +73,8 @@ export function createClient(url: string, ledger: Ledger, options: ClientOptions
           method,
           headers: init.headers ?? {},
           body: init.body ?? null,
-          signal: AbortSignal.timeout(manyNodes ? patienceMs : answerMsMax),
-          keepalive: !manyNodes,
+          signal: AbortSignal.timeout(patienceMs ?? answerMsMax),
+          keepalive: patienceMs === undefined,
         });
         const body = (await response.bytes()) as Uint8Array<ArrayBuffer>;
         const { status, headers } = response;
@@ -87,7 +84,7 @@ export function createClient(url: string, ledger: Ledger, options: ClientOptions
         }
         return { kind: "answer", status, headers, body };
       } catch (error) {
-        if ((error as Error).name === "TimeoutError" && !manyNodes) {
+        if ((error as Error).name === "TimeoutError" && patienceMs === undefined) {
           ledger.violations.push(`${method} ${path}: no answer in ${answerMsMax} ms`);
         }
         return { kind: "lost" };

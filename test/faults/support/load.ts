@@ -29,6 +29,8 @@ interface Own {
   readonly client: Client;
   readonly random: Random;
   readonly name: string;
+  /** A tag that all clients of the round move. */
+  readonly latest: string;
   readonly shared: readonly Content[];
   readonly images: { repository: string; image: Image; tags: string[]; held: boolean }[];
   readonly loose: { repository: string; content: Content }[];
@@ -55,6 +57,7 @@ export async function runLoad(options: {
       client,
       random: random.fork(),
       name: `c${number}-r${round}`,
+      latest: `latest-r${round}`,
       shared,
       images: [],
       loose: [],
@@ -100,7 +103,7 @@ async function pushImage(own: Own): Promise<boolean> {
     ? []
     : [`${own.name}-${random.below(20)}`, ...(random.chance(0.2) ? [`${own.name}-b`] : [])];
   // A tag that all move, in a repository of its own: what it points to is never deleted.
-  if (random.chance(0.1)) return putManifest(client, repository, image, ["latest"]);
+  if (random.chance(0.1)) return putManifest(client, repository, image, [own.latest]);
   if (!(await putManifest(client, repository, image, tags))) return false;
   for (const other of own.images) {
     if (other.repository === repository) other.tags = other.tags.filter((t) => !tags.includes(t));

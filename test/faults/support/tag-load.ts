@@ -58,8 +58,13 @@ interface Run extends TagLoad {
   written: number;
 }
 
-/** Pushes the blobs that all manifests name, then lets the clients loose until `isOver`. */
+/** Lets the clients loose until `isOver`. */
 export async function runTagLoad(options: TagLoadOptions): Promise<TagLoad> {
+  return await (await prepareTagLoad(options))();
+}
+
+/** Pushes the blobs that all manifests name; the load begins with a call of what is returned. */
+export async function prepareTagLoad(options: TagLoadOptions): Promise<() => Promise<TagLoad>> {
   const { repository, tags } = options;
   const run: Run = {
     options,
@@ -74,11 +79,13 @@ export async function runTagLoad(options: TagLoadOptions): Promise<TagLoad> {
     written: 0,
   };
   await pushBlobs(run);
-  const clients = Array.from({ length: options.clients }, (_, number) =>
-    runClient(run, number, options.random.fork()),
-  );
-  await Promise.all(clients);
-  return run;
+  return async () => {
+    const clients = Array.from({ length: options.clients }, (_, number) =>
+      runClient(run, number, options.random.fork()),
+    );
+    await Promise.all(clients);
+    return run;
+  };
 }
 
 /** Reads every tag once more, and books what it found. */
@@ -98,13 +105,12 @@ async function pushBlobs({ options, blobs }: Run): Promise<void> {
   const connection = await connect(options.ports[0] ?? 0);
   for (const { digest, seed, size } of blobs) {
     const path = `/v2/${options.repository}/blobs/uploads/?digest=${digest}`;
-    const { status } = await connection.request(
-      head("POST", path, { "content-length": `${size}` }),
-      {
-        body: [bytesOf(seed, size)],
-      },
-    );
-    if (status !== 201) throw new Error(`a blob of the load was answered ${status}`);
+    const asked = head("POST", path, { "content-length": `${size}` });
+    const { status, body } = await connection.request(asked, {
+      body: [bytesOf(seed, size)],
+      keepBody: true,
+    });
+    if (status !== 201) throw new Error(`a blob of the load was answered ${status}: ${body}`);
   }
   connection.close();
 }

@@ -1,17 +1,19 @@
 import { audit, inParallel } from "./audit.ts";
 import { createClient, imageOf, putManifest, uploadBlob } from "./client.ts";
+import { runLargeUploads } from "./large-uploads.ts";
 import { contentOf, createLedger, type Ledger } from "./ledger.ts";
 import { findViolation, tell } from "./linearizable.ts";
 import { runLoad } from "./load.ts";
 import type { Node, Nodes } from "./nodes.ts";
 import type { Random } from "./random.ts";
-import { readTags, runTagLoad, type TagLoad } from "./tag-load.ts";
+import { prepareTagLoad, readTags, type TagLoad } from "./tag-load.ts";
 
 /** What went on while something was wrong, and what was found afterwards. */
 export interface Outcome {
   /** What the nodes did and must not do. */
   readonly violations: readonly string[];
   readonly acknowledgedPushes: number;
+  readonly largeUploads: number;
   readonly tagOperations: number;
   readonly unanswered: number;
   readonly refused: Readonly<Record<number, number>>;
@@ -31,7 +33,9 @@ export interface TroubleOptions {
 }
 
 /** Clients work this long before the trouble, and after it. */
-const calmMs = 500;
+const calmMs = 1_000;
+/** There are other nodes: clients wait for none of them for long. */
+const patienceMs = 3_000;
 const healMsMax = 20_000;
 const quietMsMax = 30_000;
 const tags = ["one", "two", "three"];
@@ -47,7 +51,18 @@ export async function runThroughTrouble(options: TroubleOptions): Promise<Outcom
   const { url, port } = nodes.balancer;
   const ledger = createLedger();
   let isOver = false;
-  const client = createClient(url, ledger, { manyNodes: true, excused: [503] });
+  const client = createClient(url, ledger, { patienceMs, excused: [503] });
+  const beginMoving = await prepareTagLoad({
+    ports: [port, port, port],
+    repository: `trouble/tags-${round}`,
+    tags,
+    clients: clients.tags,
+    random: random.fork(),
+    isOver: () => isOver,
+    excused: [503],
+    patienceMs,
+    isFaulty: true,
+  });
   const watched = watchMemory(nodes, () => isOver);
   const mixed = runLoad({
     client,
@@ -58,16 +73,12 @@ export async function runThroughTrouble(options: TroubleOptions): Promise<Outcom
     isOver: () => isOver,
     goesOn: true,
   });
-  const moving = runTagLoad({
-    ports: [port, port, port],
-    repository: `trouble/tags-${round}`,
-    tags,
-    clients: clients.tags,
+  const moving = beginMoving();
+  const large = runLargeUploads({
+    client,
     random: random.fork(),
+    repository: `trouble/large-${round}`,
     isOver: () => isOver,
-    excused: [503],
-    patienceMs: 3_000,
-    isFaulty: true,
   });
   let healedMs = 0;
   try {
@@ -77,15 +88,12 @@ export async function runThroughTrouble(options: TroubleOptions): Promise<Outcom
     await Bun.sleep(calmMs);
   } finally {
     isOver = true;
-    await Promise.all([mixed, moving]);
+    await Promise.all([mixed, moving, large]);
   }
   const moved = await moving;
   await untilQuiet(nodes);
   for (const node of nodes.all) {
-    await audit(createClient(node.url, ledger, { manyNodes: true }), {
-      whole: true,
-      sessions: "kept",
-    });
+    await audit(createClient(node.url, ledger), { whole: true, sessions: "kept" });
   }
   await auditTags(nodes, moved);
   const violations = [...ledger.violations, ...moved.violations, ...(await verify(nodes))];
@@ -96,6 +104,7 @@ export async function runThroughTrouble(options: TroubleOptions): Promise<Outcom
   return {
     violations,
     acknowledgedPushes: ledger.acknowledgedPushes + moved.pushed.size,
+    largeUploads: await large,
     tagOperations: moved.counts.operations,
     unanswered: moved.counts.unanswered,
     refused: moved.counts.refused,
@@ -126,7 +135,7 @@ async function untilHealed({ all }: Nodes, ledger: Ledger, round: number): Promi
   await Promise.all(
     all.map(async (node, number) => {
       for (let tries = 0; performance.now() - begun < healMsMax; tries++) {
-        const client = createClient(node.url, ledger, { manyNodes: true, excused });
+        const client = createClient(node.url, ledger, { patienceMs, excused });
         const content = contentOf(900_000 + round * 10_000 + number * 1_000 + tries, 3_000);
         const image = imageOf(content, [content]);
         const repository = `trouble/healed-${round}`;
