@@ -31,6 +31,7 @@ import { openS3 } from "./blobs/open-s3.ts";
 import { type FolderLock, lockDataFolder } from "./db/data-folder.ts";
 import type { Database, Tx } from "./db/database.ts";
 import { migrate } from "./db/migrations/migrate.ts";
+import { openPostgres } from "./db/postgres.ts";
 import { openSqlite } from "./db/sqlite.ts";
 import { createDoor, type Handler } from "./door.ts";
 import type { Chore } from "./jobs/chore.ts";
@@ -55,6 +56,7 @@ import { createPullRecorder, type PullStats } from "./pulls/pull-recorder.ts";
 import { expireUploads, removeLeftovers } from "./registry/expire-uploads.ts";
 import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
+import { createPullReads } from "./registry/outage-reads.ts";
 import { createRedirectRule } from "./registry/redirect-rule.ts";
 import type { Registry } from "./registry/registry.ts";
 import { createRegistryHandler } from "./registry/router.ts";
@@ -119,6 +121,16 @@ export async function openApp(config: Config, log: Log, sharing?: Sharing): Prom
   }
 }
 
+interface Opened {
+  readonly config: Config;
+  readonly log: Log;
+  readonly lock: FolderLock;
+  readonly sharing: Sharing | undefined;
+  readonly clock: Clock;
+  readonly node: Node;
+  readonly reserve: DiskReserve;
+}
+
 async function openLocked(
   config: Config,
   log: Log,
@@ -133,13 +145,25 @@ async function openLocked(
     sharing?.onStorageFailure(error);
   };
   const reserve = createDiskReserve({ folder: config.data, clock });
-  const db = openSqlite({
-    file: join(config.data, "berth.db"),
-    onFailure,
-    onFull: reserve.release,
-    sharing: sharing?.role,
-  });
-  if (!isChild) await migrate(db, clock);
+  const file = join(config.data, "berth.db");
+  const db =
+    config.database === null
+      ? openSqlite({ file, onFailure, onFull: reserve.release, sharing: sharing?.role })
+      : await openPostgres({ ...config.database, clock });
+  try {
+    if (!isChild) await migrate(db, clock);
+    return await openOn(db, { config, log, lock, sharing, clock, node, reserve });
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+async function openOn(
+  db: Database,
+  { config, log, lock, sharing, clock, node, reserve }: Opened,
+): Promise<App> {
+  const isChild = sharing?.role === "child";
   const moves = await watchMoves(db, log);
   const metrics = createMetrics();
   const blobs = await openBlobs(config, { db, clock, reserve, metrics });
@@ -149,9 +173,11 @@ async function openLocked(
   if (!moves.isMoving) await prepareAccounts(control, management, isChild);
 
   const pulls = createPullRecorder({ db, clock, log });
+  const reads = prepareHotReads(db);
   const registry: Registry = {
     db,
-    reads: prepareHotReads(db),
+    reads,
+    pullReads: createPullReads(reads),
     blobs,
     clock,
     log,
@@ -165,7 +191,7 @@ async function openLocked(
     process: {
       id: sharing?.process ?? node.id,
       run: node.id,
-      sharesUploads: sharing !== undefined,
+      sharesUploads: sharing !== undefined || !db.facts.oneServer,
     },
     admitWrite() {
       moves.refuse();
@@ -215,7 +241,9 @@ async function openLocked(
             publicOrigin: gate.publicOrigin,
           }),
       notReady: () =>
-        draining ? "draining" : (db.stats.failure?.message ?? sharing?.notReady() ?? null),
+        draining
+          ? "draining"
+          : ((db.stats.failure ?? db.away())?.message ?? sharing?.notReady() ?? null),
     }),
     api: api.serveControl,
     async greeting(url) {

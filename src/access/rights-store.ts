@@ -48,14 +48,15 @@ type GrantTuple = [
 
 const columns =
   "g.id, g.effect, g.project_id, g.pattern, g.tag_pattern, g.role, g.actions, g.cidrs, g.expires_at";
-const tuple = `json_array(id, effect, group_name, project_id, pattern, tag_pattern, role, actions,
-  cidrs, expires_at)`;
+const tupleColumns = `id, effect, group_name, project_id, pattern, tag_pattern, role, actions,
+  cidrs, expires_at`;
 
 export const prepareRightsReads = perDatabase((db): RightsReads => {
+  const { jsonArray, jsonList } = db.facts;
   // One row with all of it: a prepared read gives one. JSON keeps texts apart, whatever they hold.
   const prepareGrants = (condition: string) =>
     db.prepare<{ list: string }>(
-      `select json_group_array(${tuple}) as list from (
+      `select ${jsonList(`${jsonArray}(${tupleColumns})`)} as list from (
          select ${columns}, null as group_name
            from grants g
           where g.subject_id = cast(?1 as text) and g.subject_kind = 'principal' ${condition}
@@ -64,7 +65,7 @@ export const prepareRightsReads = perDatabase((db): RightsReads => {
            from group_members m
            join groups gr on gr.id = m.group_id
            join grants g on g.subject_id = m.group_id and g.subject_kind = 'group' ${condition}
-          where m.principal_id = cast(?1 as text))`,
+          where m.principal_id = cast(?1 as text)) as held`,
     );
   const grants = prepareGrants("");
   const inProject = prepareGrants("and g.project_id = cast(?2 as text)");
@@ -78,7 +79,7 @@ export const prepareRightsReads = perDatabase((db): RightsReads => {
        limit ${grantsAtOnce + 1}) as counted`,
   );
   const roles = db.prepare<{ list: string }>(
-    "select json_group_array(json_array(name, actions)) as list from roles",
+    `select ${jsonList(`${jsonArray}(name, actions)`)} as list from roles`,
   );
   return {
     grantsOf: async (principalId) => parseGrants(await grants(principalId)),

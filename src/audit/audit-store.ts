@@ -15,6 +15,18 @@ const selectChain = compiled((db) =>
   db.selectFrom("audit_chain").selectAll().where("id", "=", one),
 );
 
+/**
+ * Lets nobody else write a line before the end of this transaction. A statement of its own: what is
+ * read after it was written by whoever had this lock before.
+ */
+export async function lockChain(tx: Tx): Promise<void> {
+  await selectChainForUpdate(tx);
+}
+
+const selectChainForUpdate = compiled((db) =>
+  db.selectFrom("audit_chain").select("id").where("id", "=", one).forUpdate(),
+);
+
 /** There is one chain. A literal, so that nothing has to be bound. */
 const one = sql.lit(1);
 

@@ -1,7 +1,7 @@
 import type { Reads, Tx } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
 import { auditKey, isSealed, type KeySource, rowHash, sealOf } from "./audit-chain.ts";
-import { readChain, readEnd, writeLine, writeSeal } from "./audit-store.ts";
+import { lockChain, readChain, readEnd, writeLine, writeSeal } from "./audit-store.ts";
 import { auditText, detailText } from "./audit-text.ts";
 
 /** Who did it, from where, with which credential. */
@@ -41,6 +41,7 @@ export function createAudit({ clock, secrets }: { clock: Clock; secrets: KeySour
       // Not once and for all: keys rotate while the server runs.
       const key = auditKey(secrets);
       const { actor } = entry;
+      await lockChain(tx);
       const end = await readEnd(tx);
       // The last line is not the end where somebody put one behind it, which must stop nobody.
       const seq = Math.max(end.seq, end.last_seq ?? 0) + 1;

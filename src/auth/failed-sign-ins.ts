@@ -37,20 +37,22 @@ export function createFailedSignIns(deps: {
 
   async function write(failed: FailedSignIn, attempts: number): Promise<void> {
     const { account, reason } = failed;
-    await db.transaction((tx) =>
-      audit.append(tx, {
-        actor: {
-          id: account?.id ?? null,
-          name: account?.name ?? "(unknown)",
-          credentialId: failed.credentialId,
-          address: failed.address,
-        },
-        action: "signin.failed",
-        resource: account === null ? "registry" : `${account.kind} ${account.name}`,
-        projectId: null,
-        result: "refused",
-        detail: { reason, attempts },
-      }),
+    await db.transaction(
+      (tx) =>
+        audit.append(tx, {
+          actor: {
+            id: account?.id ?? null,
+            name: account?.name ?? "(unknown)",
+            credentialId: failed.credentialId,
+            address: failed.address,
+          },
+          action: "signin.failed",
+          resource: account === null ? "registry" : `${account.kind} ${account.name}`,
+          projectId: null,
+          result: "refused",
+          detail: { reason, attempts },
+        }),
+      "rows",
     );
   }
 

@@ -31,15 +31,17 @@ export function createSeenSignIns(deps: {
   const writing = new Set<Promise<void>>();
 
   async function write(principal: KnownPrincipal, address: string): Promise<void> {
-    await db.transaction((tx) =>
-      audit.append(tx, {
-        actor: auditActor(principal, address),
-        action: "signin.done",
-        resource: `${principal.kind} ${principal.name}`,
-        projectId: null,
-        result: "done",
-        detail: { with: principal.credentialKind },
-      }),
+    await db.transaction(
+      (tx) =>
+        audit.append(tx, {
+          actor: auditActor(principal, address),
+          action: "signin.done",
+          resource: `${principal.kind} ${principal.name}`,
+          projectId: null,
+          result: "done",
+          detail: { with: principal.credentialKind },
+        }),
+      "rows",
     );
   }
 

@@ -2,7 +2,9 @@ import { KeyFileError } from "../auth/key-file.ts";
 import { SealError } from "../auth/secret-box.ts";
 import { BucketError } from "../blobs/open-s3.ts";
 import { FolderInUseError } from "../db/data-folder.ts";
+import { DatabaseAwayError } from "../db/database-away.ts";
 import { NewerDatabaseError } from "../db/migrations/migrate.ts";
+import { UnfitServerError } from "../db/postgres-connection.ts";
 import { HalfMovedError } from "../move/move-watch.ts";
 import type { Config } from "../platform/config.ts";
 
@@ -26,6 +28,13 @@ export function explainStartError(error: unknown, config: Config): string | null
   if (error instanceof NewerDatabaseError || error instanceof KeyFileError) {
     return `${error.message}.`;
   }
+  if (error instanceof UnfitServerError) return `Berth does not start: ${error.message}.`;
+  if (error instanceof DatabaseAwayError) {
+    return `The database cannot be reached: ${rootOf(error)}. Look at the settings of BERTH_DATABASE, and whether it is up.`;
+  }
+  if (error instanceof SealError && config.database !== null && config.secretKeys.length === 0) {
+    return `The stored secrets of the database were sealed with another key than that of ${config.data}: give all nodes of a database the same BERTH_SECRET_KEY, that of the node which was there first.`;
+  }
   if (error instanceof HalfMovedError) return `${error.message}.`;
   if (error instanceof BucketError) return `${error.message}: see the settings blobs and s3.`;
   if (error instanceof SealError) {
@@ -43,4 +52,9 @@ export function explainStartError(error: unknown, config: Config): string | null
   }
   if (!notWritable.has(code) && !code.startsWith("SQLITE_READONLY")) return null;
   return `The data folder ${config.data} cannot be written (${code}): give this user the right to write there, or choose another folder with --data.`;
+}
+
+/** What the server, or the system, said itself. */
+function rootOf(error: Error): string {
+  return error.cause instanceof Error ? rootOf(error.cause) : error.message;
 }

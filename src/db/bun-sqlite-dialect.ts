@@ -18,10 +18,15 @@ const statementsMax = 500;
 export function bunSqliteDialect(connection: BunDatabase, guard: () => void): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createQueryCompiler: () => new LocklessQueryCompiler(),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createDriver: () => new BunSqliteDriver(connection, guard),
   };
+}
+
+/** One writer at a time needs no locks of rows: `for update` and `for share` are left out. */
+class LocklessQueryCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(): void {}
 }
 
 class BunSqliteDriver implements Driver {

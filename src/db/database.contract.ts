@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { systemClock } from "../lib/clock.ts";
 import type { ProjectName } from "../oci/repository-name.ts";
 import type { Database, Tx } from "./database.ts";
+import { migrate } from "./migrations/migrate.ts";
 
 // What any database must do for the registry to keep its promises. Each test gets a fresh, migrated
 // one; the teardown closes it and lets the implementation look for what was left open.
@@ -88,8 +90,9 @@ export function databaseContract(name: string, open: () => Promise<DatabaseUnder
 
     test("1,000 transactions at once, with reads between: none runs inside another", async () => {
       await db.transaction((tx) => insert(tx, "counter"));
-      const increment = (k: number) =>
-        db.transaction(async (tx) => {
+      let acknowledged = 0;
+      const increment = async (k: number) => {
+        await db.transaction(async (tx) => {
           const row = await tx
             .selectFrom("projects")
             .select("generation")
@@ -103,15 +106,18 @@ export function databaseContract(name: string, open: () => Promise<DatabaseUnder
             .execute();
           if (k % 10 === 0) throw new Error("rolled back");
         });
-      const torn: number[] = [];
+        acknowledged += 1;
+      };
+      const stale: number[] = [];
       let last = 0;
       const read = async () => {
+        const before = acknowledged;
         const row = await db.reads
           .selectFrom("projects")
           .select("generation")
           .where("id", "=", "counter")
           .executeTakeFirstOrThrow();
-        if (row.generation < last) torn.push(row.generation);
+        if (row.generation < 1 + before) stale.push(row.generation);
         last = row.generation;
       };
       const outcomes = await Promise.allSettled(
@@ -120,7 +126,7 @@ export function databaseContract(name: string, open: () => Promise<DatabaseUnder
       expect(outcomes.filter((outcome) => outcome.status === "rejected")).toHaveLength(100);
       await read();
       expect(last).toBe(1 + 900);
-      expect(torn).toEqual([]);
+      expect(stale).toEqual([]);
     });
 
     test("transactions do not nest: it is an error, not a deadlock", async () => {
@@ -159,9 +165,38 @@ export function databaseContract(name: string, open: () => Promise<DatabaseUnder
 
     test("a prepared read sees each commit, and gives null for no row", async () => {
       const find = db.prepare<{ id: string }>("select id from projects where id = ?1");
-      expect(find("a")).toBeNull();
+      expect(await find("a")).toBeNull();
       await db.transaction((tx) => insert(tx, "a"));
-      expect(find("a")).toEqual({ id: "a" });
+      expect(await find("a")).toEqual({ id: "a" });
+    });
+
+    test("texts are in the order of their bytes", async () => {
+      const texts = ["B", "_", "a", "a-b", "aa", "é"];
+      await db.transaction(async (tx) => {
+        for (const text of texts.toReversed()) await insert(tx, text);
+      });
+      expect(await ids()).toEqual(texts);
+      const after = db.prepare<{ name: string }>(
+        "select name from projects where name > ?1 order by name limit 1",
+      );
+      expect(await after("B")).toEqual({ name: "_" });
+    });
+
+    test("a database that the next release wrote is served, one of a later release is refused", async () => {
+      const write = (name: string, release: number) =>
+        db.transaction((tx) =>
+          tx.insertInto("migrations").values({ name, release, applied_at: 0 }).execute(),
+        );
+      const { release } = await db.reads
+        .selectFrom("migrations")
+        .select(({ fn }) => fn.max("release").as("release"))
+        .executeTakeFirstOrThrow();
+      await write("9998-next", release + 1);
+      await migrate(db, systemClock);
+      await write("9999-future", release + 2);
+      const late = migrate(db, systemClock);
+      await late.catch(() => {});
+      expect(late).rejects.toThrow("9999-future");
     });
 
     test("names are unique among live rows only", async () => {

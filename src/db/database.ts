@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Brand } from "../lib/brand.ts";
 import type { MaybePromise } from "../lib/maybe-promise.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
 import type { DialectFacts } from "./dialect-facts.ts";
 import type { Tables } from "./tables.ts";
 
@@ -19,11 +20,25 @@ export type PreparedRead<Row> = (
 ) => MaybePromise<Row | null>;
 
 /**
+ * What a transaction may run beside, on a database where several run at once. Nothing said: beside none,
+ * as if it were alone, so that whatever it reads stays as it read it until its end.
+ *
+ * `adds` to a repository: beside all but those that remove from it. `removes`: beside none in it.
+ * `rows`: it relies on nothing but the rows that it changes.
+ */
+export type Beside =
+  | { readonly adds: RepositoryName }
+  | { readonly removes: RepositoryName }
+  | "rows";
+
+/**
  * Promises
  * - When `transaction` resolves, its changes survive a power cut; when it rejects, none are there,
  *   unless it rejects with `UNAVAILABLE` because the sync after the commit failed: then they may be
- *   visible to reads that do not wait for `settled`, and whether the next start finds them is unknown.
- * - Transactions run one after another, or as if they did; none sees another's uncommitted rows.
+ *   visible to reads that do not wait for `settled`, and whether the next start finds them is unknown;
+ *   or with `OutcomeUnknownError`.
+ * - Transactions run one after another, or as if they did, as far as `Beside` says; none sees
+ *   another's uncommitted rows.
  * - A read sees every commit that returned before it began, durable or not: an answer that tells of
  *   such rows waits for `settled` first.
  * - After a failed sync every transaction is refused with `UNAVAILABLE` until the next start.
@@ -32,17 +47,22 @@ export interface Database {
   readonly facts: DialectFacts;
   readonly reads: Reads;
   prepare<Row>(sql: string): PreparedRead<Row>;
-  /** Awaits nothing but SQL in `body`: other writers wait meanwhile. Must not be nested. */
-  transaction<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Awaits nothing but SQL in `body`: other writers wait meanwhile. Must not be nested. A server may
+   * have to undo what `body` did and call it again: it changes nothing but rows, or the same again.
+   */
+  transaction<T>(body: (tx: Tx) => Promise<T>, beside?: Beside): Promise<T>;
   /**
    * The same without waiting for the disk: survives the end of the process, not a power cut.
-   * Only for rows that may be lost, such as an upload's offset.
+   * Only for rows that may be lost, such as an upload's offset, and that it relies on alone (`rows`).
    */
   transactionUnsynced<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
   /** Null when all commits so far are durable; else resolves when those made before the call are. */
   settled(): Promise<void> | null;
   /** Refuses every write until the next start: another part of the storage can no longer be trusted. */
   refuseWrites(cause: Error): void;
+  /** Why it cannot be reached at the moment; null while it can, as far as anybody knows. */
+  away(): Error | null;
   readonly stats: DatabaseStats;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
-import { type RawBuilder, sql } from "kysely";
+import { type Kysely, type RawBuilder, sql } from "kysely";
 import { fenceText } from "./fence.ts";
+import type { Tables } from "./tables.ts";
 
 /** What differs between the databases, by name. Everything else is written once. */
 export interface DialectFacts {
@@ -13,6 +14,12 @@ export interface DialectFacts {
   readonly joinNames: string;
   /** A table with one column `value`: the texts of an array, given as JSON. One statement for any number. */
   values(json: string): RawBuilder<{ value: string }>;
+  /** The function that makes a JSON array of its arguments, null included. */
+  readonly jsonArray: string;
+  /** SQL for one text: a JSON array of what `item` gives for each row, which is JSON itself. */
+  jsonList(item: string): string;
+  /** Makes the texts of all tables compare by their bytes, whatever the database was made with. */
+  orderBytewise(tx: Kysely<Tables>): Promise<void>;
   /** Whether only one server at a time has the database open. */
   readonly oneServer: boolean;
   /** Epoch milliseconds by the clock that all nodes of the database go by; `here`: the program's own. */
@@ -32,6 +39,9 @@ export const sqliteFacts: DialectFacts = {
   integer: sql`integer`,
   joinNames: "group_concat",
   values: (json) => sql`json_each(${bound(json)})`,
+  jsonArray: "json_array",
+  jsonList: (item) => `json_group_array(${item})`,
+  async orderBytewise() {},
   oneServer: true,
   now: (here) => sql`${here}`,
   fence: (table) =>
@@ -49,6 +59,41 @@ const changes = ["insert", "update", "delete"] as const;
 
 function fenceOf(table: string, change: string): RawBuilder<unknown> {
   return sql.id(`fence_${table}_${change}`);
+}
+
+export const postgresFacts: DialectFacts = {
+  clustered: sql.raw(""),
+  bytes: sql`bytea`,
+  integer: sql`bigint`,
+  joinNames: "string_agg",
+  values: (json) => sql`json_array_elements_text(cast(${json} as json))`,
+  jsonArray: "json_build_array",
+  jsonList: (item) => `coalesce(json_agg(${item}), '[]')::text`,
+  orderBytewise: collateC,
+  oneServer: false,
+  now: () => sql`(extract(epoch from clock_timestamp()) * 1000)::bigint`,
+  fence: (table) => [
+    sql`create or replace function berth_fenced() returns trigger language plpgsql as
+        ${sql.lit(`begin raise exception '${fenceText}'; end`)}`,
+    sql`create or replace trigger fence before insert or update or delete or truncate
+        on ${sql.table(table)} for each statement execute function berth_fenced()`,
+  ],
+  unfence: (table) => [sql`drop trigger if exists fence on ${sql.table(table)}`],
+};
+
+/** A column of an empty or new table costs nothing; of others, its indexes are made again. */
+async function collateC(tx: Kysely<Tables>): Promise<void> {
+  const { rows } = await sql<{ table: string; column: string }>`
+    select table_name as table, column_name as column
+      from information_schema.columns
+     where table_schema = current_schema() and data_type = 'text'
+       and collation_name is distinct from 'C'`.execute(tx);
+  for (const { table, column } of rows) {
+    const name = sql.ref(column);
+    await sql`alter table ${sql.table(table)} alter column ${name} type text collate "C"`.execute(
+      tx,
+    );
+  }
 }
 
 /** The state of rows that are neither in the trash nor set aside, as a literal: see `bound`. */

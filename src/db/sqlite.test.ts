@@ -145,16 +145,6 @@ test("what was committed is there after a close and a new start, and migrations 
   rmSync(folder, { recursive: true });
 });
 
-test("a database of a newer release is refused by name", async () => {
-  const { folder, db } = await open();
-  await db.transaction((tx) =>
-    tx.insertInto("migrations").values({ name: "9999-future", applied_at: 0 }).execute(),
-  );
-  expect(migrate(db, systemClock)).rejects.toThrow("9999-future");
-  await db.close();
-  rmSync(folder, { recursive: true });
-});
-
 test("a data folder has one holder, and is free again when it lets go", () => {
   const folder = mkdtempSync(join(tmpdir(), "berth-lock-"));
   const lock = lockDataFolder(folder);

@@ -170,6 +170,7 @@ export function openSqlite(options: SqliteOptions): Database {
       return walSync?.settled()?.catch(refuseUnsettled) ?? null;
     },
     refuseWrites: fail,
+    away: () => null,
     stats: {
       get commits() {
         return commits;

@@ -47,6 +47,8 @@ export type RowState = "live" | "trashed";
 interface MigrationRow {
   name: string;
   applied_at: number;
+  /** The release that brought it, counted from 1. There since 0003-releases. */
+  release: Generated<number>;
 }
 
 /** The first component of repository names. `generation` counts the projects that had this name. */

@@ -10,7 +10,7 @@ export function fencedDatabase(db: Database, fence: (tx: Tx) => Promise<void>): 
     };
   return {
     ...db,
-    transaction: (body) => db.transaction(fenced(body)),
+    transaction: (body, beside) => db.transaction(fenced(body), beside),
     transactionUnsynced: (body) => db.transactionUnsynced(fenced(body)),
   };
 }

@@ -5,6 +5,11 @@ export function uuidv7(): string {
   return Bun.randomUUIDv7();
 }
 
+/** A number from 0 up to, and without, `max`: for pauses, not for secrets. */
+export function randomBelow(max: number): number {
+  return Math.random() * max;
+}
+
 /** `bytes` random bytes as lowercase hex. */
 export function randomHex(bytes: number): string {
   return randomBytes(bytes).toString("hex");

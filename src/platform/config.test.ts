@@ -27,6 +27,7 @@ describe("where a value comes from", () => {
     const { config, sources, warnings } = load();
     expect(config).toEqual({
       listen: { host: "127.0.0.1", port: 5000 },
+      database: null,
       data: resolve("data"),
       // By the cores of this machine: see the next test.
       processes: config.processes,
@@ -118,7 +119,12 @@ describe("where a value comes from", () => {
 
   test("every setting can come from its variable, or from the file that ..._FILE names", () => {
     for (const [key, value] of Object.entries(samples)) {
-      const env = { BERTH_TLS_CERT: "/c", BERTH_TLS_KEY: "/k", [variableOf(key as "data")]: value };
+      const env = {
+        BERTH_TLS_CERT: "/c",
+        BERTH_TLS_KEY: "/k",
+        BERTH_DATABASE: "postgres://me@here/registry",
+        [variableOf(key as "data")]: value,
+      };
       const direct = load({}, env).sources.find((source) => source.key === key);
       expect(direct?.source).toBe(variableOf(key as "data"));
       const { [variableOf(key as "data")]: _, ...others } = env;
@@ -164,6 +170,10 @@ describe("where a value comes from", () => {
 });
 
 const samples = {
+  database: "postgres://me@db.example.com/registry?sslmode=verify-full",
+  "database.password": "a secret of the database",
+  "database.prepared": "off",
+  "database.unsafe": "true",
   listen: "127.0.0.1:7000",
   data: "/srv/berth",
   "server.processes": "2",

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { nearest } from "../lib/nearest.ts";
 import { isLoopbackHost } from "./ip-address.ts";
+import { maskPassword, type PostgresAddress } from "./postgres-url.ts";
 import {
   type ListenAddress,
   pathKeys,
@@ -22,6 +23,12 @@ export interface Config {
   readonly processes: number;
   /** Null: blobs are files in the data folder. */
   readonly s3: S3Config | null;
+  /** Null: SQLite in the data folder. */
+  readonly database: {
+    readonly address: PostgresAddress;
+    readonly prepared: Settings["database.prepared"];
+    readonly unsafe: boolean;
+  } | null;
   readonly open: Settings["open"];
   /** Scheme, host and port, without a slash at the end. */
   readonly url: string | null;
@@ -276,7 +283,8 @@ function checkedSettings(
         : result.data;
     } else {
       const rule = result.error.issues.map((issue) => issue.message).join("; ");
-      const value = secretKeys.has(key) ? key : `${key} = ${JSON.stringify(from?.value)}`;
+      const isHidden = secretKeys.has(key) || key === "database";
+      const value = isHidden ? key : `${key} = ${JSON.stringify(from?.value)}`;
       problems.push(`${value} (from ${from?.source}) ${rule}.`);
     }
   }
@@ -309,6 +317,7 @@ function toConfig(settings: Settings, problems: string[]): Config {
     data,
     processes: settings["server.processes"],
     s3: toS3Config(settings),
+    database: databaseOf(settings, problems),
     open,
     url,
     trustedProxies: settings.trusted_proxies,
@@ -356,6 +365,24 @@ function toEncryption(text: string): S3Config["encryption"] {
   return Object.freeze({ algorithm: "aws:kms", keyId: keyId === "" ? null : keyId });
 }
 
+function databaseOf(settings: Settings, problems: string[]): Config["database"] {
+  const { database } = settings;
+  const password = settings["database.password"];
+  if (database === null) {
+    if (password !== "") problems.push("database.password is set and database is not.");
+    return null;
+  }
+  const { address } = database;
+  if (password !== "" && address.password !== null) {
+    problems.push("database holds a password and database.password is set: leave one of them out.");
+  }
+  return Object.freeze({
+    address: password === "" ? address : { ...address, password },
+    prepared: settings["database.prepared"],
+    unsafe: settings["database.unsafe"],
+  });
+}
+
 function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const known = new Set(knownVariables());
   return Object.keys(env).filter(
@@ -390,6 +417,7 @@ function shownValue(key: SettingKey, value: Settings[SettingKey]): string {
   if (value === null) return "";
   if (secretKeys.has(key)) return value === "" || value.toString() === "" ? "" : "(set)";
   if (typeof value !== "object") return String(value);
+  if ("address" in value) return maskPassword(value.url);
   return "port" in value ? formatAddress(value) : value.join(",");
 }
 

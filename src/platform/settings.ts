@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { isAddressRange } from "./ip-address.ts";
+import { type PostgresAddress, parsePostgresUrl } from "./postgres-url.ts";
 
 /** Where to accept connections. Port 0: any free one. */
 export interface ListenAddress {
@@ -28,6 +29,22 @@ export const settingsSchema = z.strictObject({
   blobs: parsed(parseBlobs)
     .prefault("")
     .describe("Where the blobs are: s3://bucket/prefix, or empty for files in the data folder."),
+  database: parsed(parseDatabase)
+    .prefault("")
+    .describe(
+      "PostgreSQL: postgres://user@host:port/database?sslmode=verify-full, further hosts behind commas. Empty: SQLite in the data folder.",
+    ),
+  "database.password": parsed((text) => text)
+    .prefault("")
+    .describe("Password of the database's user, where database does not have it."),
+  "database.prepared": oneOf("auto", "on", "off").describe(
+    "Whether statements stay prepared on the server; auto: unless a pooler in between cannot do that.",
+  ),
+  "database.unsafe": parsed(parseBoolean)
+    .prefault("false")
+    .describe(
+      "Take a PostgreSQL with fsync or synchronous_commit off, which may lose what it acknowledged.",
+    ),
   open: oneOf("", "1", "any-network").describe(
     "Serve without access control: 1 on loopback addresses, any-network wherever the network itself decides who gets in.",
   ),
@@ -115,7 +132,11 @@ export const settingKeys = Object.keys(settingsSchema.shape) as readonly Setting
 export const pathKeys: ReadonlySet<SettingKey> = new Set(["data", "tls.cert", "tls.key", "s3.ca"]);
 
 /** Keys whose value is not shown. */
-export const secretKeys: ReadonlySet<SettingKey> = new Set(["admin.password", "secret_key"]);
+export const secretKeys: ReadonlySet<SettingKey> = new Set([
+  "admin.password",
+  "database.password",
+  "secret_key",
+]);
 
 /** The environment variable of a setting: `registry.sparse` is BERTH_REGISTRY_SPARSE. */
 export function variableOf(key: SettingKey): string {
@@ -152,6 +173,15 @@ function filePath(byDefault: string) {
     if (text === "" && byDefault !== "") throw new RuleBroken("must not be empty");
     return text;
   }).prefault(byDefault);
+}
+
+function parseDatabase(text: string): { url: string; address: PostgresAddress } | null {
+  if (text === "") return null;
+  try {
+    return Object.freeze({ url: text, address: parsePostgresUrl(text) });
+  } catch (error) {
+    throw new RuleBroken((error as Error).message);
+  }
 }
 
 function parseBoolean(text: string): boolean {

@@ -3,6 +3,7 @@ import type { BlobKey } from "../blobs/blob-store.ts";
 import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
+import { assert } from "../lib/assert.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
@@ -28,6 +29,21 @@ const selectLive = compiled((db, digest: Digest) =>
     .where("state", "=", live),
 );
 
+/** As `findLiveBlob`; the blob stays as it is until the end of the transaction. */
+export async function holdLiveBlob(tx: Tx, digest: Digest): Promise<StoredBlob | null> {
+  const [row] = await selectLiveForShare(tx, digest);
+  return row ?? null;
+}
+
+const selectLiveForShare = compiled((db, digest: Digest) =>
+  db
+    .selectFrom("blobs")
+    .select(["key", "size"])
+    .where("digest", "=", digest)
+    .where("state", "=", live)
+    .forShare(),
+);
+
 /** The key under which the blob's bytes lie, whatever its state. */
 export async function findBlobKey(reads: Reads, digest: Digest): Promise<BlobKey | null> {
   const row = await reads
@@ -46,23 +62,30 @@ export async function insertBlob(
   tx: Tx,
   blob: { digest: Digest; size: number; key: BlobKey; replace: BlobKey | null; now: number },
 ): Promise<BlobKey> {
-  const found = await findLiveBlob(tx, blob.digest);
-  if (found !== null && found.key !== blob.replace) return found.key;
-  await upsertBlob(tx, blob.digest, blob.size, blob.key, blob.now);
+  await insertNewBlob(tx, blob.digest, blob.size, blob.key, blob.now);
+  // Whoever came first has it, be it a transaction that ended while this one waited to insert.
+  const [found] = await selectBlobForUpdate(tx, blob.digest);
+  assert(found !== undefined, "a blob that cannot be inserted is there");
+  if (found.key === blob.key) return blob.key;
+  if (found.state === "live" && found.key !== blob.replace) return found.key;
+  await replaceBlob(tx, blob.digest, blob.size, blob.key);
   return blob.key;
 }
 
-const upsertBlob = compiled((db, digest: Digest, size: number, key: BlobKey, created_at: number) =>
-  db
-    .insertInto("blobs")
-    .values({ digest, size, key, state: "live", created_at })
-    .onConflict((conflict) =>
-      conflict.column("digest").doUpdateSet((row) => ({
-        key: row.ref("excluded.key"),
-        size: row.ref("excluded.size"),
-        state: row.ref("excluded.state"),
-      })),
-    ),
+const insertNewBlob = compiled(
+  (db, digest: Digest, size: number, key: BlobKey, created_at: number) =>
+    db
+      .insertInto("blobs")
+      .values({ digest, size, key, state: "live", created_at })
+      .onConflict((conflict) => conflict.doNothing()),
+);
+
+const selectBlobForUpdate = compiled((db, digest: Digest) =>
+  db.selectFrom("blobs").select(["key", "state"]).where("digest", "=", digest).forUpdate(),
+);
+
+const replaceBlob = compiled((db, digest: Digest, size: number, key: BlobKey) =>
+  db.updateTable("blobs").set({ key, size, state: "live" }).where("digest", "=", digest),
 );
 
 /** Makes a live blob visible in the repository and gives it a fresh lease. */
@@ -148,7 +171,11 @@ const selectVisible = perDatabase(({ facts }) =>
       .innerJoin("blobs as b", (join) =>
         join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", live),
       )
-      .select(["b.digest", "b.size"]),
+      .select(["b.digest", "b.size"])
+      // What a manifest is about to refer to stays; held in one order, so that pushes of the same
+      // layers wait for each other and no more.
+      .orderBy("b.digest")
+      .forShare("b"),
   ),
 );
 

@@ -40,6 +40,7 @@ beforeAll(async () => {
     blobs: createMemoryBlobStore(),
     log: createLog({ format: "json", level: "error" }),
     reads: prepareHotReads(db),
+    pullReads: prepareHotReads(db),
     clock: systemClock,
     sparse: true,
     manifestCache: new LRUCache<string, Uint8Array<ArrayBuffer>>({ max: 100 }),

@@ -1,7 +1,8 @@
 import type { BlobKey } from "../blobs/blob-store.ts";
 import type { Tx } from "../db/database.ts";
+import { OutcomeUnknownError } from "../db/database-away.ts";
 import type { Digest } from "../oci/digest.ts";
-import { findLiveBlob, insertBlob, linkBlob } from "./blob-link-store.ts";
+import { findLiveBlob, holdLiveBlob, insertBlob, linkBlob } from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
@@ -18,21 +19,23 @@ export async function commitBlob(
   const { db, blobs } = registry;
   const { row, upload } = session;
   const size = upload.offsetBytes;
-  const link = async (tx: Tx) => {
-    const now = registry.clock.now();
-    const { repositoryId } = await ensureRepository(registry, tx, row.repository, caller, now);
-    await linkBlob(tx, repositoryId, digest, now);
-  };
+  const adds = row.repository;
+  const ensure = (tx: Tx, now: number) => ensureRepository(registry, tx, adds, caller, now);
 
   const stored = await findLiveBlob(db.reads, digest);
   const intact = stored !== null && (await blobs.size(stored.key)) === stored.size;
   if (intact) {
-    const linked = await db.transaction(async (tx) => {
-      if ((await findLiveBlob(tx, digest))?.key !== stored.key) return false;
-      await link(tx);
-      if (!blobs.stagedIsDurable) await endIn(tx, session);
-      return true;
-    });
+    const linked = await db.transaction(
+      async (tx) => {
+        const now = registry.clock.now();
+        const { repositoryId } = await ensure(tx, now);
+        if ((await holdLiveBlob(tx, digest))?.key !== stored.key) return false;
+        await linkBlob(tx, repositoryId, digest, now);
+        if (!blobs.stagedIsDurable) await endIn(tx, session);
+        return true;
+      },
+      { adds },
+    );
     if (linked) {
       if (blobs.stagedIsDurable) await endUpload(registry, session);
       else await blobs.discard(stagedOf({ id: row.id, state: upload.state }));
@@ -45,9 +48,11 @@ export async function commitBlob(
   // Where the bytes that the database speaks of are gone, these take their place.
   const replace = stored !== null && !intact ? stored.key : null;
   const kept = await registerBlob(registry, session, key, async (tx) => {
-    const blob = { digest, size, key, replace, now: registry.clock.now() };
-    const current = await insertBlob(tx, blob);
-    await link(tx);
+    const now = registry.clock.now();
+    // Before the blob's row, in this as in every transaction: two that wait for each other would not end.
+    const { repositoryId } = await ensure(tx, now);
+    const current = await insertBlob(tx, { digest, size, key, replace, now });
+    await linkBlob(tx, repositoryId, digest, now);
     if (current === key) await endIn(tx, session);
     return current;
   });
@@ -78,12 +83,13 @@ async function registerBlob(
 ): Promise<BlobKey> {
   const { db, blobs } = registry;
   try {
-    return await db.transaction(body);
+    return await db.transaction(body, { adds: session.row.repository });
   } catch (error) {
     session.released = false;
-    // After a failed sync the commit may be on the disk all the same: then the bytes must stay. Where
-    // publishing can be repeated they stay too, for another try.
-    if (db.stats.failure === null && !blobs.stagedIsDurable) await blobs.remove([key]);
+    // Where the commit may have come to pass all the same, the bytes must stay. Where publishing can
+    // be repeated they stay too, for another try.
+    const isCertain = db.stats.failure === null && !(error instanceof OutcomeUnknownError);
+    if (isCertain && !blobs.stagedIsDurable) await blobs.remove([key]);
     throw error;
   }
 }

@@ -16,22 +16,25 @@ export async function deleteBlob(
   digest: Digest,
   caller: Caller,
 ): Promise<void> {
-  await registry.db.transaction(async (tx) => {
-    const { repositoryId, projectId } = await findJudged(tx, repository, caller);
-    if (!(await isBlobVisible(tx, repositoryId, digest))) throw unknownBlob(repository, digest);
-    const parents = await liveParents(tx, repositoryId, digest, namedReferrersMax);
-    if (parents.length > 0) throw stillReferred("blob", digest, parents);
-    const unit = { repository_id: repositoryId, digest, tag: null } as const;
-    const deleted_by = actorOf(caller.principal);
-    await insertTrash(tx, { ...unit, kind: "blob", deleted_by }, registry.clock.now());
-    await unlinkBlob(tx, repositoryId, digest);
-    await registry.audit.append(tx, {
-      actor: caller.actor,
-      action: "blob.deleted",
-      resource: `${repository}@${digest}`,
-      projectId,
-      result: "done",
-      detail: { digest },
-    });
-  });
+  await registry.db.transaction(
+    async (tx) => {
+      const { repositoryId, projectId } = await findJudged(tx, repository, caller);
+      if (!(await isBlobVisible(tx, repositoryId, digest))) throw unknownBlob(repository, digest);
+      const parents = await liveParents(tx, repositoryId, digest, namedReferrersMax);
+      if (parents.length > 0) throw stillReferred("blob", digest, parents);
+      const unit = { repository_id: repositoryId, digest, tag: null } as const;
+      const deleted_by = actorOf(caller.principal);
+      await insertTrash(tx, { ...unit, kind: "blob", deleted_by }, registry.clock.now());
+      await unlinkBlob(tx, repositoryId, digest);
+      await registry.audit.append(tx, {
+        actor: caller.actor,
+        action: "blob.deleted",
+        resource: `${repository}@${digest}`,
+        projectId,
+        result: "done",
+        detail: { digest },
+      });
+    },
+    { removes: repository },
+  );
 }

@@ -32,21 +32,24 @@ export async function deleteManifest(
   reference: Reference,
   caller: Caller,
 ): Promise<void> {
-  await registry.db.transaction(async (tx) => {
-    const { repositoryId, projectId } = await findJudged(tx, repository, caller);
-    const deletion: Deletion = {
-      registry,
-      tx,
-      repository,
-      repositoryId,
-      projectId,
-      caller,
-      actor: actorOf(caller.principal),
-      now: registry.clock.now(),
-    };
-    if (reference.kind === "tag") await deleteTag(deletion, reference.tag);
-    else await deleteUnit(deletion, reference.digest);
-  });
+  await registry.db.transaction(
+    async (tx) => {
+      const { repositoryId, projectId } = await findJudged(tx, repository, caller);
+      const deletion: Deletion = {
+        registry,
+        tx,
+        repository,
+        repositoryId,
+        projectId,
+        caller,
+        actor: actorOf(caller.principal),
+        now: registry.clock.now(),
+      };
+      if (reference.kind === "tag") await deleteTag(deletion, reference.tag);
+      else await deleteUnit(deletion, reference.digest);
+    },
+    { removes: repository },
+  );
 }
 
 interface Deletion {

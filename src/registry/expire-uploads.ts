@@ -53,7 +53,7 @@ async function endIdle(registry: Registry, id: string, before: number): Promise<
       await endUpload(registry, { row, upload: row, claim, released: false });
       return true;
     }
-    if (!(await db.transaction((tx) => deleteIdleUpload(tx, id, before)))) return false;
+    if (!(await db.transaction((tx) => deleteIdleUpload(tx, id, before), "rows"))) return false;
     await blobs.discard(stagedOf(row));
     return true;
   } finally {

@@ -1,6 +1,6 @@
 import type { Digest } from "../oci/digest.ts";
 import { type RepositoryName, refuseReservedName } from "../oci/repository-name.ts";
-import { isBlobVisible, linkBlob, repositoriesWithBlob } from "./blob-link-store.ts";
+import { holdLiveBlob, isBlobVisible, linkBlob, repositoriesWithBlob } from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository, findRepositoryId } from "./repository-store.ts";
@@ -25,14 +25,18 @@ export async function mountBlob(registry: Registry, mount: Mount): Promise<boole
   const source = await findSource(registry, mount);
   if (source === null) return false;
   registry.admitWrite();
-  return await registry.db.transaction(async (tx) => {
-    const sourceId = await findRepositoryId(tx, source);
-    if (sourceId === null || !(await isBlobVisible(tx, sourceId, mount.digest))) return false;
-    const now = registry.clock.now();
-    const into = await ensureRepository(registry, tx, mount.repository, mount.caller, now);
-    await linkBlob(tx, into.repositoryId, mount.digest, now);
-    return true;
-  });
+  return await registry.db.transaction(
+    async (tx) => {
+      const sourceId = await findRepositoryId(tx, source);
+      if (sourceId === null || !(await isBlobVisible(tx, sourceId, mount.digest))) return false;
+      const now = registry.clock.now();
+      const into = await ensureRepository(registry, tx, mount.repository, mount.caller, now);
+      if (!(await holdLiveBlob(tx, mount.digest))) return false;
+      await linkBlob(tx, into.repositoryId, mount.digest, now);
+      return true;
+    },
+    { adds: mount.repository },
+  );
 }
 
 /** Looks before a transaction is opened: most mounts that fail do so here. */

@@ -22,7 +22,7 @@ export function findBlob(
   digest: Digest,
 ): MaybePromise<VisibleBlob> {
   return chain(
-    registry.reads.visibleBlob(repository, digest),
+    registry.pullReads.visibleBlob(repository, digest),
     (found) => found ?? refuse(registry, repository, digest),
   );
 }
@@ -53,14 +53,17 @@ export async function confirmBlob(
   if (blob.lease_until - now >= leaseMs / 2) return blob;
   if (await isReferred(registry.db.reads, blob, digest)) return blob;
   try {
-    await registry.db.transaction(async (tx) => {
-      // A manifest may have come meanwhile, and the blob may have gone.
-      if (await isReferred(tx, blob, digest)) return;
-      if (!(await isBlobVisible(tx, blob.repository_id, digest))) {
-        throw unknownBlob(repository, digest);
-      }
-      await renewLease(tx, blob.repository_id, digest, now);
-    });
+    await registry.db.transaction(
+      async (tx) => {
+        // A manifest may have come meanwhile, and the blob may have gone.
+        if (await isReferred(tx, blob, digest)) return;
+        if (!(await isBlobVisible(tx, blob.repository_id, digest))) {
+          throw unknownBlob(repository, digest);
+        }
+        await renewLease(tx, blob.repository_id, digest, now);
+      },
+      { adds: repository },
+    );
   } catch (error) {
     // What a lease promises for a while yet is true on a disk that takes no writes, too.
     if (!isWriteRefused(error) || blob.lease_until <= now) throw error;

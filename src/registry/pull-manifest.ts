@@ -28,7 +28,7 @@ export function pullManifest(
   reference: Reference,
   reliedOn: boolean,
 ): MaybePromise<PulledManifest> {
-  return chain(findManifest(registry, repository, reference), (found) => {
+  return chain(findManifest(registry, repository, reference, reliedOn), (found) => {
     const settled = reliedOn || reference.kind === "tag" ? registry.db.settled() : null;
     if (settled === null) return found ?? refuse(registry, repository, reference);
     return settled.then(() => found ?? refuse(registry, repository, reference));
@@ -39,12 +39,13 @@ function findManifest(
   registry: Registry,
   repository: RepositoryName,
   reference: Reference,
+  reliedOn: boolean,
 ): MaybePromise<PulledManifest | null> {
-  const { reads } = registry;
+  const { reads, pullReads } = registry;
   const found =
     reference.kind === "tag"
       ? reads.manifestByTag(repository, reference.tag)
-      : reads.manifestByDigest(repository, reference.digest);
+      : (reliedOn ? reads : pullReads).manifestByDigest(repository, reference.digest);
   return found instanceof Promise
     ? found.then((ref) => withBytes(registry, ref))
     : withBytes(registry, found);

@@ -14,7 +14,7 @@ import type { Caller } from "./caller.ts";
 import { type Inserted, insertManifest, liveManifestSizes } from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
-import { findTag, pointTag } from "./tag-store.ts";
+import { lockTag, pointTag } from "./tag-store.ts";
 import { assertTagsOfMayChange, tagsOf } from "./tags-of-manifest.ts";
 
 /** Tags that one request may set, named by `?tag=` beside a digest. */
@@ -61,7 +61,9 @@ export async function pushManifest(
   const digest = verifiedDigest(push);
   registry.admitWrite();
 
-  await registry.db.transaction((tx) => store(registry, tx, push, { tags, manifest, digest }));
+  await registry.db.transaction((tx) => store(registry, tx, push, { tags, manifest, digest }), {
+    adds: push.repository,
+  });
   registry.manifestCache.set(digest, push.bytes);
   return { digest, subject: manifest.subject?.digest ?? null, tags: push.tags };
 }
@@ -86,8 +88,9 @@ async function store(
   await checkReferences(registry, tx, repositoryId, manifest);
 
   const moves: TagMove[] = [];
-  for (const tag of tags) {
-    const current = await findTag(tx, repositoryId, tag);
+  // In one order in every push: rows that two of them want are had by one after the other.
+  for (const tag of tags.toSorted()) {
+    const current = await lockTag(tx, repositoryId, tag);
     checkCondition(tag, current, condition);
     if (current?.digest !== digest) moves.push({ tag, current, next: digest });
   }
@@ -106,7 +109,9 @@ async function store(
     const consequence = `its manifest is not read as ${manifest.mediaType} from now on`;
     await assertTagsOfMayChange(tx, place, digest, consequence);
   }
-  for (const { tag } of moves) await pointTag(tx, { repositoryId, tag, actor, now }, digest);
+  for (const { tag, current } of moves) {
+    await pointTag(tx, { repositoryId, tag, actor, now }, current, digest);
+  }
   if (inserted !== "present" || moves.length > 0) {
     await record(registry, tx, push, { projectId, digest, inserted, moves });
   }

@@ -9,11 +9,13 @@ import type { Tag } from "../oci/tag.ts";
 import type { Log } from "../platform/log.ts";
 import type { HotReads } from "./hot-reads-store.ts";
 import type { LiveUploads } from "./live-uploads.ts";
+import type { PullReads } from "./outage-reads.ts";
 
 /** What every operation of the registry works with; made once, in app.ts. */
 export interface Registry {
   readonly db: Database;
   readonly reads: HotReads;
+  readonly pullReads: PullReads;
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly log: Log;

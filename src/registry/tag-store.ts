@@ -22,6 +22,21 @@ export async function findTag(
   return row ?? null;
 }
 
+/** As `findTag`; whoever else wants to move the tag, or to lock it, waits for this transaction. */
+export async function lockTag(tx: Tx, repositoryId: string, tag: Tag): Promise<PresentTag | null> {
+  const [row] = await selectTagForUpdate(tx, repositoryId, tag);
+  return row ?? null;
+}
+
+const selectTagForUpdate = compiled((db, repositoryId: string, tag: Tag) =>
+  db
+    .selectFrom("tags")
+    .select(["digest", "locked_at as lockedAt"])
+    .where("repository_id", "=", repositoryId)
+    .where("name", "=", tag)
+    .forUpdate(),
+);
+
 const selectTag = compiled((db, repositoryId: string, tag: Tag) =>
   db
     .selectFrom("tags")
@@ -30,18 +45,30 @@ const selectTag = compiled((db, repositoryId: string, tag: Tag) =>
     .where("name", "=", tag),
 );
 
-/** Points the tag at the manifest, where it does not point yet, and writes its history. */
-export async function pointTag(tx: Tx, move: TagMove, digest: Digest): Promise<void> {
+/**
+ * Points the tag at the manifest, where it does not point yet, and writes its history. `current` as
+ * `lockTag` found it: one that came to be since then is in the way of this transaction.
+ */
+export async function pointTag(
+  tx: Tx,
+  move: TagMove,
+  current: PresentTag | null,
+  digest: Digest,
+): Promise<void> {
   const { repositoryId, tag, actor } = move;
   const { version, moved_at } = await appendHistory(tx, move, {
     digest,
     cause: "push",
     trashId: null,
   });
-  await upsertTag(tx, repositoryId, tag, tagSortKey(tag), digest, version, moved_at, actor);
+  if (current === null) {
+    await insertTag(tx, repositoryId, tag, tagSortKey(tag), digest, version, moved_at, actor);
+  } else {
+    await updateTag(tx, digest, version, moved_at, actor, repositoryId, tag);
+  }
 }
 
-const upsertTag = compiled(
+const insertTag = compiled(
   (
     db,
     repository_id: string,
@@ -54,15 +81,24 @@ const upsertTag = compiled(
   ) =>
     db
       .insertInto("tags")
-      .values({ repository_id, name, sort_key, digest, version, moved_at, moved_by })
-      .onConflict((conflict) =>
-        conflict.columns(["repository_id", "name"]).doUpdateSet((row) => ({
-          digest: row.ref("excluded.digest"),
-          version: row.ref("excluded.version"),
-          moved_at: row.ref("excluded.moved_at"),
-          moved_by: row.ref("excluded.moved_by"),
-        })),
-      ),
+      .values({ repository_id, name, sort_key, digest, version, moved_at, moved_by }),
+);
+
+const updateTag = compiled(
+  (
+    db,
+    digest: Digest,
+    version: number,
+    moved_at: number,
+    moved_by: string | null,
+    repositoryId: string,
+    name: Tag,
+  ) =>
+    db
+      .updateTable("tags")
+      .set({ digest, version, moved_at, moved_by })
+      .where("repository_id", "=", repositoryId)
+      .where("name", "=", name),
 );
 
 /** Removes the tag and writes its history; the line names the trash unit, if one can bring it back. */

@@ -1,4 +1,5 @@
 import { actorOf } from "../auth/principal.ts";
+import type { Tx } from "../db/database.ts";
 import { nowOf } from "../db/database-clock.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -110,8 +111,10 @@ export async function saveProgress(registry: Registry, session: HeldUpload): Pro
     touched_at,
   };
   // What the store was told to keep must not be forgotten: it is durable, and so is the word of it.
-  const inTransaction = blobs.stagedIsDurable ? db.transaction : db.transactionUnsynced;
-  const saved = await inTransaction((tx) => saveUpload(tx, row.id, claim, progress));
+  const save = (tx: Tx) => saveUpload(tx, row.id, claim, progress);
+  const saved = blobs.stagedIsDurable
+    ? await db.transaction(save, "rows")
+    : await db.transactionUnsynced(save);
   if (!saved) throw claimLost(session);
   session.released = true;
 }
@@ -128,10 +131,10 @@ export async function endUpload(
   const staged = stagedOf({ id: row.id, state: upload.state });
   if (blobs.stagedIsDurable) {
     await blobs.discard(staged);
-    await db.transaction((tx) => deleteUpload(tx, row.id, claim));
+    await db.transaction((tx) => deleteUpload(tx, row.id, claim), "rows");
   } else {
     // Rows before bytes: a crash in between leaves a file that the next start removes.
-    const ended = await db.transaction((tx) => deleteUpload(tx, row.id, claim));
+    const ended = await db.transaction((tx) => deleteUpload(tx, row.id, claim), "rows");
     if (ended) await blobs.discard(staged);
   }
   session.released = true;

@@ -57,6 +57,7 @@ describe("verify", () => {
       blobs,
       log,
       reads: prepareHotReads(db),
+      pullReads: prepareHotReads(db),
       clock: systemClock,
       sparse: false,
       manifestCache: new LRUCache<string, Uint8Array<ArrayBuffer>>({ max: 100 }),

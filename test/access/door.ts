@@ -6,6 +6,7 @@ import { loadConfig } from "../../src/platform/config.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { bytesOf, type Json } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
+import { databaseEnvironment, dropDatabaseOf } from "../support/test-database.ts";
 
 export const publicUrl = "https://registry.example";
 export const adminPassword = "the first administrator's own";
@@ -52,6 +53,7 @@ export async function openDoor({ folder: given, env }: DoorOptions = {}): Promis
       BERTH_LOG_REQUESTS: "true",
       BERTH_URL: publicUrl,
       BERTH_ADMIN_PASSWORD: adminPassword,
+      ...(await databaseEnvironment(folder)),
       ...env,
     },
   );
@@ -113,6 +115,7 @@ export async function openDoor({ folder: given, env }: DoorOptions = {}): Promis
     close,
     async remove() {
       await close();
+      await dropDatabaseOf(folder);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,10 +1,9 @@
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import type { Endpoint } from "../../src/access/endpoint.ts";
 import { compilePattern } from "../../src/access/pattern.ts";
 import { endpoints } from "../../src/api/endpoints.ts";
 import type { Json } from "../support/images.ts";
+import { columnsOf, queryStore } from "../support/test-database.ts";
 import { askedOf } from "./api-requests.ts";
 import { basic, type Door, openDoor, secretIn } from "./door.ts";
 import { addFixed, addProject, addUser, admin, fill, places, signIn } from "./world.ts";
@@ -22,14 +21,7 @@ beforeAll(async () => {
     await fill(door, place);
     await addFixed(door, places[place]);
   }
-  const db = new Database(join(door.folder, "berth.db"), { readonly: true });
-  columns = db
-    .query<{ name: string }, []>(
-      "select distinct c.name from sqlite_master t join pragma_table_info(t.name) c where t.type = 'table' order by 1",
-    )
-    .all()
-    .map(({ name }) => name);
-  db.close();
+  columns = await columnsOf(door.folder);
 }, 30_000);
 
 afterAll(() => door.remove());
@@ -143,20 +135,17 @@ describe("GHSA-vwvv-675v-p6rr: a filter is no way to ask for what is not shown",
   );
 
   test("no answer holds a hash, a sealed text or a private key", async () => {
-    const db = new Database(join(door.folder, "berth.db"), { readonly: true });
-    const values = [
+    const values: string[] = [];
+    for (const column of [
       "principals.password_hash",
       "credentials.hash",
       "invitations.hash",
       "signing_keys.private_key",
-    ].flatMap((column) => {
+    ]) {
       const [table, name] = column.split(".");
-      const rows = db
-        .query(`select ${name} as value from ${table} where ${name} is not null`)
-        .all();
-      return (rows as { value: string }[]).map(({ value }) => value);
-    });
-    db.close();
+      const all = `select ${name} as value from ${table} where ${name} is not null`;
+      for (const { value } of await queryStore(door.folder, all)) values.push(String(value));
+    }
     expect(values.length).toBeGreaterThan(3);
     for (const endpoint of lists) {
       const { path, ask } = askedOf(endpoint, "owner", "mine");

@@ -1,5 +1,3 @@
-import { Database } from "bun:sqlite";
-import { join } from "node:path";
 import {
   describeContent,
   digestOf,
@@ -8,6 +6,7 @@ import {
   makeReferrer,
   types,
 } from "../support/images.ts";
+import { queryStore } from "../support/test-database.ts";
 import { adminPassword, basic, bearer, type Door, fetchToken, openDoor, secretIn } from "./door.ts";
 import { verdict } from "./oracle.ts";
 
@@ -102,19 +101,19 @@ export async function buildWorld(): Promise<World> {
   await fill(door, "again");
   for (const place of placeNames) if (place !== "missing") await addFixed(door, places[place]);
   await door.close();
-  expireNow(door.folder);
+  await expireNow(door.folder);
   const reopened = await openDoor({ folder: door.folder });
   const uploads = await beginUploads(reopened, credentials);
   return { door: reopened, credentials, tokens, uploads };
 }
 
 /** Nothing can be made that ends within a day: the time of some is over all the same. */
-function expireNow(folder: string): void {
-  const db = new Database(join(folder, "berth.db"));
+async function expireNow(folder: string): Promise<void> {
   const past = Date.now() - 1_000;
-  db.run("update principals set expires_at = ? where name = 'robot.mine.brief'", [past]);
-  db.run("update credentials set expires_at = ? where description = 'brief'", [past]);
-  db.close();
+  const robots = "update principals set expires_at = ? where name = 'robot.mine.brief'";
+  await queryStore(folder, robots, past);
+  const tokens = "update credentials set expires_at = ? where description = 'brief'";
+  await queryStore(folder, tokens, past);
 }
 
 export async function addUser(door: Door, name: string): Promise<Json> {

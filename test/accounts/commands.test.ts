@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { databaseEnvironment } from "../support/test-database.ts";
 import { basic, type ClosedApp, startClosedApp } from "./closed-app.ts";
 
 let app: ClosedApp | null = null;
@@ -16,7 +17,12 @@ afterEach(async () => {
 async function berth(line: string, input: string) {
   const child = Bun.spawn([process.execPath, "src/main.ts", ...line.split(" "), "--data", folder], {
     cwd: join(import.meta.dir, "../.."),
-    env: { ...Bun.env, BERTH_OPEN: "", BERTH_LISTEN: "127.0.0.1:20900" },
+    env: {
+      ...Bun.env,
+      ...(await databaseEnvironment(folder)),
+      BERTH_OPEN: "",
+      BERTH_LISTEN: "127.0.0.1:20900",
+    },
     stdin: new Blob([input]),
     stdout: "pipe",
     stderr: "pipe",

@@ -56,7 +56,7 @@ describe("setup", () => {
     expect([later.status, later.location]).toEqual([303, "/"]);
     const again = await browser.send(form, "/setup", { ...fields, user: "other" });
     expect([again.status, again.location]).toEqual([303, "/"]);
-    expect(app.rows("select name from principals")).toEqual([{ name: "anna" }]);
+    expect(await app.rows("select name from principals")).toEqual([{ name: "anna" }]);
   });
 });
 
@@ -122,7 +122,7 @@ describe("pages", () => {
     expect(browser.cookies.has("berth")).toBe(false);
     browser.cookies.set("berth", cookie);
     expect((await browser.open("/")).text).toContain("You are not signed in");
-    const actions = app.rows("select action from audit where action like 'session.%'");
+    const actions = await app.rows("select action from audit where action like 'session.%'");
     expect(actions.map((row) => row["action"])).toContain("session.closed");
   });
 
@@ -217,7 +217,7 @@ describe("pages", () => {
       [{ form: "x".repeat(43) }, {}],
     ];
     const count = () => app.rows("select count(*) as n from credentials where kind = 'token'");
-    const before = count();
+    const before = await count();
     for (const [fields, headers] of cases) {
       expect((await browser.send(home, "/tokens", fields, headers)).status).toBe(403);
     }
@@ -231,7 +231,7 @@ describe("pages", () => {
       headers: { "content-type": "application/json" },
     });
     expect(json.status).toBe(415);
-    expect(count()).toEqual(before);
+    expect(await count()).toEqual(before);
     const long = await browser.send(home, "/tokens", { description: "x".repeat(20_000) });
     expect(long.status).toBe(413);
   });
@@ -253,7 +253,9 @@ describe("pages", () => {
     expect(listed.text).toContain("&lt;b&gt;&quot;laptop&quot;");
     expect(listed.text).toContain("only pull");
     expect(listed.text).not.toContain(token);
-    const { id } = app.rows("select id from credentials where description like '<b>%'")[0] ?? {};
+    const [{ id } = {}] = await app.rows(
+      "select id from credentials where description like '<b>%'",
+    );
     const revoked = await browser.send(listed, "/tokens/revoke", { id: String(id) });
     expect(revoked.text).toContain("The token is revoked");
     const after = await app.fetch("/v2/", { headers: basic(["anna", token]) });

@@ -56,7 +56,7 @@ describe("until there is an administrator", () => {
       done: true,
       address: null,
     });
-    const lines = app.rows(
+    const lines = await app.rows(
       "select actor_name, resource, result from audit where action = 'setup.done'",
     );
     expect(lines).toEqual([{ actor_name: "(anonymous)", resource: "user first", result: "done" }]);
@@ -70,8 +70,8 @@ describe("until there is an administrator", () => {
       names.map((name) => app.api(null, "POST", "/api/v1/setup", { ...first, name, token })),
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409, 409]);
-    expect(app.rows("select count(*) as n from principals")).toEqual([{ n: 1 }]);
-    expect(app.rows("select count(*) as n from projects")).toEqual([{ n: 1 }]);
+    expect(await app.rows("select count(*) as n from principals")).toEqual([{ n: 1 }]);
+    expect(await app.rows("select count(*) as n from projects")).toEqual([{ n: 1 }]);
   });
 
   test("refuses what would make more of it than asked for", async () => {
@@ -89,7 +89,7 @@ describe("until there is an administrator", () => {
       const { status } = await app.api(null, "POST", "/api/v1/setup", { ...first, token, ...bad });
       expect(status).toBe(400);
     }
-    expect(app.rows("select count(*) as n from principals")).toEqual([{ n: 0 }]);
+    expect(await app.rows("select count(*) as n from principals")).toEqual([{ n: 0 }]);
   });
 
   test("the token is the same after a restart", async () => {

@@ -26,7 +26,7 @@ describe("sign-up", () => {
   test("waits for setup, wherever it is open", async () => {
     app = await startClosedApp({ env: { BERTH_SIGNUP: "open" } });
     expect((await signUp("bob")).status).toBe(403);
-    expect(app.rows("select * from principals")).toEqual([]);
+    expect(await app.rows("select * from principals")).toEqual([]);
   });
 
   test("by invitation: each makes one account, in its time, unless it is taken back", async () => {

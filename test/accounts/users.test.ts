@@ -27,7 +27,7 @@ describe("users", () => {
   test("are made with a project of their name, which they own", async () => {
     const bob = await make("bob");
     expect(
-      app.rows(
+      await app.rows(
         `select p.name, p.visibility, g.role, u.name as owner from projects p
          join grants g on g.project_id = p.id join principals u on u.id = g.subject_id
          where p.name = 'bob'`,
@@ -75,10 +75,10 @@ describe("users", () => {
     expect((await app.api(admin, "DELETE", `${users}/eve`)).status).toBe(204);
     expect(await statusOf(eve)).toBe(401);
     expect(await statusOf(["eve", token.body.token])).toBe(401);
-    const [gone] = app.rows("select id, password_hash from principals where name = 'eve'");
+    const [gone] = await app.rows("select id, password_hash from principals where name = 'eve'");
     expect(gone?.["password_hash"]).toBeNull();
     for (const table of ["credentials where principal_id", "grants where subject_id"]) {
-      expect(app.rows(`select * from ${table} = ?`, String(gone?.["id"]))).toEqual([]);
+      expect(await app.rows(`select * from ${table} = ?`, String(gone?.["id"]))).toEqual([]);
     }
 
     const again = await app.api(admin, "POST", users, { name: "eve", password });
@@ -112,7 +112,7 @@ describe("users", () => {
       ),
     );
     expect(both.map(({ status }) => status).sort()).toEqual([200, 409]);
-    const left = app.rows("select name from principals where administrator = 1");
+    const left = await app.rows("select name from principals where administrator = 1");
     expect(left).toHaveLength(1);
     await app.operator("PATCH", `${users}/anna`, { administrator: true });
     await app.operator("PATCH", `${users}/zoe`, { administrator: false });
@@ -269,7 +269,7 @@ describe("one's own account", () => {
     const listed = await app.api(mia, "GET", "/api/v1/account/tokens");
     expect(listed.body.items).toMatchObject([{ id, description: "laptop" }]);
     expect(JSON.stringify(listed.body)).not.toContain(token);
-    expect(app.rows("select * from credentials where id = ?", id)).not.toContain(token);
+    expect(await app.rows("select * from credentials where id = ?", id)).not.toContain(token);
     const seen = await app.api(admin, "GET", `${users}/mia/tokens`);
     expect(seen.body.items).toMatchObject([{ id }]);
 

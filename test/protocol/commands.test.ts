@@ -10,6 +10,7 @@ import { runCommand } from "../../src/cli/commands.ts";
 import { endpointCommands } from "../../src/cli/endpoint-commands.ts";
 import { controlPath, serve } from "../../src/serve.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
+import { databaseEnvironment } from "../support/test-database.ts";
 
 const deps: CommandDeps = { serve, openApp, controlPath, endpoints };
 const env = { BERTH_OPEN: "", BERTH_ADMIN_PASSWORD: "correct horse battery staple" };
@@ -24,10 +25,12 @@ const errors = spyOn(console, "error").mockImplementation(
 
 beforeAll(async () => {
   app = await startTestApp({ env });
+  Object.assign(process.env, await databaseEnvironment(app.folder));
 });
 afterAll(async () => {
   out.mockRestore();
   errors.mockRestore();
+  delete process.env["BERTH_DATABASE"];
   await app.remove();
 });
 

@@ -74,8 +74,8 @@ describe("by tag", () => {
     await client.pushImage(name, image, "a");
     await remove(name, "a");
     await client.pushManifest(name, "a", image.manifest);
-    const history = app.rows(
-      `select h.version, h.digest, h.cause, h.trash_id is not null as trashed from tag_history h
+    const history = await app.rows(
+      `select h.version, h.digest, h.cause, case when h.trash_id is null then 0 else 1 end as trashed from tag_history h
          join repositories r on r.id = h.repository_id where r.name = ? order by h.version`,
       name,
     );
@@ -118,7 +118,9 @@ describe("by digest", () => {
       const pulled = await client.fetch(`/v2/${name}/manifests/${image.digest}`);
       expect(await pulled.text()).toBe(image.manifest);
     }
-    expect(app.rows("select * from manifests where digest = ?", image.digest)).toHaveLength(1);
+    expect(await app.rows("select * from manifests where digest = ?", image.digest)).toHaveLength(
+      1,
+    );
   });
 
   test("a child of an index: 405 DENIED that names every index", async () => {
@@ -168,7 +170,7 @@ describe("what goes along", () => {
     await client.pushManifest(name, "latest", root);
     expect(await remove(name, digestOf(root))).toBe(202);
     for (const manifest of all) expect(await has(name, digestOf(manifest))).toBe(false);
-    const units = app.rows(
+    const units = await app.rows(
       `select distinct m.trash_id from manifests m join repositories r on r.id = m.repository_id
         where r.name = ?`,
       name,
@@ -264,16 +266,16 @@ describe("large units", () => {
     expect(await remove(name, image.digest)).toBe(202);
     const live = `select count(*) as n from manifests m join repositories r
       on r.id = m.repository_id where r.name = ? and m.state = 'live'`;
-    expect(app.rows(live, name)).toEqual([{ n: 0 }]);
+    expect(await app.rows(live, name)).toEqual([{ n: 0 }]);
     expect(
-      app.rows(
+      await app.rows(
         `select count(distinct trash_id) as n from manifests m join repositories r
          on r.id = m.repository_id where r.name = ?`,
         name,
       ),
     ).toEqual([{ n: 1 }]);
     await client.pushManifest(name, image.digest, image.manifest);
-    expect(app.rows(live, name)).toEqual([{ n: 1 }]);
+    expect(await app.rows(live, name)).toEqual([{ n: 1 }]);
   });
 
   test("a tag in the middle of a chain holds what lies beyond it", async () => {
@@ -318,7 +320,7 @@ describe("large units", () => {
     }
     expect(await remove(name, image.digest)).toBe(202);
     expect(await client.json(`/v2/${name}/tags/list`)).toEqual({ name, tags: [] });
-    const lines = app.rows(
+    const lines = await app.rows(
       `select h.version, h.digest, h.cause, count(*) as n from tag_history h join repositories r
        on r.id = h.repository_id where r.name = ? group by 1, 2, 3 order by 1`,
       name,
@@ -329,7 +331,7 @@ describe("large units", () => {
     ]);
     await client.pushManifest(name, "t5", image.manifest);
     expect(
-      app.rows(
+      await app.rows(
         `select max(h.version) as n from tag_history h join repositories r
          on r.id = h.repository_id where r.name = ? and h.tag = 't5'`,
         name,

@@ -192,7 +192,8 @@ describe("X-Forwarded-For", () => {
       headers: forwarded === null ? {} : { "x-forwarded-for": forwarded },
     });
     const id = response.headers.get("docker-upload-uuid") ?? "";
-    return to.rows("select client from uploads where id = ?", id)[0]?.["client"];
+    const [row] = await to.rows("select client from uploads where id = ?", id);
+    return row?.["client"];
   }
 
   test("counts for nothing from an address that is no trusted proxy", async () => {

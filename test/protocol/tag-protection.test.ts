@@ -1,6 +1,4 @@
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { join } from "node:path";
 import fc from "fast-check";
 import {
   describeContent,
@@ -19,19 +17,14 @@ setDefaultTimeout(60_000);
 
 let app: TestApp;
 let client: OciClient;
-let db: Database;
 let count = 0;
 
 beforeAll(async () => {
   app = await startTestApp();
   client = createOciClient(app.fetch);
-  // Rules and locks are rows that each transaction reads anew.
-  db = new Database(join(app.folder, "berth.db"));
-  db.run("PRAGMA busy_timeout = 5000");
 });
 
 afterAll(async () => {
-  db.close();
   await app.remove();
   expect(app.logged).toEqual([]);
 });
@@ -50,27 +43,34 @@ interface Rule {
   readonly pattern?: string;
 }
 
-function addRule(name: string, { tags, except = [], pattern = "**" }: Rule): void {
-  db.run(
+/** Rules and locks are rows that each transaction reads anew. */
+async function addRule(name: string, { tags, except = [], pattern = "**" }: Rule): Promise<void> {
+  await app.rows(
     `insert into tag_rules (id, project_id, pattern, tags, except_tags, retention_may_expire,
                             created_at, version)
      select ?, project_id, ?, ?, ?, 0, 0, 1 from repositories where name = ?`,
-    [Bun.randomUUIDv7(), pattern, JSON.stringify(tags), JSON.stringify(except), name],
+    Bun.randomUUIDv7(),
+    pattern,
+    JSON.stringify(tags),
+    JSON.stringify(except),
+    name,
   );
 }
 
-function dropRules(name: string): void {
-  db.run(
+async function dropRules(name: string): Promise<void> {
+  await app.rows(
     "delete from tag_rules where project_id = (select project_id from repositories where name = ?)",
-    [name],
+    name,
   );
 }
 
-function setLock(name: string, tag: string, at: number | null): void {
-  db.run(
+async function setLock(name: string, tag: string, at: number | null): Promise<void> {
+  await app.rows(
     `update tags set locked_at = ?
       where name = ? and repository_id = (select id from repositories where name = ?)`,
-    [at, tag, name],
+    at,
+    tag,
+    name,
   );
 }
 
@@ -87,27 +87,27 @@ const seen = async (name: string, reference: string) => {
   const type = response.headers.get("content-type");
   return response.status === 200 ? `${type} ${digestOf(await response.text())}` : null;
 };
-const auditOf = (name: string) =>
-  app
-    .rows(
+const auditOf = async (name: string) =>
+  (
+    await app.rows(
       `select action, resource, detail, actor_name, project_id from audit
         where resource like ? || '%' order by seq`,
       name,
     )
-    .map(({ action, resource, detail, actor_name, project_id }) => ({
-      action,
-      resource,
-      detail: JSON.parse(String(detail)),
-      actor_name,
-      project_id,
-    }));
+  ).map(({ action, resource, detail, actor_name, project_id }) => ({
+    action,
+    resource,
+    detail: JSON.parse(String(detail)),
+    actor_name,
+    project_id,
+  }));
 const push = async (name: string, manifest: string) => {
   await client.pushManifest(name, digestOf(manifest), manifest);
   return digestOf(manifest);
 };
 
 /** Every kind of protection that keeps `v1` where it is. */
-const protections: [string, (name: string) => void, string][] = [
+const protections: [string, (name: string) => Promise<void>, string][] = [
   [
     "a rule",
     (name) => addRule(name, { tags: ["w*", "v*"], except: ["*-dev"] }),
@@ -127,17 +127,17 @@ describe.each(protections)("under %s", (_kind, protect, reason) => {
     other = makeImage(`${name} other`);
     await client.pushImage(name, image, "v1");
     await client.pushImage(name, other);
-    protect(name);
+    await protect(name);
   }
 
   /** What does not go: the tag stays, and the audit has no word of it. */
   async function expectRefused(answer: Promise<Response>): Promise<string> {
-    const before = auditOf(name);
+    const before = await auditOf(name);
     const error = await expectError(await answer, 403, "DENIED");
     expect(error.message).toStartWith(`the tag v1 of ${name} ${reason}: `);
     expect(error.detail).toMatchObject({ repository: name, tag: "v1", digest: image.digest });
     expect(await seen(name, "v1")).toBe(`${types.image} ${image.digest}`);
-    expect(auditOf(name)).toEqual(before);
+    expect(await auditOf(name)).toEqual(before);
     return error.message;
   }
 
@@ -203,7 +203,7 @@ describe.each(protections)("under %s", (_kind, protect, reason) => {
     const signature = makeReferrer(subject.descriptor, "signature");
     image = { ...makeImage("unused"), digest: digestOf(signature) };
     await client.pushManifest(name, "v1", signature);
-    protect(name);
+    await protect(name);
     await expectRefused(remove(name, `manifests/${subject.digest}`));
     expect(await seen(name, "subject")).not.toBeNull();
   });
@@ -214,7 +214,7 @@ describe.each(protections)("under %s", (_kind, protect, reason) => {
     image = { ...makeImage(name), manifest: bare, digest: digestOf(bare) };
     for (const blob of [image.config, ...image.layers]) await client.pushBlob(name, blob);
     await client.pushManifest(name, "v1", bare, types.image);
-    protect(name);
+    await protect(name);
     const type = { "content-type": "application/vnd.example.other+json" };
     await expectRefused(put(name, image.digest, bare, type));
     await expectRefused(put(name, "v1", bare, type));
@@ -235,8 +235,8 @@ describe.each(protections)("under %s", (_kind, protect, reason) => {
   test("it goes again once nothing protects it", async () => {
     await prepare();
     await expectRefused(remove(name, "manifests/v1"));
-    dropRules(name);
-    setLock(name, "v1", null);
+    await dropRules(name);
+    await setLock(name, "v1", null);
     await client.pushManifest(name, "v1", other.manifest);
     expect((await remove(name, `manifests/${other.digest}`)).status).toBe(202);
     expect(await seen(name, "v1")).toBeNull();
@@ -248,7 +248,7 @@ describe("rules", () => {
     const name = await newRepository();
     const images = Array.from({ length: 20 }, (_, k) => makeImage(`${name} ${k}`));
     for (const image of images) await client.pushImage(name, image);
-    addRule(name, { tags: ["v*"] });
+    await addRule(name, { tags: ["v*"] });
     const answers = await Promise.all(images.map((image) => put(name, "v1", image.manifest)));
     const statuses = answers.map(({ status }) => status).sort();
     expect(statuses).toEqual([201, ...Array<number>(19).fill(403)]);
@@ -261,7 +261,7 @@ describe("rules", () => {
     const [first, second] = [makeImage(`${name} 1`), makeImage(`${name} 2`)];
     await client.pushImage(name, first, "latest");
     await client.pushImage(name, second);
-    addRule(name, { tags: ["*"] });
+    await addRule(name, { tags: ["*"] });
     await expectError(await put(name, "latest", second.manifest), 403, "DENIED");
     await expectError(await remove(name, "manifests/latest"), 403, "DENIED");
     const referrers = `sha256-${second.digest.slice("sha256:".length)}`;
@@ -274,7 +274,7 @@ describe("rules", () => {
     const image = makeImage(name);
     await client.pushImage(name, image, "v1");
     await client.pushImage(`${name}-2`, image, "v1");
-    addRule(name, { tags: ["*"], pattern: `${name}/**` });
+    await addRule(name, { tags: ["*"], pattern: `${name}/**` });
     expect((await remove(name, "manifests/v1")).status).toBe(403);
     expect((await remove(`${name}-2`, "manifests/v1")).status).toBe(202);
   });
@@ -313,16 +313,16 @@ test("whatever is done, no protected tag moves, goes, or is read in another way"
         for (const one of tags) before.set(one, await seen(name, one));
         if (kind === "lock" && before.get(tag) !== null) {
           locked.add(tag);
-          setLock(name, tag, 1);
+          await setLock(name, tag, 1);
         } else if (kind === "unlock") {
           locked.delete(tag);
-          setLock(name, tag, null);
+          await setLock(name, tag, null);
         } else if (kind === "rule" && !ruled) {
           ruled = true;
-          addRule(name, { tags: ["v*"], except: ["*-dev"] });
+          await addRule(name, { tags: ["v*"], except: ["*-dev"] });
         } else if (kind === "free") {
           ruled = false;
-          dropRules(name);
+          await dropRules(name);
         } else {
           await act(name, kind, tag, image);
           for (const one of tags) {
@@ -376,7 +376,7 @@ describe("the audit", () => {
       { tag: "a", from: first.digest },
       { tag: "b", from: null },
     ];
-    const lines = auditOf(name);
+    const lines = await auditOf(name);
     const [firstDigest, digest] = [first.digest, second.digest];
     expect(lines.map(({ actor_name: _a, project_id: _p, ...line }) => line as unknown)).toEqual([
       { action: "repository.created", resource: name, detail: {} },
@@ -403,7 +403,7 @@ describe("the audit", () => {
         detail: { digest: digestOf(second.layers[0] ?? "") },
       },
     ]);
-    const [{ project_id } = {}] = app.rows(
+    const [{ project_id } = {}] = await app.rows(
       "select project_id from repositories where name = ?",
       name,
     );

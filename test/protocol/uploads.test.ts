@@ -194,7 +194,7 @@ describe("the forms of an upload", () => {
     await Promise.all(
       Array.from({ length: 8 }, () => client.pushBlob(repository, "pushed by many")),
     );
-    expect(app.rows("select key from blobs where digest = ?", digest)).toHaveLength(1);
+    expect(await app.rows("select key from blobs where digest = ?", digest)).toHaveLength(1);
     const files = new Bun.Glob(`blobs/sha256/*/${digest.slice(7)}.*`);
     expect([...files.scanSync(app.folder)]).toHaveLength(1);
     await expectBlob(digest, "pushed by many");
@@ -256,7 +256,7 @@ describe("sessions", () => {
     expect(await client.status(location, "DELETE")).toBe(204);
     await expectError(await client.fetch(location), 404, "BLOB_UPLOAD_UNKNOWN");
     const id = location.slice(uploads.length);
-    expect(app.rows("select id from uploads where id = ?", id)).toEqual([]);
+    expect(await app.rows("select id from uploads where id = ?", id)).toEqual([]);
     expect(await Bun.file(`${app.folder}/uploads/${id}`).exists()).toBe(false);
   });
 

@@ -136,7 +136,7 @@ describeS3("a registry on S3", (_, server) => {
     await expectStatus(await second.fetch(`${location}?digest=${wanted}`, { method: "PUT" }), 201);
     const stored = await second.fetch(`${blobs}/${wanted}`);
     expect(digestOf(await stored.bytes())).toBe(wanted);
-    expect(second.rows("select * from uploads")).toEqual([]);
+    expect(await second.rows("select * from uploads")).toEqual([]);
   });
 
   test("an upload that changes process between chunks is read once at its end", async () => {
@@ -169,7 +169,7 @@ describeS3("a registry on S3", (_, server) => {
       });
       await expectError(atOnce, 400, "DIGEST_INVALID");
     }
-    expect(own.rows("select * from uploads")).toEqual([]);
+    expect(await own.rows("select * from uploads")).toEqual([]);
     const report = await own.fetch("/metrics");
     expect(report.status).toBe(200);
   });

@@ -1,4 +1,3 @@
-import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -7,6 +6,7 @@ import { createLog } from "../../src/platform/log.ts";
 import { serve } from "../../src/serve.ts";
 import { type Child, startChild } from "../faults/support/child.ts";
 import { type S3Server, s3Settings, startWeakS3 } from "./s3-servers.ts";
+import { databaseEnvironment, dropDatabaseOf, queryStore } from "./test-database.ts";
 
 /**
  * With this many, tests of a Berth in their own process run it as a program of so many processes
@@ -23,7 +23,7 @@ export interface TestApp {
   readonly logged: readonly string[];
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Rows of a query on the store, through a connection of its own. */
-  rows(sql: string, ...params: (string | number)[]): Record<string, unknown>[];
+  rows(sql: string, ...params: (string | number | null)[]): Promise<Record<string, unknown>[]>;
   /** Stops the server; the folder stays, for a start on it. */
   stop(): Promise<void>;
   /** Stops the server and removes the folder. */
@@ -54,6 +54,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     BERTH_LOG_REQUESTS: "false",
     BERTH_OPEN: "1",
     ...(await blobSettings(folder)),
+    ...(await databaseEnvironment(folder)),
     ...options.env,
   };
   const { url, port, logged, stop } = await (processes > 1 ? startProgram : startHere)(folder, env);
@@ -65,17 +66,11 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       return logged();
     },
     fetch: (path, init) => fetch(url + path, init),
-    rows(sql, ...params) {
-      const db = new Database(join(folder, "berth.db"), { readonly: true });
-      try {
-        return db.query(sql).all(...params) as Record<string, unknown>[];
-      } finally {
-        db.close();
-      }
-    },
+    rows: (sql, ...params) => queryStore(folder, sql, ...params),
     stop,
     async remove() {
       await stop();
+      await dropDatabaseOf(folder);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -42,6 +42,7 @@ export async function openTestRegistry(options: TestRegistryOptions = {}): Promi
   const registry: Registry = {
     db,
     reads: prepareHotReads(db),
+    pullReads: prepareHotReads(db),
     blobs: options.blobs ?? createMemoryBlobStore(),
     clock,
     log: createLog({ format: "text", level: "error" }),

@@ -1,20 +1,39 @@
+import { sql } from "kysely";
 import type { Clock } from "../../lib/clock.ts";
-import type { Database } from "../database.ts";
+import type { Database, Reads, Tx } from "../database.ts";
 import * as registry from "./0001-registry.ts";
 import * as access from "./0002-access.ts";
+import * as releases from "./0003-releases.ts";
 import * as uploads from "./0004-uploads.ts";
 import * as nodes from "./0005-nodes.ts";
 import * as moves from "./0006-moves.ts";
 
-/** In the order in which they run. A migration that was released is never edited. */
-const migrations = [registry, access, uploads, nodes, moves];
+/**
+ * Which release this is, counted from 1: it goes up by one with each release whose migrations the one
+ * before it does not have.
+ */
+const release = 3;
 
-/** The schema has what this release does not know. */
+/** In the order in which they run, with the release that brings them. A released one is never edited. */
+const migrations = [
+  { ...registry, release: 1 },
+  { ...access, release: 2 },
+  { ...releases, release: 3 },
+  { ...uploads, release: 3 },
+  { ...nodes, release: 3 },
+  { ...moves, release: 3 },
+];
+
+/** The tables are too new for this release. */
 export class NewerDatabaseError extends Error {
   override name = "NewerDatabaseError";
 }
 
-/** Brings the schema up to date. Each migration is one transaction, so a kill in between is harmless. */
+/**
+ * Brings the schema up to date. Each migration is one transaction that runs alone, so a kill in between
+ * is harmless, and of several nodes one does each. What the next release added is no hindrance: it
+ * takes nothing away that this one needs.
+ */
 export async function migrate(db: Database, clock: Clock): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.schema
@@ -24,23 +43,47 @@ export async function migrate(db: Database, clock: Clock): Promise<void> {
       .addColumn("applied_at", db.facts.integer as never, (c) => c.notNull())
       .execute();
   });
-  const rows = await db.reads.selectFrom("migrations").select("name").execute();
-  const applied = new Set(rows.map((row) => row.name));
-  const known = new Set<string>(migrations.map((migration) => migration.name));
-  const unknown = rows.map((row) => row.name).filter((name) => !known.has(name));
-  if (unknown.length > 0) {
-    throw new NewerDatabaseError(
-      `The database was written by a newer Berth, which applied ${unknown.join(", ")}: start that release`,
-    );
-  }
+  assertNotTooNew(await readApplied(db.reads));
   for (const migration of migrations) {
-    if (applied.has(migration.name)) continue;
     await db.transaction(async (tx) => {
+      const applied = await readApplied(tx);
+      if (applied.has(migration.name)) return;
       await migration.up(tx, db.facts);
-      await tx
-        .insertInto("migrations")
-        .values({ name: migration.name, applied_at: clock.now() })
-        .execute();
+      await db.facts.orderBytewise(tx);
+      await note(tx, migration, applied.has(releases.name), clock.now());
     });
   }
+}
+
+/** Names of the migrations that were applied, with their releases; null where nothing says which. */
+async function readApplied(reads: Reads): Promise<ReadonlyMap<string, number | null>> {
+  const rows = await reads.selectFrom("migrations").select("name").execute();
+  const names = rows.map((row) => row.name);
+  if (!names.includes(releases.name)) return new Map(names.map((name) => [name, null]));
+  const known = await reads.selectFrom("migrations").select(["name", "release"]).execute();
+  return new Map(known.map((row) => [row.name, row.release]));
+}
+
+function assertNotTooNew(applied: ReadonlyMap<string, number | null>): void {
+  const known = new Set<string>(migrations.map((migration) => migration.name));
+  const tooNew = [...applied]
+    .filter(([name, from]) => !known.has(name) && (from === null || from > release + 1))
+    .map(([name]) => name);
+  if (tooNew.length === 0) return;
+  throw new NewerDatabaseError(
+    `The database was written by a Berth more than one release newer, which applied ${tooNew.join(", ")}: start that release`,
+  );
+}
+
+async function note(
+  tx: Tx,
+  migration: (typeof migrations)[number],
+  hasReleases: boolean,
+  now: number,
+): Promise<void> {
+  const { name } = migration;
+  await tx.insertInto("migrations").values({ name, applied_at: now }).execute();
+  // The migration that adds the column is the first that it can be set for.
+  if (!hasReleases && name !== releases.name) return;
+  await sql`update migrations set release = ${migration.release} where name = ${name}`.execute(tx);
 }

@@ -1,0 +1,284 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Kysely } from "kysely";
+import { assert } from "../lib/assert.ts";
+import type { Clock } from "../lib/clock.ts";
+import { randomBelow } from "../lib/random.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import type { Beside, Database, PreparedRead, Reads, Tx } from "./database.ts";
+import { DatabaseAwayError, isAway, OutcomeUnknownError } from "./database-away.ts";
+import { postgresFacts } from "./dialect-facts.ts";
+import { fencedError, fenceText } from "./fence.ts";
+import { type ConnectOptions, connect, type PostgresConnection } from "./postgres-connection.ts";
+import { postgresDialect, type Rows } from "./postgres-dialect.ts";
+import { createPostgresPool } from "./postgres-pool.ts";
+import type { Tables } from "./tables.ts";
+
+/** Connections of a node: apart, so that transactions that wait for each other keep nobody from reading. */
+const readersMax = 8;
+const writersMax = 8;
+const readMsMax = 10_000;
+/** Who waits longer for a connection is told to come again. */
+const connectionWaitMsMax = 10_000;
+/** For the locks of a transaction, and for the standby that a commit waits for. */
+const waitMsMax = 20_000;
+/** How often a transaction is tried that another one, or a lost connection, got in the way of. */
+const attemptsMax = 5;
+const pauseMsMax = 40;
+
+/**
+ * What holds in each transaction. A node that stops in the middle of one keeps nobody waiting for long,
+ * nor does a lock. `set local`, since a pooler may give the connection to another client after it.
+ */
+const limits = `set local idle_in_transaction_session_timeout = '10s';
+  set local lock_timeout = '15s'; set local statement_timeout = '30s'`;
+/** Locks of transactions, by two numbers: all of Berth, or one repository by a hash of its name. */
+const lockSpace = 0x62_65_72;
+const everything = `${lockSpace}, 0`;
+
+export interface PostgresOptions extends ConnectOptions {
+  readonly clock: Clock;
+  /** What tests lengthen. */
+  readonly waitMsMax?: number;
+}
+
+/**
+ * PostgreSQL behind two small pools. Transactions are READ COMMITTED and take locks at their
+ * beginning that say what they may run beside (docs/decisions/0008-postgresql.md). Throws
+ * UnfitServerError, or DatabaseAwayError where none can be reached.
+ */
+export async function openPostgres(options: PostgresOptions): Promise<Database> {
+  let failure: Error | null = null;
+  let commits = 0;
+  /** The transaction that runs in this flow of calls. */
+  const flow = new AsyncLocalStorage<PostgresConnection>();
+  const running = new Set<PostgresConnection>();
+
+  function guard(connection: PostgresConnection): void {
+    const isRunning = flow.getStore() === connection && running.has(connection);
+    assert(isRunning, "a transaction was used after its end");
+  }
+
+  const { clock, waitMsMax: connectionMsMax = connectionWaitMsMax } = options;
+  const open = () => connect(options, guard);
+  // Before anything waits: whoever starts Berth must hear what is wrong with the server.
+  await (await open()).close();
+  const pool = { connect: open, waitMsMax: connectionMsMax, clock };
+  const readers = createPostgresPool({ ...pool, connectionsMax: readersMax });
+  const writers = createPostgresPool({ ...pool, connectionsMax: writersMax });
+
+  /** A statement that only reads is sent again where its connection turns out to be lost. */
+  async function read(text: string, values: readonly unknown[]): Promise<Rows> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await readers.use((connection) => run(connection, text, values));
+      } catch (error) {
+        if (error instanceof StaleStatementError) readers.renew();
+        else if (!(error instanceof DatabaseAwayError) || attempt > 1) throw error;
+        if (attempt >= attemptsMax) throw error;
+      }
+    }
+  }
+
+  async function attempt<T>(
+    connection: PostgresConnection,
+    begin: string,
+    body: (tx: Tx) => Promise<T>,
+  ): Promise<T> {
+    try {
+      await connection.run(begin, [], waitMsMax);
+      running.add(connection);
+      const result = await flow.run(connection, () => body(connection.tx));
+      running.delete(connection);
+      await commitOf(connection);
+      commits += 1;
+      return result;
+    } catch (error) {
+      running.delete(connection);
+      await rollBack(connection);
+      throw classify(connection, error);
+    }
+  }
+
+  async function commitOf(connection: PostgresConnection): Promise<void> {
+    let done: Rows;
+    try {
+      done = await connection.run("commit", [], waitMsMax);
+    } catch (error) {
+      if (isLost(connection, error)) throw new OutcomeUnknownError(error);
+      throw error;
+    }
+    assert(
+      done.command === "COMMIT",
+      "the server rolled back: an error of a statement was ignored",
+    );
+  }
+
+  async function commit<T>(begin: string, body: (tx: Tx) => Promise<T>): Promise<T> {
+    assert(flow.getStore() === undefined, "transactions do not nest");
+    for (let tries = 1; ; tries++) {
+      if (failure !== null) throw readOnly(failure);
+      try {
+        return await writers.use((connection) => attempt(connection, begin, body));
+      } catch (error) {
+        if (error instanceof StaleStatementError) writers.renew();
+        else if (!(error instanceof InTheWayError) && !(error instanceof DatabaseAwayError))
+          throw error;
+        if (tries >= attemptsMax || writers.away !== null) throw told(error);
+      }
+      await Bun.sleep(randomBelow(pauseMsMax * tries));
+    }
+  }
+
+  const reads: Reads = new Kysely<Tables>({ dialect: postgresDialect(read) });
+  return {
+    facts: postgresFacts,
+    reads,
+    prepare<Row>(text: string): PreparedRead<Row> {
+      const own = text.replaceAll(/\?(\d+)/g, "$$$1");
+      return async (...params) => ((await read(own, params)).rows[0] as Row | undefined) ?? null;
+    },
+    transaction: (body, beside) => commit(beginning(beside), body),
+    transactionUnsynced: (body) =>
+      commit(`${beginning("rows")}; set local synchronous_commit = off`, body),
+    settled: () => null,
+    refuseWrites(cause) {
+      failure ??= cause;
+    },
+    away: () => readers.away ?? writers.away,
+    stats: {
+      get commits() {
+        return commits;
+      },
+      syncs: 0,
+      checkpoints: 0,
+      walBytes: 0,
+      get failure() {
+        return failure;
+      },
+    },
+    async close() {
+      await writers.close();
+      await readers.close();
+    },
+  };
+}
+
+/** The first statement that reads comes after these: it sees all that whoever was waited for did. */
+function beginning(beside: Beside | undefined): string {
+  const lock = (mode: "" | "_shared", on: string) => `select pg_advisory_xact_lock${mode}(${on})`;
+  const begin = `begin isolation level read committed; ${limits}`;
+  if (beside === undefined) return `${begin}; ${lock("", everything)}`;
+  const shared = `${begin}; ${lock("_shared", everything)}`;
+  if (beside === "rows") return shared;
+  if ("adds" in beside) return `${shared}; ${lock("_shared", repositoryLock(beside.adds))}`;
+  return `${shared}; ${lock("", repositoryLock(beside.removes))}`;
+}
+
+/** Two names may have one lock: they wait for each other, no more. */
+function repositoryLock(name: string): string {
+  return `${lockSpace + 1}, ${Bun.hash.crc32(name) | 0}`;
+}
+
+/** Another transaction was in the way: the same again may do. */
+class InTheWayError extends Error {}
+
+/** A statement was prepared for tables that have changed since, or for another connection of the server. */
+class StaleStatementError extends Error {}
+
+const inTheWay: ReadonlySet<string> = new Set([
+  "40001", // serialization_failure
+  "40P01", // deadlock_detected
+  // Two made the same at once: the second one finds the first one's row when it looks again.
+  "23505", // unique_violation
+]);
+const stale: ReadonlySet<string> = new Set([
+  "0A000", // feature_not_supported: "cached plan must not change result type"
+  "26000", // invalid_sql_statement_name
+  "42P05", // duplicate_prepared_statement
+]);
+/** Of a server that ends, begins, has no room for more, or has become a standby. */
+const leaving = /^(?:08...|57P0[1-5]|53300|25006|25P03)$/;
+
+function codeOf(error: unknown): string | null {
+  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  return typeof code === "string" && typeof severity === "string" ? code : null;
+}
+
+function isLost(connection: PostgresConnection, error: unknown): boolean {
+  const code = codeOf(error);
+  return code === null ? connection.broken !== null : leaving.test(code);
+}
+
+async function run(
+  connection: PostgresConnection,
+  text: string,
+  values: readonly unknown[],
+): Promise<Rows> {
+  try {
+    return await connection.run(text, values, readMsMax);
+  } catch (error) {
+    throw classify(connection, error);
+  }
+}
+
+/** Turns the server's errors into what the program tells apart. */
+function classify(connection: PostgresConnection, error: unknown): unknown {
+  if (error instanceof RegistryError || error instanceof InTheWayError) return error;
+  if (isLost(connection, error)) return new DatabaseAwayError(error);
+  const code = codeOf(error);
+  if (code === null) return error;
+  if (inTheWay.has(code)) return new InTheWayError((error as Error).message, { cause: error });
+  if (stale.has(code)) return new StaleStatementError((error as Error).message, { cause: error });
+  switch (code) {
+    case "53100": // disk_full
+      return new RegistryError("STORAGE_FULL", {
+        message: "the disk of the database is full: free space on it, then try again",
+        cause: error,
+      });
+    case "55P03": // lock_not_available
+    case "57014": // query_canceled
+      return new RegistryError("UNAVAILABLE", {
+        message: "the database is busy: others hold what this change needs",
+        headers: { "retry-after": "2" },
+        cause: error,
+      });
+    case "P0001": // raise_exception
+      return (error as Error).message.includes(fenceText) ? fencedError(error) : error;
+    case "22021": // character_not_in_repertoire
+      return new RegistryError("UNSUPPORTED", {
+        status: 400,
+        message: "a text holds a NUL character, which the database cannot store",
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}
+
+/** What is thrown when trying again did not help. */
+function told(error: unknown): unknown {
+  if (isAway(error) || !(error instanceof Error)) return error;
+  const { cause } = error;
+  if (codeOf(cause) === "23505") return cause;
+  return new RegistryError("UNAVAILABLE", {
+    message: "the database is busy: the change came in the way of others again and again",
+    headers: { "retry-after": "2" },
+    cause: error,
+  });
+}
+
+async function rollBack(connection: PostgresConnection): Promise<void> {
+  if (connection.broken !== null) return;
+  try {
+    await connection.run("rollback", [], readMsMax);
+  } catch {
+    await connection.close();
+  }
+}
+
+function readOnly(cause: Error): RegistryError {
+  return new RegistryError("UNAVAILABLE", {
+    message: "this node refuses writes since its disk reported an error; it must be restarted",
+    cause,
+  });
+}
