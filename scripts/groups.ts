@@ -11,6 +11,8 @@ export interface Group {
   readonly command: readonly string[];
   /** Whether it prints what `bun test` prints; any other counts as one test. */
   readonly isBunTest: boolean;
+  /** Variables besides those of whoever runs it. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface Outcome {
@@ -50,9 +52,9 @@ function inSource(folder: string): string {
   return `./src/${folder}`;
 }
 
-export function bunTest(title: string, paths: readonly string[]): Group {
+export function bunTest(title: string, paths: readonly string[], env: Group["env"] = {}): Group {
   // Bun's own limit of 5 s for a test is short for a busy machine with slow disks.
-  return { title, command: [...bun, "test", "--timeout=20000", ...paths], isBunTest: true };
+  return { title, command: [...bun, "test", "--timeout=20000", ...paths], isBunTest: true, env };
 }
 
 /** Runs the groups one after another, prints what failed and why others did not run, and returns the exit code. */
@@ -104,7 +106,7 @@ async function runGroup(
 ): Promise<{ outcome: Outcome; skips: string[] }> {
   const child = Bun.spawn([...group.command], {
     cwd: projectFolder,
-    env: childEnvironment(),
+    env: { ...childEnvironment(), ...group.env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -229,11 +229,16 @@ async function mayPrepare(
 }
 
 async function isTracked(connection: Queryable): Promise<boolean> {
-  // New each time: where nobody tracks it, it stays behind on a connection that others get.
+  // New each time: one that nobody tracks may have stayed behind on a connection that others had.
   const name = `berth_probe_${uuidv7().replaceAll("-", "")}`;
   const ask = `select name from pg_prepared_statements where statement like '%${name}%'`;
+  // In one transaction, which one connection of the server sees.
+  await connection.run("begin", [], connectMsMax);
   const { rows } = await connection.run(ask, [], connectMsMax, name);
-  return rows.some((row) => String((row as { name: unknown }).name).startsWith("PGBOUNCER_"));
+  const names = rows.map((row) => String((row as { name: unknown }).name));
+  if (names.includes(name)) await connection.run(`deallocate ${name}`, [], connectMsMax);
+  await connection.run("commit", [], connectMsMax);
+  return names.some((known) => known.startsWith("PGBOUNCER_"));
 }
 
 /** As numbers, what holds whole numbers up to 2^53: bigint, and numeric, which sums of it are. */

@@ -3,7 +3,9 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -50,7 +52,9 @@ export interface TestPostgresOptions {
 /** PostgreSQL refuses to run as root: it then runs as this user, nobody. */
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
-const asUser = isRoot ? { uid: nobody, gid: nobody } : {};
+export const asNobody: { readonly uid?: number; readonly gid?: number } = isRoot
+  ? { uid: nobody, gid: nobody }
+  : {};
 const startMsMax = 30_000;
 
 export async function startPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
@@ -75,7 +79,7 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
     // The shell ends the server when this process, which holds its standard input, has gone.
     const script = '"$@" & p=$!; read x; kill -QUIT $p; wait $p';
     child = spawn("sh", ["-c", script, "sh", binary("postgres"), "-D", folder, ...args], {
-      ...asUser,
+      ...asNobody,
       stdio: ["pipe", "pipe", "pipe"],
       env: environment(),
     });
@@ -248,9 +252,7 @@ function environment(): Record<string, string> {
 
 /** A new cluster. Its texts are in no order of bytes, as in many a database that somebody else made. */
 function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "berth-postgres-"));
-  chmodSync(folder, 0o700);
-  if (isRoot) chownSync(folder, nobody, nobody);
+  const folder = makeClusterFolder();
   const made = spawnSync(
     binary("initdb"),
     [
@@ -268,7 +270,7 @@ function makeFolder(): string {
       ],
       ...["--locale-provider=icu", "--icu-locale=en", "--locale=C"],
     ],
-    { ...asUser, env: environment(), cwd: folder },
+    { ...asNobody, env: environment(), cwd: folder },
   );
   if (made.status !== 0) {
     rmSync(folder, { recursive: true, force: true });
@@ -277,7 +279,24 @@ function makeFolder(): string {
   return folder;
 }
 
-function freePort(): Promise<number> {
+/** An empty folder that a cluster may be in. */
+export function makeClusterFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "berth-postgres-"));
+  ownCluster(folder);
+  return folder;
+}
+
+/** Gives all that is in the folder to the user as whom PostgreSQL runs. */
+export function ownCluster(folder: string): void {
+  chmodSync(folder, 0o700);
+  if (!isRoot) return;
+  for (const entry of readdirSync(folder, { recursive: true })) {
+    lchownSync(join(folder, String(entry)), nobody, nobody);
+  }
+  chownSync(folder, nobody, nobody);
+}
+
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const address = server.address();
