@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { startBalancer } from "../support/balancer.ts";
-import { type FaultProxy, startFaultProxy } from "../support/tcp-fault-proxy.ts";
 import { type Listening, listen } from "../support/listening.ts";
+import { type FaultProxy, startFaultProxy } from "../support/tcp-fault-proxy.ts";
 
 /** Answers each piece with its name and the piece. */
 async function startEcho(name: string, port = 0): Promise<Listening> {
