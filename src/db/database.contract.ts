@@ -170,6 +170,17 @@ export function databaseContract(name: string, open: () => Promise<DatabaseUnder
       expect(await find("a")).toEqual({ id: "a" });
     });
 
+    test("prepared reads at the same time get each its own row", async () => {
+      const find = db.prepare<{ id: string }>("select id from projects where id = ?1");
+      await db.transaction(async (tx) => {
+        for (let i = 0; i < 40; i++) await insert(tx, `p${i}`);
+      });
+      const asked = Array.from({ length: 300 }, (_, i) => `p${(i * 7) % 60}`);
+      const found = await Promise.all(asked.map((id) => find(id)));
+      const there = (id: string) => Number(id.slice(1)) < 40;
+      expect(found).toEqual(asked.map((id) => (there(id) ? { id } : null)));
+    });
+
     test("texts are in the order of their bytes", async () => {
       const texts = ["B", "_", "a", "a-b", "aa", "é"];
       await db.transaction(async (tx) => {

@@ -4,13 +4,14 @@ import { assert } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import { randomBelow } from "../lib/random.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { Beside, Database, PreparedRead, Reads, Tx } from "./database.ts";
+import type { Beside, Database, Reads, Tx } from "./database.ts";
 import { DatabaseAwayError, isAway, OutcomeUnknownError } from "./database-away.ts";
 import { postgresFacts } from "./dialect-facts.ts";
 import { fencedError, fenceText } from "./fence.ts";
 import { type ConnectOptions, connect, type PostgresConnection } from "./postgres-connection.ts";
 import { postgresDialect, type Rows } from "./postgres-dialect.ts";
 import { createPostgresPool } from "./postgres-pool.ts";
+import { batchedRead } from "./read-batches.ts";
 import type { Tables } from "./tables.ts";
 
 /** Connections of a node: apart, so that transactions that wait for each other keep nobody from reading. */
@@ -133,10 +134,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   return {
     facts: postgresFacts,
     reads,
-    prepare<Row>(text: string): PreparedRead<Row> {
-      const own = text.replaceAll(/\?(\d+)/g, "$$$1");
-      return async (...params) => ((await read(own, params)).rows[0] as Row | undefined) ?? null;
-    },
+    prepare: (text) => batchedRead(text, async (own, values) => (await read(own, values)).rows),
     transaction: (body, beside) => commit(beginning(beside), body),
     transactionUnsynced: (body) =>
       commit(`${beginning("rows")}; set local synchronous_commit = off`, body),
