@@ -81,13 +81,24 @@ export const postgresFacts: DialectFacts = {
   unfence: (table) => [sql`drop trigger if exists fence on ${sql.table(table)}`],
 };
 
-/** A column of an empty or new table costs nothing; of others, its indexes are made again. */
+/**
+ * A column of an empty or new table costs nothing; of others, its indexes are made again. What an
+ * extension has put beside the tables stays as it is.
+ */
 async function collateC(tx: Kysely<Tables>): Promise<void> {
   const { rows } = await sql<{ table: string; column: string }>`
     select table_name as table, column_name as column
       from information_schema.columns
      where table_schema = current_schema() and data_type = 'text'
-       and collation_name is distinct from 'C'`.execute(tx);
+       and collation_name is distinct from 'C'
+       and exists (
+         select from pg_class c
+          where c.oid = format('%I.%I', table_schema, table_name)::regclass and c.relkind = 'r'
+            and not exists (
+              select from pg_depend d
+               where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))`.execute(
+    tx,
+  );
   for (const { table, column } of rows) {
     const name = sql.ref(column);
     await sql`alter table ${sql.table(table)} alter column ${name} type text collate "C"`.execute(

@@ -1,3 +1,4 @@
+import { test } from "bun:test";
 import { sharedPostgres } from "../../test/support/postgres.ts";
 import { systemClock } from "../lib/clock.ts";
 import { parsePostgresUrl } from "../platform/postgres-url.ts";
@@ -39,4 +40,14 @@ databaseContract("PostgreSQL", async () => {
       await server.dropDatabase(url);
     },
   };
+});
+
+test("what an extension has put beside the tables is left alone", async () => {
+  const server = await sharedPostgres();
+  const url = await server.createDatabase();
+  await server.run("create extension pg_stat_statements", new URL(url).pathname.slice(1));
+  const db = await open(url);
+  await migrate(db, systemClock);
+  await db.close();
+  await server.dropDatabase(url);
 });
