@@ -32,6 +32,13 @@ export function medianOf(results: Results, row: string, peer: PeerName): number 
   return samples === undefined || samples.length === 0 ? null : median(samples);
 }
 
+/** For cases that Berth is in with several settings. */
+export function berthOf(bench: Bench): Peer {
+  const berth = bench.peers.find((peer) => peer.name === "berth");
+  if (berth === undefined) throw new Error("this run has no Berth");
+  return berth;
+}
+
 /** Starts each registry on a fresh folder, does the work, and stops them and removes the folders. */
 export async function withServers(
   bench: Bench,
@@ -63,7 +70,10 @@ export async function launch(
   options: StartOptions = {},
 ): Promise<Server> {
   const server = await startServer(peer, folderOf(bench, name, peer), options);
-  bench.commands[peer.name] ??= server.command;
+  // Not those of a case that is about other settings.
+  if (options.settings === undefined && options.s3 === undefined) {
+    bench.commands[peer.name] ??= server.command;
+  }
   return server;
 }
 

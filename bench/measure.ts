@@ -6,6 +6,8 @@ import { descendants } from "./server.ts";
 const ticksPerSecond = 100;
 const drainScript = join(import.meta.dir, "drain.mjs");
 const wrkScript = join(import.meta.dir, "requests.lua");
+/** Loads may run beside each other. */
+let loads = 0;
 
 /** What a process and its descendants have used so far. */
 export interface Usage {
@@ -57,7 +59,7 @@ export async function getLoad(
     "-H",
     `${key}: ${value}`,
   ]);
-  const list = join(Bun.env["TMPDIR"] ?? "/tmp", `berth-bench-paths-${process.pid}`);
+  const list = join(Bun.env["TMPDIR"] ?? "/tmp", `berth-bench-paths-${process.pid}-${loads++}`);
   await Bun.write(list, paths.join("\n"));
   const argv = ["wrk", "-t1", `-c${options.connections}`, `-d${options.seconds}s`];
   const child = Bun.spawn(

@@ -22,6 +22,17 @@ export interface LaunchOptions {
   settings?: Record<string, string> | undefined;
   /** A command that is a Berth, in place of the executable. */
   program?: string[] | undefined;
+  /** Where to keep the blobs, in place of the folder. */
+  s3?: S3Place | undefined;
+}
+
+export interface S3Place {
+  endpoint: string;
+  bucket: string;
+  /** Of the keys of all registries that share the place; each has its own below. */
+  prefix: string;
+  accessKey: string;
+  secretKey: string;
 }
 
 export interface Launch {
@@ -107,6 +118,13 @@ function launchBerth(binary: string, options: LaunchOptions): Launch {
     env["BERTH_TLS_CERT"] = options.tls.certificate;
     env["BERTH_TLS_KEY"] = options.tls.key;
   }
+  if (options.s3 !== undefined) {
+    const { endpoint, bucket, prefix, accessKey, secretKey } = options.s3;
+    env["BERTH_BLOBS"] = `s3://${bucket}/${prefix}/berth`;
+    env["BERTH_S3_ENDPOINT"] = endpoint;
+    env["AWS_ACCESS_KEY_ID"] = accessKey;
+    env["AWS_SECRET_ACCESS_KEY"] = secretKey;
+  }
   return { argv: options.program ?? [binary], env: { ...env, ...options.settings } };
 }
 
@@ -132,7 +150,9 @@ function launchDistribution(binary: string, options: LaunchOptions): Launch {
     "version: 0.1",
     "log: {level: error, accesslog: {disabled: true}}",
     "storage:",
-    `  filesystem: {rootdirectory: ${JSON.stringify(join(options.folder, "data"))}}`,
+    options.s3 === undefined
+      ? `  filesystem: {rootdirectory: ${JSON.stringify(join(options.folder, "data"))}}`
+      : `  s3: ${JSON.stringify(distributionS3(options.s3))}`,
     "  cache: {blobdescriptor: inmemory}",
     "  delete: {enabled: true}",
     "http:",
@@ -141,6 +161,20 @@ function launchDistribution(binary: string, options: LaunchOptions): Launch {
   ];
   const file = configFile(options.folder, "distribution.yml", `${lines.join("\n")}\n`);
   return { argv: [binary, "serve", file], env: { OTEL_TRACES_EXPORTER: "none" } };
+}
+
+/** What its documentation asks for where the S3 is not AWS's, all else by default. */
+function distributionS3({ endpoint, bucket, prefix, accessKey, secretKey }: S3Place): object {
+  return {
+    region: "us-east-1",
+    regionendpoint: endpoint,
+    forcepathstyle: true,
+    secure: false,
+    bucket,
+    rootdirectory: `/${prefix}/distribution`,
+    accesskey: accessKey,
+    secretkey: secretKey,
+  };
 }
 
 /** The command line as a reader may repeat it: without this machine's folders. */

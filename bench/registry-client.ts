@@ -73,21 +73,30 @@ export async function pushBlob(at: Connection, repository: string, blob: Blob): 
   await finishUpload(at, location, blob.digest, blob.bytes);
 }
 
-/** POST, one PATCH streamed in chunks of docker's size, PUT; `pieces` from chunkedBody. */
+/**
+ * POST, one PATCH streamed in chunks of docker's size, PUT; `pieces` from chunkedBody. Returns the
+ * milliseconds from when the socket had taken the last byte to the 201.
+ */
 export async function pushStreamed(
   at: Connection,
   repository: string,
   digest: string,
   pieces: Iterable<Uint8Array>,
-): Promise<void> {
+): Promise<number> {
   const location = await startUpload(at, repository);
   const headers = {
     "Content-Type": "application/octet-stream",
     "Transfer-Encoding": "chunked",
   };
-  const patched = await at.request(head("PATCH", location, headers), { body: pieces });
+  let lastTakenAt = performance.now();
+  const body = function* () {
+    yield* pieces;
+    lastTakenAt = performance.now();
+  };
+  const patched = await at.request(head("PATCH", location, headers), { body: body() });
   expectStatus(patched, 202, `PATCH ${location}`);
   await finishUpload(at, locationOf(patched), digest, new Uint8Array(0));
+  return performance.now() - lastTakenAt;
 }
 
 export async function startUpload(at: Connection, repository: string): Promise<string> {
@@ -128,8 +137,39 @@ export function expectStatus(reply: Reply, status: number, what: string): void {
   throw new Error(`${what} answered ${reply.status}, not ${status}: ${reply.body.toString()}`);
 }
 
+const lastChunk = Buffer.from("0\r\n\r\n");
+
 /** Frames bytes as a chunked body, the closing chunk included. */
 export function chunkedBody(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([chunksOf(bytes), lastChunk]);
+}
+
+/** A blob too large to be held: the bytes it begins with, then one piece again and again. */
+export interface LongBlob {
+  digest: string;
+  sizeBytes: number;
+  /** The chunked body. */
+  body(): Iterable<Uint8Array>;
+}
+
+export function longBlob(sizeBytes: number, piece: Uint8Array): LongBlob {
+  const first = randomBytes(64);
+  const hash = createHash("sha256").update(first);
+  const pieces = Math.floor((sizeBytes - first.length) / piece.length);
+  const rest = piece.subarray(0, sizeBytes - first.length - pieces * piece.length);
+  for (let index = 0; index < pieces; index++) hash.update(piece);
+  const digest = `sha256:${hash.update(rest).digest("hex")}`;
+  const framed = chunksOf(piece);
+  const body = function* () {
+    yield chunksOf(first);
+    for (let index = 0; index < pieces; index++) yield framed;
+    yield chunkedBody(rest);
+  };
+  return { digest, sizeBytes, body };
+}
+
+/** Without the closing chunk. */
+export function chunksOf(bytes: Uint8Array): Uint8Array {
   const frameHead = Buffer.from(`${dockerChunkBytes.toString(16)}\r\n`);
   const framed: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += dockerChunkBytes) {
@@ -137,7 +177,6 @@ export function chunkedBody(bytes: Uint8Array): Uint8Array {
     const short = Buffer.from(`${piece.length.toString(16)}\r\n`);
     framed.push(piece.length === dockerChunkBytes ? frameHead : short, piece, Buffer.from("\r\n"));
   }
-  framed.push(Buffer.from("0\r\n\r\n"));
   return Buffer.concat(framed);
 }
 

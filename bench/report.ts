@@ -2,9 +2,7 @@ import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { type Bench, medianOf, type Results } from "./bench.ts";
 import type { Peer, PeerName } from "./peers.ts";
-import { type Goal, type Row, rows } from "./rows.ts";
-
-type OwnGoal = Extract<Goal, { value: number }>;
+import { type Goal, type OwnGoal, type Row, rows } from "./rows.ts";
 
 /** Within this share of its goal a row is short, beyond it far short. */
 const tolerance = 0.2;
@@ -66,9 +64,12 @@ function goalsTable(results: Results): string[] {
     const against = (["zot", "distribution"] as const).map((peer) =>
       compare(results, row, goal, peer),
     );
-    const verdict = verdictOf(against.map((each) => each.reached));
+    const { bound } = row;
+    const reached = bound === undefined ? [] : [ratioOf(bound, berth)];
+    const verdict = verdictOf([...against.map((each) => each.reached), ...reached]);
+    const bounded = bound === undefined ? own : `${own} (${boundOf(bound)})`;
     lines.push(
-      `| ${row.title} (${row.unit}) | ${own} | ${against.map((each) => each.text).join(" | ")} | ${verdict} |`,
+      `| ${row.title} (${row.unit}) | ${bounded} | ${against.map((each) => each.text).join(" | ")} | ${verdict} |`,
     );
   }
   return lines;
@@ -96,10 +97,11 @@ function compare(
   goal: Exclude<Goal, OwnGoal>,
   peer: "zot" | "distribution",
 ): Comparison {
+  const aim = goal[peer];
+  if (aim === undefined) return { text: "", reached: Number.POSITIVE_INFINITY };
   const berth = medianOf(results, row.key, "berth");
   const other = medianOf(results, row.key, peer);
   if (berth === null || other === null) throw new Error(`${row.key} was not measured for ${peer}`);
-  const aim = goal[peer];
   if (goal.kind === "share") {
     const share = berth / other;
     return { text: `${share.toFixed(2)} (at most ${aim})`, reached: aim / share };
@@ -160,6 +162,7 @@ export function gaps(bench: Bench): string[] {
     const names: PeerName[] =
       row.only === undefined ? bench.peers.map((peer) => peer.name) : [row.only];
     for (const name of names) {
+      if (name === row.without) continue;
       if (medianOf(bench.results, row.key, name) === null) lacking.push(`${row.key} of ${name}`);
     }
   }

@@ -2,11 +2,13 @@ import type { PeerName } from "./peers.ts";
 
 /** What a row promises; ratios are how many times better Berth is than the peer. */
 export type Goal =
-  | { kind: "times"; zot: number; distribution: number }
+  | { kind: "times"; zot?: number; distribution: number }
   /** Berth's cost over the peer's. */
   | { kind: "share"; zot: number; distribution: number }
   /** Berth's own value. */
   | { kind: "atMost" | "atLeast"; value: number };
+
+export type OwnGoal = Extract<Goal, { value: number }>;
 
 export interface Row {
   key: string;
@@ -19,19 +21,24 @@ export interface Row {
   latencies?: boolean;
   cpu?: "us per request" | "s per GB";
   only?: PeerName;
+  /** It has no such thing. */
+  without?: PeerName;
   goal?: Goal;
+  /** For a row with a goal that is about peers: what Berth's own value is to be besides. */
+  bound?: OwnGoal;
 }
 
 const times = (zot: number, distribution: number): Goal => ({ kind: "times", zot, distribution });
 const share = (zot: number, distribution: number): Goal => ({ kind: "share", zot, distribution });
-const atMost = (value: number): Goal => ({ kind: "atMost", value });
-const atLeast = (value: number): Goal => ({ kind: "atLeast", value });
+const atMost = (value: number): OwnGoal => ({ kind: "atMost", value });
+const atLeast = (value: number): OwnGoal => ({ kind: "atLeast", value });
 
 const rate = { unit: "/s", better: "more", digits: 0, latencies: true } as const;
 const throughput = { unit: "GB/s", better: "more", digits: 2 } as const;
 const processor = { unit: "CPU s/GB", better: "less", digits: 3 } as const;
 const milliseconds = { unit: "ms", better: "less", digits: 2 } as const;
 const memory = { unit: "MB", better: "less", digits: 0 } as const;
+const count = { unit: "", better: "less", digits: 2 } as const;
 const perRequest = { cpu: "us per request" } as const;
 const berthBeside = { unit: "x", better: "less", digits: 2, only: "berth" } as const;
 
@@ -360,5 +367,222 @@ export const rows: Row[] = [
     title: "flood of password logins from many addresses: p99 of pulls over the one without",
     ...berthBeside,
     goal: atMost(2),
+  },
+  {
+    key: "sqlite_push",
+    title: "small images pushed, 16 at once, on SQLite",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "postgres_push",
+    title: "the same on PostgreSQL, which shares the cores",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "postgres_push_share",
+    title: "small images pushed on PostgreSQL, share of SQLite's rate",
+    ...berthBeside,
+    better: "more",
+    goal: atLeast(0.5),
+  },
+  {
+    key: "sqlite_get",
+    title: "manifest GET by tag, 32 connections, on SQLite",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "postgres_get",
+    title: "manifest GET by tag, 32 connections, on PostgreSQL, which shares the cores",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+    goal: atLeast(20_000),
+  },
+  {
+    key: "postgres_get_statements",
+    title: "statements on PostgreSQL for a manifest GET by tag, one connection",
+    ...count,
+    only: "berth",
+    goal: atMost(1),
+  },
+  {
+    key: "postgres_get_statements_32",
+    title: "the same, 32 connections, whose reads go together",
+    ...count,
+    only: "berth",
+    goal: atMost(1),
+  },
+  {
+    key: "postgres_push_statements",
+    title: "statements on PostgreSQL for a small image pushed: 3 blobs, 1 manifest",
+    ...count,
+    digits: 1,
+    only: "berth",
+  },
+  {
+    key: "s3_finish",
+    title: "1 GB pushed to S3, docker flow: from the last byte to the 201",
+    unit: "s",
+    better: "less",
+    digits: 2,
+    without: "zot",
+    goal: { kind: "times", distribution: 5 },
+    bound: atMost(0.3),
+  },
+  {
+    key: "s3_complete",
+    title:
+      "of it what this S3 takes for CompleteMultipartUpload: it copies the parts into one file",
+    unit: "s",
+    better: "less",
+    digits: 2,
+    without: "zot",
+  },
+  {
+    key: "s3_finish_own",
+    title: "1 GB pushed to S3, docker flow: from the last byte to the 201, without that",
+    unit: "s",
+    better: "less",
+    digits: 2,
+    only: "berth",
+    goal: atMost(0.3),
+  },
+  { key: "s3_push", title: "1 GB pushed to S3, docker flow", ...throughput, without: "zot" },
+  {
+    key: "s3_redirect",
+    title: "GET of a blob on S3, answered with a redirect, 32 connections",
+    ...rate,
+    ...perRequest,
+    without: "zot",
+  },
+  {
+    key: "s3_get",
+    title: "manifest GET by tag beside it",
+    ...rate,
+    ...perRequest,
+    without: "zot",
+  },
+  {
+    key: "s3_cold_reads",
+    title: "200 clients that pull one cold blob through the node: reads of S3",
+    ...count,
+    digits: 0,
+    only: "berth",
+    goal: atMost(1),
+  },
+  {
+    key: "node_idle",
+    title: "memory of a node on PostgreSQL and S3, idle",
+    ...memory,
+    only: "berth",
+    goal: atMost(100),
+  },
+  {
+    key: "node_peak",
+    title: "memory of a node on PostgreSQL and S3, peak of 32 pushes of 1 GB",
+    ...memory,
+    only: "berth",
+    goal: atMost(250),
+  },
+  {
+    key: "node_peak_rate",
+    title: "what those 32 pushes sent",
+    unit: "MB/s",
+    better: "more",
+    digits: 0,
+    only: "berth",
+  },
+  {
+    key: "one_node_get",
+    title: "manifest GET by tag, one node on PostgreSQL and S3",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "three_nodes_get",
+    title: "the same, three nodes on the same cores",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "nodes_get_x",
+    title: "manifest GET by tag: processor time of three nodes over one's",
+    ...berthBeside,
+    goal: atMost(1.2),
+  },
+  {
+    key: "one_node_push_cpu",
+    title: "256 MiB pushes to S3, 3 at once, one node",
+    ...processor,
+    only: "berth",
+  },
+  { key: "three_nodes_push_cpu", title: "the same, three nodes", ...processor, only: "berth" },
+  {
+    key: "nodes_push_x",
+    title: "GB pushed: processor time of three nodes over one's",
+    ...berthBeside,
+    goal: atMost(1.2),
+  },
+  {
+    key: "one_node_pull_cpu",
+    title: "256 MiB pulls through a node, from its cache on disk, 3 at once, one node",
+    ...processor,
+    only: "berth",
+  },
+  { key: "three_nodes_pull_cpu", title: "the same, three nodes", ...processor, only: "berth" },
+  {
+    key: "nodes_pull_x",
+    title: "GB pulled through nodes: processor time of three over one's",
+    ...berthBeside,
+    goal: atMost(1.2),
+  },
+  {
+    key: "processes_1_push",
+    title: "small images pushed, 16 at once, SQLite and files, one process",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "processes_2_push",
+    title: "the same, two processes",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "processes_push_share",
+    title: "small images pushed, two processes over one",
+    ...berthBeside,
+    better: "more",
+    goal: atLeast(1),
+  },
+  {
+    key: "processes_1_get",
+    title: "manifest GET by tag, 32 connections, one process",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "processes_2_get",
+    title: "the same, two processes, which share two cores with the client",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
+    key: "processes_get_share",
+    title: "manifest GET by tag, two processes over one",
+    ...berthBeside,
+    better: "more",
   },
 ];

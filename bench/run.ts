@@ -7,12 +7,17 @@ import { accessControl } from "./cases/access.ts";
 import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
 import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
 import { millionTags } from "./cases/million.ts";
+import { threeNodes } from "./cases/nodes.ts";
+import { onPostgres } from "./cases/postgres.ts";
+import { severalProcesses } from "./cases/processes.ts";
 import { rollout } from "./cases/rollout.ts";
+import { onS3 } from "./cases/s3.ts";
 import { imagePushes, retags, syncs } from "./cases/small-pushes.ts";
 import { imagePulls, manifestReads, smallBlobs } from "./cases/small-reads.ts";
 import { manyTagsCase, tagCurve } from "./cases/tags.ts";
-import { findPeers } from "./peers.ts";
+import { findPeers, type PeerName } from "./peers.ts";
 import { gaps, machine, reportOf } from "./report.ts";
+import { versitygw } from "./s3-server.ts";
 import { stopAll } from "./server.ts";
 
 const exitMissing = 3;
@@ -37,10 +42,24 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   memory: slowDiskPeak,
   syncs,
   access: accessControl,
+  postgres: onPostgres,
+  s3: onS3,
+  nodes: threeNodes,
+  processes: severalProcesses,
 };
 
-/** Those in which Berth is alone: for them no other registry has to be there. */
-const berthAlone = new Set(["curve", "million", "access"]);
+const everyPeer: readonly PeerName[] = ["berth", "zot", "distribution"];
+/** Cases that not every registry is in: for them the others need not be there. */
+const peersOf: Record<string, readonly PeerName[]> = {
+  curve: ["berth"],
+  million: ["berth"],
+  access: ["berth"],
+  postgres: ["berth"],
+  s3: ["berth", "distribution"],
+  nodes: ["berth"],
+  processes: ["berth"],
+};
+const onS3Server = new Set(["s3", "nodes"]);
 
 let left: Promise<void> | null = null;
 
@@ -63,8 +82,12 @@ async function main(): Promise<number> {
     return 2;
   }
   if (Bun.env["BENCH_BERTH"] === undefined) build();
-  const isAlone = chosen.every((name) => berthAlone.has(name));
-  const { peers, missing } = findPeers(isAlone ? ["berth"] : ["berth", "zot", "distribution"]);
+  const { peers, missing } = findPeers([
+    ...new Set(chosen.flatMap((name) => peersOf[name] ?? everyPeer)),
+  ]);
+  if (chosen.some((name) => onS3Server.has(name)) && versitygw() === null) {
+    missing.push("versitygw is not on PATH; BENCH_VERSITYGW names its executable.");
+  }
   for (const tool of tools) if (Bun.which(tool) === null) missing.push(`${tool} is not on PATH.`);
   if (missing.length > 0) {
     console.error(missing.join("\n"));
@@ -125,7 +148,7 @@ async function publish(bench: Bench, how: { isWhole: boolean; keep: boolean }): 
   const whole = how.isWhole ? stored : await mergedInto(stored);
   const lacking = gaps({ ...bench, results: whole.results });
   if (lacking.length > 0) throw new Error(`not measured: ${lacking.join(", ")}`);
-  const { peers } = findPeers(["berth", "zot", "distribution"]);
+  const { peers } = findPeers(everyPeer);
   const all = { ...bench, peers, commands: whole.commands, results: whole.results };
   await Bun.write(join(import.meta.dir, "RESULTS.md"), reportOf(all, datesOf(whole.measured)));
   await Bun.write(resultsFile, `${JSON.stringify(whole, null, 1)}\n`);

@@ -45,6 +45,7 @@ export async function startServer(
     logRequests: options.logRequests,
     settings: options.settings,
     program: options.program,
+    s3: options.s3,
   });
   const log = openSync(join(folder, "server.log"), "a");
   const begun = performance.now();
@@ -56,8 +57,7 @@ export async function startServer(
     stderr: log,
   });
   closeSync(log);
-  running.add(child);
-  child.exited.finally(() => running.delete(child));
+  endWithRun(child);
   const origin = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   await untilReady(child, origin, join(folder, "server.log"), peer.title);
   const startMs = performance.now() - begun;
@@ -76,7 +76,13 @@ export async function startServer(
   };
 }
 
-/** For the way out after a failure or Ctrl-C: ends every registry this run started. */
+/** Whatever becomes of the run, the child does not outlive it. */
+export function endWithRun(child: Bun.Subprocess): void {
+  running.add(child);
+  child.exited.finally(() => running.delete(child));
+}
+
+/** For the way out after a failure or Ctrl-C: ends every program this run started. */
 export async function stopAll(): Promise<void> {
   const children = [...running];
   for (const child of children) {
@@ -159,13 +165,13 @@ function onlyChildOf(pid: number): number {
 function inheritedEnvironment(): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const [key, value] of Object.entries(process.env)) {
-    if (value === undefined || /^(BERTH|REGISTRY|OTEL|ZOT|BUN|NODE)_/.test(key)) continue;
+    if (value === undefined || /^(AWS|BERTH|REGISTRY|OTEL|ZOT|BUN|NODE)_/.test(key)) continue;
     kept[key] = value;
   }
   return kept;
 }
 
-function freePort(): number {
+export function freePort(): number {
   const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = probe;
   probe.stop(true);

@@ -12,21 +12,14 @@ import {
 } from "../accounts.ts";
 import { type Bench, cpuDuring, launch, record } from "../bench.ts";
 import { connect, head } from "../connection.ts";
-import { removeCopy, type Sample, sampleInTurns, shareOf, withCopies } from "../copies.ts";
-import { getLoad, median, pool } from "../measure.ts";
+import { removeCopy, withCopies } from "../copies.ts";
+import { median, pool } from "../measure.ts";
 import type { Peer } from "../peers.ts";
-import {
-  connections,
-  expectStatus,
-  manifestType,
-  newImage,
-  nth,
-  pushImage,
-} from "../registry-client.ts";
+import { connections, expectStatus, newImage, nth, pushImage } from "../registry-client.ts";
+import { type CostSample, getSample, recordSamples, sampleInTurns, shareOf } from "../samples.ts";
 import type { Server } from "../server.ts";
 import { type ImageStore, manyGrants } from "./many-grants.ts";
 
-const readConnections = 32;
 const tokenConnections = 8;
 const floodConnections = 16;
 /** Accounts that a flood guesses at; nobody has these names. */
@@ -94,29 +87,19 @@ async function timedModes(
     2 * bench.seconds,
   );
   for (const [mode, taken] of Object.entries(samples)) {
-    for (const each of taken) {
-      record(bench, `access_${mode}`, berth, each.perSecond);
-      record(bench, `access_${mode}_p50`, berth, each.p50Ms);
-      record(bench, `access_${mode}_p99`, berth, each.p99Ms);
-      record(bench, `access_${mode}_cpu`, berth, each.cpuMicros);
-    }
+    recordSamples(bench, `access_${mode}`, berth, taken);
     if (mode === "open") continue;
     record(bench, `access_${mode}_share`, berth, shareOf(taken, samples.open));
   }
 }
 
 /** One second of manifest GETs by tag. */
-async function reads(
+function reads(
   server: Server,
   headers: Record<string, string>,
   paths = oneManifest,
-): Promise<Sample & { cpuMicros: number }> {
-  const options = { connections: readConnections, seconds: 1 };
-  const [load, cpu] = await cpuDuring(server, () =>
-    getLoad(server.origin, paths, { ...options, headers: { ...headers, Accept: manifestType } }),
-  );
-  const { requestsPerSecond: perSecond, p50Ms, p99Ms } = load;
-  return { perSecond, p50Ms, p99Ms, cpuMicros: (cpu / load.requests) * 1e6 };
+): Promise<CostSample> {
+  return getSample([server], paths, headers);
 }
 
 async function timedTokens(bench: Bench, server: Server, puller: Account): Promise<void> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Account, closedMode, makeUser, manage, setMember, tokenPath } from "../accounts.ts";
 import { type Bench, launch, record } from "../bench.ts";
 import { connect, head } from "../connection.ts";
-import { copyStore, removeCopy, type Sample, sampleInTurns, withCopies } from "../copies.ts";
+import { copyStore, removeCopy, withCopies } from "../copies.ts";
 import { getLoad, median, pool } from "../measure.ts";
 import type { Peer } from "../peers.ts";
 import {
@@ -14,6 +14,7 @@ import {
   nth,
   putManifest,
 } from "../registry-client.ts";
+import { type Sample, sampleInTurns } from "../samples.ts";
 import type { Server } from "../server.ts";
 
 const groups = 1_000;

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type Bench, folderOf, launch, record, removeFolder } from "../bench.ts";
 import { type Connection, connect, head } from "../connection.ts";
 import { median, usageOf } from "../measure.ts";
-import { chunkedBody, digestOf, pushStreamed, startUpload } from "../registry-client.ts";
+import { chunksOf, longBlob, pushStreamed, startUpload } from "../registry-client.ts";
 import type { Server } from "../server.ts";
 
 const starts = 5;
@@ -82,27 +82,38 @@ async function peakUnderTransfers(
   const readers = await Promise.all(
     Array.from({ length: stalledReaders }, () => stalledReader(server.port, digest)),
   );
+  const { memoryPeakMb, megabytesPerSecond } = await transfersFor(server, "slow", piece, seconds);
+  record(bench, "memory_peak", server.peer, memoryPeakMb);
+  record(bench, "memory_peak_rate", server.peer, megabytesPerSecond);
+  for (const connection of readers) connection.close();
+}
+
+/** 32 uploads of 1 GB each, begun at once and broken off when the time is over. */
+export async function transfersFor(
+  server: Server,
+  name: string,
+  piece: Uint8Array,
+  seconds: number,
+): Promise<{ memoryPeakMb: number; megabytesPerSecond: number }> {
   const state = { sent: 0, over: false };
   const writers = await Promise.all(
-    Array.from({ length: transfers }, (_, index) => startTransfer(server, piece, index, state)),
+    Array.from({ length: transfers }, (_, index) =>
+      startTransfer(server, `bench/${name}-${index}`, piece, state),
+    ),
   );
   await Bun.sleep(seconds * 1000);
   state.over = true;
-  record(bench, "memory_peak", server.peer, usageOf(server.pid).memoryPeakMb);
-  record(bench, "memory_peak_rate", server.peer, state.sent / seconds / 1e6);
-  for (const connection of [...readers, ...writers]) connection.close();
+  const { memoryPeakMb } = usageOf(server.pid);
+  for (const connection of writers) connection.close();
+  return { memoryPeakMb, megabytesPerSecond: state.sent / seconds / 1e6 };
 }
 
 async function pushGigabyte(server: Server, piece: Uint8Array): Promise<string> {
-  const bytes = new Uint8Array(gigabyte);
-  for (let at = 0; at < gigabyte; at += pieceBytes) {
-    bytes.set(piece.subarray(0, Math.min(pieceBytes, gigabyte - at)), at);
-  }
+  const blob = longBlob(gigabyte, piece);
   const at = await connect(server.port);
-  const digest = digestOf(bytes);
-  await pushStreamed(at, "bench/slow", digest, [chunkedBody(bytes)]);
+  await pushStreamed(at, "bench/slow", blob.digest, blob.body());
   at.close();
-  return digest;
+  return blob.digest;
 }
 
 async function stalledReader(port: number, digest: string): Promise<Connection> {
@@ -118,13 +129,13 @@ async function stalledReader(port: number, digest: string): Promise<Connection> 
 /** Opens an upload and leaves it running; `state.sent` grows with what the server took. */
 async function startTransfer(
   server: Server,
+  repository: string,
   piece: Uint8Array,
-  index: number,
   state: { sent: number; over: boolean },
 ): Promise<Connection> {
   const at = await connect(server.port);
-  const location = await startUpload(at, `bench/slow-${index}`);
-  const framed = chunkedBody(piece).subarray(0, -"0\r\n\r\n".length);
+  const location = await startUpload(at, repository);
+  const framed = chunksOf(piece);
   const body = function* () {
     for (let sent = 0; sent < gigabyte && !state.over; sent += pieceBytes) {
       yield framed;

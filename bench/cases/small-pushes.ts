@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Bench, cpuDuring, inTurns, record, settleDisk, withServers } from "../bench.ts";
+import { type Bench, inTurns, record, settleDisk, withServers } from "../bench.ts";
 import { pool } from "../measure.ts";
 import {
   connections,
@@ -10,6 +10,7 @@ import {
   pushImage,
   putManifest,
 } from "../registry-client.ts";
+import { type CostSample, costOf, recordSamples } from "../samples.ts";
 import type { Server } from "../server.ts";
 
 const atOnce = 16;
@@ -24,13 +25,8 @@ export async function imagePushes(bench: Bench): Promise<void> {
   await withServers(bench, "image-push", {}, async (servers) => {
     for (const server of servers) await pushMany(server, newImages(32), "warm");
     await inTurns(bench, servers, async (server, round) => {
-      const images = newImages(perRound);
-      await settleDisk();
-      const [result, cpu] = await cpuDuring(server, () => pushMany(server, images, `r${round}`));
-      record(bench, "image_push", server.peer, result.perSecond);
-      record(bench, "image_push_p50", server.peer, result.p50Ms);
-      record(bench, "image_push_p99", server.peer, result.p99Ms);
-      record(bench, "image_push_cpu", server.peer, (cpu / perRound) * 1e6);
+      const sample = await pushSample(server, perRound, `r${round}`);
+      recordSamples(bench, "image_push", server.peer, [sample]);
     });
   });
 }
@@ -76,18 +72,35 @@ export async function syncs(bench: Bench): Promise<void> {
   }
 }
 
+/** So many new images, pushed by 16 clients. */
+export async function pushSample(
+  server: Server,
+  count: number,
+  prefix: string,
+): Promise<CostSample> {
+  const images = newImages(count);
+  await settleDisk();
+  return await costOf(server, () => pushMany(server, images, prefix));
+}
+
+/** Where the manifests of `pushSample` are. */
+export function pushedManifests(count: number, prefix: string): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    return `/v2/${repositoryOf(index)}/manifests/${prefix}-${index}`;
+  });
+}
+
 async function pushMany(server: Server, images: Image[], prefix: string, clients = atOnce) {
   const all = await connections(server.port, clients);
   const result = await pool({ count: images.length }, clients, (index, worker) =>
-    pushImage(
-      nth(all, worker),
-      `bench/r${index % repositories}`,
-      `${prefix}-${index}`,
-      nth(images, index),
-    ),
+    pushImage(nth(all, worker), repositoryOf(index), `${prefix}-${index}`, nth(images, index)),
   );
   for (const connection of all) connection.close();
   return result;
+}
+
+function repositoryOf(index: number): string {
+  return `bench/r${index % repositories}`;
 }
 
 function newImages(count: number): Image[] {

@@ -23,11 +23,13 @@ const layerBytes = 64 * 1024;
 const accept = { Accept: manifestType };
 const manifestPath = "/v2/bench/app/manifests/v1";
 
+export const oneManifest = [manifestPath];
+
 /** Manifest GET and HEAD by tag, each registry without its request log; then Berth with it. */
 export async function manifestReads(bench: Bench): Promise<void> {
   await withServers(bench, "manifest", {}, async (servers) => {
     for (const server of servers) await pushOne(server);
-    await timedGets(bench, servers, "manifest_get", [manifestPath], accept);
+    await timedGets(bench, servers, "manifest_get", oneManifest, accept);
     await inTurns(bench, servers, (server) => timedHeads(bench, server));
   });
   const berth = bench.peers.filter((peer) => peer.name === "berth");
@@ -38,7 +40,7 @@ export async function manifestReads(bench: Bench): Promise<void> {
     logged,
     async (servers) => {
       for (const server of servers) await pushOne(server);
-      await timedGets(bench, servers, "manifest_get_logged", [manifestPath], accept);
+      await timedGets(bench, servers, "manifest_get_logged", oneManifest, accept);
     },
     berth,
   );
@@ -118,7 +120,8 @@ async function timedHeads(bench: Bench, server: Server): Promise<void> {
   for (const connection of all) connection.close();
 }
 
-async function pushOne(server: Server): Promise<void> {
+/** An image whose manifest is then there for GETs of `oneManifest`. */
+export async function pushOne(server: Server): Promise<void> {
   const at = await connect(server.port);
   await pushImage(at, "bench/app", "v1", newImage([layerBytes, layerBytes]));
   at.close();

@@ -1,0 +1,130 @@
+import { randomBytes } from "node:crypto";
+import { type Bench, berthOf, record, settleDisk } from "../bench.ts";
+import { connect } from "../connection.ts";
+import { drain, median, usageOf } from "../measure.ts";
+import type { Peer } from "../peers.ts";
+import { type PostgresServer, withPostgres } from "../postgres-server.ts";
+import { type LongBlob, longBlob, nth, pushStreamed } from "../registry-client.ts";
+import { type S3Server, withS3 } from "../s3-server.ts";
+import { cpuOfAll, getSample, medianShare, recordSamples, sampleInTurns } from "../samples.ts";
+import type { Server, StartOptions } from "../server.ts";
+import { withVariants } from "../variants.ts";
+import { transfersFor } from "./memory.ts";
+import { pushedManifests, pushSample } from "./small-pushes.ts";
+
+const idleAfterMs = 3000;
+const largeBytes = 256 * 1024 * 1024;
+const pieceBytes = 8 * 1024 * 1024;
+/** So many at a time, one for each of the three nodes. */
+const atOnce = 3;
+const repository = "bench/big";
+const images = 100;
+const manifests = pushedManifests(images, "seed");
+
+/** Three nodes on PostgreSQL and S3, given a third of the connections each, beside one that has all. */
+export async function threeNodes(bench: Bench): Promise<void> {
+  const berth = berthOf(bench);
+  await withPostgres((postgres) =>
+    withS3(bench, "nodes", async (s3) => {
+      const alone = await nodeOf(postgres, s3, "one");
+      await memoryOfNode(bench, berth, await nodeOf(postgres, s3, "memory"));
+      const shared = await nodeOf(postgres, s3, "three");
+      const options = { one: alone, first: shared, second: shared, third: shared };
+      await withVariants(bench, berth, "nodes", options, async ({ one, first, second, third }) => {
+        const both = { one: [one], three: [first, second, third] };
+        await timedReads(bench, berth, both);
+        await timedPushes(bench, berth, both);
+        await timedPulls(bench, berth, both);
+      });
+    }),
+  );
+}
+
+interface Both {
+  one: Server[];
+  three: Server[];
+}
+
+/** The settings of all nodes of one new database and one prefix. */
+async function nodeOf(
+  postgres: PostgresServer,
+  s3: S3Server,
+  prefix: string,
+): Promise<StartOptions> {
+  const settings = {
+    BERTH_DATABASE: await postgres.createDatabase(),
+    BERTH_SECRET_KEY: randomBytes(32).toString("base64"),
+    BERTH_S3_REDIRECT: "false",
+  };
+  return { settings, s3: s3.place(prefix) };
+}
+
+async function memoryOfNode(bench: Bench, berth: Peer, options: StartOptions): Promise<void> {
+  await withVariants(bench, berth, "nodes", { memory: options }, async ({ memory }) => {
+    await Bun.sleep(idleAfterMs);
+    record(bench, "node_idle", berth, usageOf(memory.pid).memoryMb);
+    const seconds = bench.quick ? 5 : 15;
+    const moved = await transfersFor(memory, "node", randomBytes(pieceBytes), seconds);
+    record(bench, "node_peak", berth, moved.memoryPeakMb);
+    record(bench, "node_peak_rate", berth, moved.megabytesPerSecond);
+  });
+}
+
+async function timedReads(bench: Bench, berth: Peer, { one, three }: Both): Promise<void> {
+  for (const servers of [one, three]) await pushSample(nth(servers, 0), images, "seed");
+  const samples = await sampleInTurns(
+    { one: () => getSample(one, manifests), three: () => getSample(three, manifests) },
+    2 * bench.seconds,
+  );
+  const cpu = (of: typeof samples.one) => of.map(({ cpuMicros }) => cpuMicros);
+  recordSamples(bench, "one_node_get", berth, samples.one);
+  recordSamples(bench, "three_nodes_get", berth, samples.three);
+  record(bench, "nodes_get_x", berth, medianShare(cpu(samples.three), cpu(samples.one)));
+}
+
+/** Three blobs of 256 MiB at a time, each to a node of its own where there are three. */
+async function timedPushes(bench: Bench, berth: Peer, both: Both): Promise<void> {
+  const piece = randomBytes(pieceBytes);
+  await costPerGigabyte(bench, berth, "push", both, async (servers) => {
+    const blobs = Array.from({ length: atOnce }, () => longBlob(largeBytes, piece));
+    await settleDisk();
+    const [, cpu] = await cpuOfAll(servers, () =>
+      Promise.all(blobs.map((blob, index) => push(nth(servers, index), blob))),
+    );
+    return cpu / ((atOnce * largeBytes) / 1e9);
+  });
+}
+
+/** One blob of 256 MiB over three connections, from the caches that the nodes have on disk. */
+async function timedPulls(bench: Bench, berth: Peer, both: Both): Promise<void> {
+  const blob = longBlob(largeBytes, randomBytes(pieceBytes));
+  for (const servers of [both.one, both.three]) await push(nth(servers, 0), blob);
+  const path = `/v2/${repository}/blobs/${blob.digest}`;
+  await costPerGigabyte(bench, berth, "pull", both, async (servers) => {
+    const connections = atOnce / servers.length;
+    const [pulled, cpu] = await cpuOfAll(servers, () =>
+      Promise.all(servers.map(({ port }) => drain(port, path, { connections, seconds: 1 }))),
+    );
+    return cpu / pulled.reduce((sum, { gigabytes }) => sum + gigabytes, 0);
+  });
+}
+
+async function costPerGigabyte(
+  bench: Bench,
+  berth: Peer,
+  what: "push" | "pull",
+  { one, three }: Both,
+  cost: (servers: Server[]) => Promise<number>,
+): Promise<void> {
+  const measures = { one: () => cost(one), three: () => cost(three) };
+  const costs = await sampleInTurns(measures, bench.seconds);
+  record(bench, `one_node_${what}_cpu`, berth, median(costs.one));
+  record(bench, `three_nodes_${what}_cpu`, berth, median(costs.three));
+  record(bench, `nodes_${what}_x`, berth, medianShare(costs.three, costs.one));
+}
+
+async function push(server: Server, blob: LongBlob): Promise<void> {
+  const at = await connect(server.port);
+  await pushStreamed(at, repository, blob.digest, blob.body());
+  at.close();
+}
