@@ -17,7 +17,8 @@ export interface CacheFill {
   more(): Promise<void>;
   /** Bytes that are there; null when the fill failed, and no more will come. */
   read(at: number, length: number): Promise<Uint8Array<ArrayBuffer> | null>;
-  enter(): void;
+  /** False when it ended, and nobody reads it any more: its file is closed. */
+  enter(): boolean;
   leave(): void;
   stop(): void;
 }
@@ -92,7 +93,9 @@ export function createCacheFill(
       return await readAt(fd, at, bytes);
     },
     enter() {
+      if (readers === 0) return false;
       readers += 1;
+      return true;
     },
     leave,
     stop() {
@@ -109,8 +112,7 @@ export function followFill(
 ): ReadableStream<Uint8Array> {
   let at = first;
   let other: ReadableStreamDefaultReader<Uint8Array> | null = null;
-  let inside = true;
-  fill.enter();
+  let inside = fill.enter();
   const leave = () => {
     if (inside) fill.leave();
     inside = false;

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
+  closeSync,
+  fstatSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   rmSync,
   statSync,
@@ -22,6 +25,8 @@ class Source {
   readonly reads: { key: string; range: ByteRange | null }[] = [];
   /** Bytes after which a read breaks off. */
   breaksAfter = Number.POSITIVE_INFINITY;
+  /** Reads that fail before there is a first byte. */
+  refuses = 0;
   /** Resolves to let the next chunk go. */
   gate: () => Promise<void> = async () => {};
 
@@ -34,6 +39,10 @@ class Source {
 
   open = async (key: BlobKey, sizeBytes: number, range: ByteRange | null) => {
     this.reads.push({ key, range });
+    if (this.refuses > 0) {
+      this.refuses -= 1;
+      throw new Error("the store is away");
+    }
     const bytes = this.blobs.get(key);
     if (bytes === undefined || bytes.byteLength !== sizeBytes) return null;
     let at = range?.first ?? 0;
@@ -155,6 +164,16 @@ describe("the cache", () => {
     expect(digest(await read(key, 2 * mebibyte))).toBe(digest(bytes));
     await settled();
     expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  test("closes its file once where the store fails at the start: by then the number may be another file's", async () => {
+    const { key, bytes } = source.add("away", mebibyte);
+    source.refuses = 1;
+    const all = await Promise.all(Array.from({ length: 5 }, () => cache.open(key, mebibyte, null)));
+    const other = openSync(join(folder, "other"), "wx+");
+    for (const body of all) expect(digest(await readBody(body))).toBe(digest(bytes));
+    expect(fstatSync(other).isFile()).toBe(true);
+    closeSync(other);
   });
 
   test("fails a reader whose bytes come from nowhere, and does not end the stream as if it were whole", async () => {
