@@ -162,8 +162,10 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
     return key;
   }
 
-  function everyKey({ multipart, tail, spent }: S3Staged): BlobKey[] {
-    return [multipart?.key ?? null, tail?.key ?? null, ...spent].filter((key) => key !== null);
+  function everyKey({ multipart, parts, tail, spent }: S3Staged): BlobKey[] {
+    // Without parts no object was made of them: what has the name now is a blob, since the upload was listed.
+    const whole = parts.length === 0 ? null : (multipart?.key ?? null);
+    return [whole, tail?.key ?? null, ...spent].filter((key) => key !== null);
   }
 
   return {
