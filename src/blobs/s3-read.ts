@@ -83,7 +83,11 @@ async function connect(
   const end = () => {
     reader.cancel().catch(() => {});
   };
-  if (totalOf(answer) !== sizeBytes || (range !== null && !beginsAt(answer, range.first))) {
+  const total = totalOf(answer);
+  if (
+    (total !== null && total !== sizeBytes) ||
+    (range !== null && !beginsAt(answer, range.first))
+  ) {
     end();
     return null;
   }
@@ -105,8 +109,11 @@ function beginsAt({ headers, status }: Response, first: number): boolean {
   return status === 206 && headers.get("content-range")?.startsWith(`bytes ${first}-`) === true;
 }
 
-/** Bytes of the whole object, as the answer tells. */
-function totalOf({ headers, status }: Response): number {
-  if (status !== 206) return Number(headers.get("content-length") ?? 0);
-  return Number(headers.get("content-range")?.split("/").at(-1));
+/** Bytes of the whole object, as the answer tells; null where something in between has left it out. */
+function totalOf({ headers, status }: Response): number | null {
+  const told =
+    status === 206
+      ? headers.get("content-range")?.split("/").at(-1)
+      : headers.get("content-length");
+  return told === undefined || told === null || told === "*" ? null : Number(told);
 }

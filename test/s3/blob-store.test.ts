@@ -12,15 +12,11 @@ import {
   text,
 } from "../../src/blobs/blob-store.contract.ts";
 import type { BlobStore } from "../../src/blobs/blob-store.ts";
-import { createPartRoom, type PartRoom } from "../../src/blobs/part-buffer.ts";
 import { partSize, partsMax, partTiers } from "../../src/blobs/part-sizes.ts";
-import { createS3BlobStore } from "../../src/blobs/s3-blob-store.ts";
-import { createS3Calls, type S3Calls } from "../../src/blobs/s3-calls.ts";
-import { createS3Client } from "../../src/blobs/s3-client.ts";
 import { emptyStaged, encodeState, keysOf } from "../../src/blobs/s3-state.ts";
-import { systemClock } from "../../src/lib/clock.ts";
 import { describeS3 } from "../support/describe-s3.ts";
-import { type S3Server, testBucket, testCredentials } from "../support/s3-servers.ts";
+import type { S3Server } from "../support/s3-servers.ts";
+import { openTestStore, type TestStore } from "../support/s3-store.ts";
 
 const mebibyte = 1024 * 1024;
 const folder = mkdtempSync(join(tmpdir(), "berth-parts-"));
@@ -34,51 +30,14 @@ test("the largest parts of S3 are more than enough for its largest object, in 10
   for (const { sizeBytes } of partTiers) expect(sizeBytes).toBeLessThanOrEqual(5 * 1024 ** 3);
 });
 
-interface Opened {
-  readonly store: BlobStore;
-  readonly calls: S3Calls;
-  readonly room: PartRoom;
-}
-
 let prefixes = 0;
 
 /** A store in a prefix of its own. */
-function openStore(server: S3Server, roomBytes = 64 * mebibyte): Opened {
-  const prefix = `t${++prefixes}/`;
-  const client = createS3Client({
-    location: {
-      bucket: testBucket,
-      prefix,
-      region: "us-east-1",
-      endpoint: server.endpoint,
-      pathStyle: true,
-    },
-    ca: null,
-    credentials: {
-      current: async () => ({
-        accessKeyId: testCredentials.AWS_ACCESS_KEY_ID,
-        secretAccessKey: testCredentials.AWS_SECRET_ACCESS_KEY,
-      }),
-      refresh: () => false,
-    },
-    clock: systemClock,
-  });
-  const calls = createS3Calls(client, { bucket: testBucket, prefix, encryption: null });
-  const room = createPartRoom(join(folder, `room-${prefixes}`), roomBytes);
-  const address = `s3://${testBucket}/${prefix}`;
-  // Small ones, so that a test needs few bytes to reach the last.
-  const tiers = [
-    { parts: 2, sizeBytes: 5 * mebibyte },
-    { parts: 20, sizeBytes: 6 * mebibyte },
-  ];
-  const store = createS3BlobStore({
-    calls,
-    room,
-    address,
-    link: (key) => client.presign(prefix + key, 60),
-    tiers,
-  });
-  return { store, calls, room };
+function openStore(server: S3Server, roomBytes = 64 * mebibyte): TestStore & { parts: string } {
+  const name = `t${++prefixes}`;
+  const options = { endpoint: server.endpoint, prefix: `${name}/`, folder: join(folder, name) };
+  const opened = openTestStore({ ...options, roomBytes });
+  return { ...opened, parts: join(folder, name, "parts") };
 }
 
 describeS3("blobs in S3", (kind, server) => {
@@ -94,7 +53,7 @@ describeS3("blobs in S3", (kind, server) => {
   });
 
   describe(`S3 (${kind})`, () => {
-    let opened: Opened;
+    let opened: TestStore;
     let store: BlobStore;
 
     beforeAll(() => {
@@ -189,7 +148,7 @@ describeS3("blobs in S3", (kind, server) => {
         expect(digest(await readBody(body))).toBe(digest(bytes));
       }
       expect(tight.room.heldBytes).toBe(0);
-      expect(readdirSync(join(folder, `room-${prefixes}`))).toEqual([]);
+      expect(readdirSync(tight.parts)).toEqual([]);
       await tight.store.close();
     });
 
