@@ -110,7 +110,7 @@ export function createS3Client(options: S3ClientOptions): S3Client {
     const { body } = request;
     const payload = typeof body === "string" || body === undefined ? body : body.open();
     if (typeof body === "object") headers.set("content-length", `${body.sizeBytes}`);
-    const limitMs = (request.answerMsMax ?? options.answerMsMax ?? answerMsMax) + msFor(body);
+    const limitMs = (options.answerMsMax ?? request.answerMsMax ?? answerMsMax) + msFor(body);
     const ending = new AbortController();
     const timer = setTimeout(() => ending.abort(), limitMs);
     stats.requests += 1;

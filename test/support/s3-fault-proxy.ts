@@ -20,13 +20,15 @@ export type S3Fault =
   /** The call is carried out, and its answer lost with the connection. */
   | { readonly kind: "done-but-lost" }
   /** 200 with an error in the body; nothing is done. */
-  | { readonly kind: "error-in-200" }
+  | { readonly kind: "error-in-200"; readonly code?: string }
   /** The same, and the call is carried out. */
   | { readonly kind: "done-but-error-in-200" }
   /** Carried out so much later. */
   | { readonly kind: "late"; readonly ms: number }
   /** Answered as if it had been carried out, and carried out so much later. For deletes. */
   | { readonly kind: "answered-before-done"; readonly ms: number }
+  /** The answer breaks off after so many bytes of its body. */
+  | { readonly kind: "cut-short"; readonly bytes: number }
   /** Neither carried out nor answered. */
   | { readonly kind: "never" };
 
@@ -97,7 +99,7 @@ export async function startS3FaultProxy(
         request.socket.destroy();
         return;
       case "error-in-200":
-        refuse(response, 200, "InternalError");
+        refuse(response, 200, fault.code ?? "InternalError");
         return;
       case "done-but-error-in-200":
         await (await pass()).arrayBuffer();
@@ -114,6 +116,9 @@ export async function startS3FaultProxy(
         response.writeHead(204).end();
         return;
       }
+      case "cut-short":
+        await copy(await pass(), response, fault.bytes);
+        return;
       case "never":
         held.add(request);
     }
@@ -192,14 +197,24 @@ async function forward(
   });
 }
 
-async function copy(answer: Response, response: ServerResponse): Promise<void> {
+async function copy(
+  answer: Response,
+  response: ServerResponse,
+  bytesMax = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const headers: Record<string, string> = {};
   for (const [name, value] of answer.headers) {
     if (name === "content-length" || !ownHeaders.has(name)) headers[name] = value;
   }
   response.writeHead(answer.status, headers);
   if (answer.body !== null) {
+    let bytes = 0;
     for await (const piece of answer.body) {
+      bytes += piece.byteLength;
+      if (bytes > bytesMax) {
+        response.socket?.destroy();
+        return;
+      }
       if (!response.write(piece)) await new Promise((resolve) => response.once("drain", resolve));
     }
   }
