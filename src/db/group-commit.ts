@@ -26,7 +26,8 @@ export interface GroupCommitDeps {
 type Body<T> = () => Promise<T>;
 
 export interface GroupCommit {
-  commit<T>(body: Body<T>): Promise<T>;
+  /** Not `synced`: what it writes may be lost with the power. */
+  commit<T>(body: Body<T>, synced: boolean): Promise<T>;
   /** Runs `work` while nobody writes, in any process. */
   alone(work: () => Promise<void>): Promise<void>;
   /** Resolves when nothing is under way. */
@@ -35,6 +36,7 @@ export interface GroupCommit {
 
 interface Job {
   readonly body: Body<unknown>;
+  readonly synced: boolean;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
@@ -42,7 +44,7 @@ interface Job {
 /**
  * Where several processes write, each commit is synced before another process can see it, in place
  * of the event loop. What waits meanwhile shares the next one: each transaction is a savepoint, and
- * nobody hears of any before all are durable.
+ * nobody hears of any before all are durable. Only where all of a group may be lost it is not synced.
  */
 export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   const { writer, turn, clock } = deps;
@@ -52,12 +54,15 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   const release = writer.prepare("RELEASE one");
   const undo = writer.prepare("ROLLBACK TO one");
   const end = writer.prepare("COMMIT");
+  let isSyncing = true;
 
   async function round(): Promise<void> {
     if (waiting.length === 0) return;
     const jobs: Job[] = [];
+    const synced = waiting.some((job) => job.synced);
     try {
       deps.admit();
+      syncCommits(synced);
       await turn.begin();
     } catch (error) {
       const told = deps.classify(error);
@@ -67,9 +72,11 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     const until = clock.monotonic() + groupMsMax;
     const next = () => {
       if (jobs.length >= groupMax || (jobs.length > 0 && clock.monotonic() > until)) return null;
-      const job = waiting.shift();
-      if (job !== undefined) jobs.push(job);
-      return job ?? null;
+      const [job] = waiting;
+      if (job === undefined || (job.synced && !synced)) return null;
+      waiting.shift();
+      jobs.push(job);
+      return job;
     };
     try {
       const tell = await attempt(next).catch(async (error: unknown) => {
@@ -88,6 +95,12 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     if (waiting.length > 0) void mutex.run(round);
     // All of this takes no turn of the event loop: whoever writes one after another would stop the rest.
     await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  function syncCommits(wanted: boolean): void {
+    if (wanted === isSyncing) return;
+    writer.run(`PRAGMA synchronous = ${wanted ? "FULL" : "NORMAL"}`);
+    isSyncing = wanted;
   }
 
   /** Runs what `next` gives in the transaction that has begun, and commits. Returns what to tell whom. */
@@ -119,9 +132,9 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   }
 
   return {
-    commit<T>(body: Body<T>) {
+    commit<T>(body: Body<T>, synced: boolean) {
       return new Promise<T>((resolve, reject) => {
-        waiting.push({ body, resolve: resolve as (result: unknown) => void, reject });
+        waiting.push({ body, synced, resolve: resolve as (result: unknown) => void, reject });
         if (waiting.length === 1) void mutex.run(round);
       });
     },
@@ -142,7 +155,9 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
       }),
     async close() {
       await mutex.run(async () => {});
-      for (const statement of [savepoint, release, undo, end]) statement.finalize();
+      for (const statement of [savepoint, release, undo, end]) {
+        statement.finalize();
+      }
       turn.close();
     },
   };

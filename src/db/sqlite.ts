@@ -135,7 +135,7 @@ export function openSqlite(options: SqliteOptions): Database {
 
   async function commit<T>(body: (tx: Tx) => Promise<T>, synced: boolean): Promise<T> {
     assert(nesting.getStore() === undefined, "transactions do not nest");
-    if (group !== null) return group.commit(() => run(body));
+    if (group !== null) return group.commit(() => run(body), synced);
     return mutex.run(async () => {
       if (failure !== null) throw readOnly(failure);
       try {
