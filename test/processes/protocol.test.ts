@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { inCi } from "../faults/support/requirements.ts";
 
 /** Of test/protocol: what clients push, pull, list and delete. */
 const files = ["blobs", "uploads", "manifests", "lists", "referrers", "deletes", "tag-protection"];
 const projectFolder = join(import.meta.dir, "../..");
 
-for (const processes of [2, 3]) {
+for (const processes of inCi ? [2, 3] : [2]) {
   test(`clients notice nothing of ${processes} processes`, async () => {
     const child = Bun.spawn({
       cmd: [

@@ -20,9 +20,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Without PATH there is neither Node nor npm. */
 function berth(...args: string[]) {
+  return berthWith({}, ...args);
+}
+
+function berthWith(env: Readonly<Record<string, string>>, ...args: string[]) {
   return Bun.spawn([executable, ...args], {
     cwd: folder,
-    env: { BERTH_OPEN: "1" },
+    env: { BERTH_OPEN: "1", ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -36,8 +40,9 @@ async function outcome(...args: string[]) {
 }
 
 /** A server on a free port; a line of its log says where. */
-async function serve(data: string) {
-  const child = berth("--listen", ":0", "--data", data, "--log", "json");
+async function serve(data: string, processes: number) {
+  const env = { BERTH_SERVER_PROCESSES: `${processes}` };
+  const child = berthWith(env, "--listen", ":0", "--data", data, "--log", "json");
   let text = "";
   for await (const chunk of child.stdout) {
     text += new TextDecoder().decode(chunk);
@@ -58,46 +63,55 @@ test("reads neither .env nor bunfig.toml of the current folder", async () => {
   expect(out).toMatch(/^ *url +- +default$/m);
 });
 
-test("serves, checkpoints in its worker, takes commands, and stops on SIGTERM", async () => {
-  const { child, url } = await serve("data");
-  const body = new TextEncoder().encode("hello");
-  const digest = `sha256:${new Bun.CryptoHasher("sha256").update(body).digest("hex")}`;
-  const pushed = await fetch(`${url}/v2/demo/a/blobs/uploads/?digest=${digest}`, {
-    method: "POST",
-    headers: { "content-type": "application/octet-stream" },
-    body,
-  });
-  expect(pushed.status).toBe(201);
-  expect(await (await fetch(`${url}/v2/demo/a/blobs/${digest}`)).text()).toBe("hello");
+test.each([1, 2])(
+  "serves with %d processes, checkpoints in its worker, takes commands, and stops on SIGTERM",
+  async (processes) => {
+    const data = `data${processes}`;
+    const { child, url } = await serve(data, processes);
+    const body = new TextEncoder().encode("hello");
+    const digest = `sha256:${new Bun.CryptoHasher("sha256").update(body).digest("hex")}`;
+    const pushed = await fetch(`${url}/v2/demo/a/blobs/uploads/?digest=${digest}`, {
+      method: "POST",
+      headers: { "content-type": "application/octet-stream" },
+      body,
+    });
+    expect(pushed.status).toBe(201);
+    expect(await (await fetch(`${url}/v2/demo/a/blobs/${digest}`)).text()).toBe("hello");
 
-  // The worker starts with the first checkpoint, soon after the last commit.
-  let metrics = "";
-  for (let tries = 0; tries < 100 && !/^berth_db_checkpoints_total [1-9]/m.test(metrics); tries++) {
-    await Bun.sleep(100);
-    metrics = await (await fetch(`${url}/metrics`)).text();
-  }
-  expect(metrics).toMatch(/^berth_db_checkpoints_total [1-9]/m);
-  expect(metrics).toMatch(/^berth_writes_refused 0$/m);
+    // The worker starts with the first checkpoint, soon after the last commit.
+    let metrics = "";
+    for (
+      let tries = 0;
+      tries < 100 && !/^berth_db_checkpoints_total [1-9]/m.test(metrics);
+      tries++
+    ) {
+      await Bun.sleep(100);
+      metrics = await (await fetch(`${url}/metrics`)).text();
+    }
+    expect(metrics).toMatch(/^berth_db_checkpoints_total [1-9]/m);
+    expect(metrics).toMatch(/^berth_writes_refused 0$/m);
 
-  const second = await outcome("--listen", ":0", "--data", "data");
-  expect(second.code).toBe(1);
-  expect(second.err).toMatch(/^The data folder .* is in use by another Berth: .*--data\.$/);
-  const samePort = await outcome("--listen", new URL(url).host, "--data", "elsewhere");
-  expect(samePort.code).toBe(1);
-  expect(samePort.err).toMatch(/^localhost:\d+ is in use by another program: .*--listen/);
-  const checked = await outcome("verify", "--data", "data");
-  expect(checked.code).toBe(0);
-  expect(checked.out).toContain("Checked 1 blobs (5 bytes)");
-  const here = ["--listen", new URL(url).host];
-  expect(await outcome("health", ...here)).toEqual({ code: 0, out: "ok", err: "" });
+    const second = await outcome("--listen", ":0", "--data", data);
+    expect(second.code).toBe(1);
+    expect(second.err).toMatch(/^The data folder .* is in use by another Berth: .*--data\.$/);
+    const samePort = await outcome("--listen", new URL(url).host, "--data", "elsewhere");
+    expect(samePort.code).toBe(1);
+    expect(samePort.err).toMatch(/^localhost:\d+ is in use by another program: .*--listen/);
+    const checked = await outcome("verify", "--data", data);
+    expect(checked.code).toBe(0);
+    expect(checked.out).toContain("Checked 1 blobs (5 bytes)");
+    const here = ["--listen", new URL(url).host];
+    expect(await outcome("health", ...here)).toEqual({ code: 0, out: "ok", err: "" });
 
-  child.kill("SIGTERM");
-  expect(await child.exited).toBe(0);
-  expect((await outcome("verify", "--data", "data")).code).toBe(0);
-  const stopped = await outcome("health", ...here);
-  expect(stopped.code).toBe(1);
-  expect(stopped.err).toBe(`No answer from ${url}/readyz: ECONNREFUSED`);
-}, 30_000);
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(0);
+    expect((await outcome("verify", "--data", data)).code).toBe(0);
+    const stopped = await outcome("health", ...here);
+    expect(stopped.code).toBe(1);
+    expect(stopped.err).toBe(`No answer from ${url}/readyz: ECONNREFUSED`);
+  },
+  30_000,
+);
 
 test("says in one sentence why it cannot start", async () => {
   const taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
