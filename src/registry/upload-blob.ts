@@ -1,7 +1,7 @@
 import type { Hash } from "node:crypto";
 import { actorOf } from "../auth/principal.ts";
-import { nothingStaged } from "../blobs/blob-store.ts";
 import { storageError } from "../blobs/disk-calls.ts";
+import type { Tx } from "../db/database.ts";
 import { uuidv7 } from "../lib/random.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
@@ -14,13 +14,22 @@ import { type RequestBody, receive } from "./request-body.ts";
 import {
   certainOffset,
   claimLost,
+  claimTimes,
   endUpload,
   getUpload,
   type HeldUpload,
+  newUpload,
   saveProgress,
   withUpload,
 } from "./upload-session.ts";
-import { countUploads, insertUpload, stagedOf } from "./upload-store.ts";
+import {
+  claimUpload,
+  countUploads,
+  insertUpload,
+  type NewUpload,
+  stagedOf,
+  type Upload,
+} from "./upload-store.ts";
 
 /** Sessions that one address may have open. They end with their blob, a cancel, or a day of silence. */
 export const uploadsPerClientMax = 1_000;
@@ -44,6 +53,34 @@ export interface UploadRequest {
 
 /** Opens an upload session and returns its id. */
 export async function startUpload(registry: Registry, start: UploadStart): Promise<string> {
+  const id = uuidv7();
+  await openSession(registry, start, (tx, row) => insertUpload(tx, { id, ...row }));
+  if (registry.blobs.stagedIsDurable) {
+    // What is not known of a session may have been staged by a process that came to no end.
+    registry.liveUploads.remember(id, newUpload(start.algorithm));
+  }
+  return id;
+}
+
+/** The same for a request that goes on with it at once: where processes share sessions it is held already. */
+async function startHeldUpload(
+  registry: Registry,
+  start: UploadStart,
+  id: string,
+): Promise<Upload | null> {
+  const { sharesUploads, id: holder } = registry.process;
+  const times = claimTimes(registry);
+  return await openSession(registry, start, async (tx, row) => {
+    await insertUpload(tx, { id, ...row });
+    return sharesUploads ? await claimUpload(tx, { id }, holder, times) : null;
+  });
+}
+
+async function openSession<T>(
+  registry: Registry,
+  start: UploadStart,
+  insert: (tx: Tx, row: Omit<NewUpload, "id">) => Promise<T>,
+): Promise<T> {
   refuseReservedName(start.repository);
   registry.admitWrite();
   const { client } = start;
@@ -54,10 +91,8 @@ export async function startUpload(registry: Registry, start: UploadStart): Promi
       headers: { "retry-after": "60" },
     });
   }
-  const id = uuidv7();
   const now = registry.clock.now();
   const row = {
-    id,
     repository: start.repository,
     algorithm: start.algorithm,
     offset_bytes: 0,
@@ -66,13 +101,7 @@ export async function startUpload(registry: Registry, start: UploadStart): Promi
     created_at: now,
     touched_at: now,
   };
-  await registry.db.transactionUnsynced((tx) => insertUpload(tx, row));
-  if (registry.blobs.stagedIsDurable) {
-    // What is not known of a session may have been staged by a process that came to no end.
-    const hasher = newHasher(start.algorithm);
-    registry.liveUploads.remember(id, { offsetBytes: 0, state: nothingStaged, hasher, epoch: 0 });
-  }
-  return id;
+  return await registry.db.transactionUnsynced((tx) => insert(tx, row));
 }
 
 /** Bytes received so far. */
@@ -104,23 +133,30 @@ export async function finishUpload(
   digest: Digest,
 ): Promise<void> {
   registry.admitWrite();
-  await withUpload(registry, request, async (session) => {
-    await append(registry, request, session);
-    const { upload } = session;
-    // From here on the session ends, or its bytes must be looked at again.
-    session.keep = registry.blobs.stagedIsDurable;
-    const actual = await hashOf(registry, session, algorithmOf(digest));
-    if (actual !== digest) {
-      session.keep = false;
-      await endUpload(registry, session);
-      throw new RegistryError("DIGEST_INVALID", {
-        message: `the ${upload.offsetBytes} bytes received have the digest ${actual}, not ${digest}`,
-        detail: { expected: digest, actual, bytes: upload.offsetBytes },
-      });
-    }
-    await commitBlob(registry, session, request.caller, digest);
+  await withUpload(registry, request, (session) => finish(registry, session, request, digest));
+}
+
+async function finish(
+  registry: Registry,
+  session: HeldUpload,
+  request: UploadRequest,
+  digest: Digest,
+): Promise<void> {
+  await append(registry, request, session);
+  const { upload } = session;
+  // From here on the session ends, or its bytes must be looked at again.
+  session.keep = registry.blobs.stagedIsDurable;
+  const actual = await hashOf(registry, session, algorithmOf(digest));
+  if (actual !== digest) {
     session.keep = false;
-  });
+    await endUpload(registry, session);
+    throw new RegistryError("DIGEST_INVALID", {
+      message: `the ${upload.offsetBytes} bytes received have the digest ${actual}, not ${digest}`,
+      detail: { expected: digest, actual, bytes: upload.offsetBytes },
+    });
+  }
+  await commitBlob(registry, session, request.caller, digest);
+  session.keep = false;
 }
 
 /** A session that the client never hears of: when the request fails, nobody could go on with it. */
@@ -130,10 +166,11 @@ export async function uploadAtOnce(
   request: Omit<UploadRequest, "id">,
   digest: Digest,
 ): Promise<void> {
-  const id = await startUpload(registry, start);
+  const id = uuidv7();
   const asked = { ...request, id };
+  const begin = () => startHeldUpload(registry, start, id);
   try {
-    await finishUpload(registry, asked, digest);
+    await withUpload(registry, asked, (session) => finish(registry, session, asked, digest), begin);
   } catch (error) {
     // After a fault of its own the node keeps the session: it leads to what must be cleared away.
     // Where dropping it fails too, it expires.

@@ -1,6 +1,8 @@
 import { actorOf } from "../auth/principal.ts";
+import { nothingStaged } from "../blobs/blob-store.ts";
 import type { Tx } from "../db/database.ts";
 import { nowOf } from "../db/database-clock.ts";
+import type { DigestAlgorithm } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Caller } from "./caller.ts";
@@ -46,11 +48,15 @@ export interface SessionAsked {
   readonly caller: Caller;
 }
 
-/** Takes the session for this request alone. */
+/**
+ * Takes the session for this request alone. With `begin` it is one that there is not yet, and its row is
+ * what that returns; null where this process shares its sessions with none.
+ */
 export async function withUpload<T>(
   registry: Registry,
   asked: SessionAsked,
   work: (session: HeldUpload) => Promise<T>,
+  begin?: () => Promise<Upload | null>,
 ): Promise<T> {
   const { liveUploads } = registry;
   // Taken before its row is read: the request that has it now may be the one that ends it.
@@ -58,7 +64,10 @@ export async function withUpload<T>(
   let session: HeldUpload | null = null;
   let renewal: Timer | undefined;
   try {
-    session = await hold(registry, asked, known);
+    session =
+      begin === undefined
+        ? await hold(registry, asked, known)
+        : await holdNew(registry, asked, await begin());
     const held = session;
     if (held.claim !== null) renewal = setInterval(() => renew(registry, held), renewEveryMs);
     return await work(held);
@@ -149,6 +158,22 @@ export function claimLost(session: HeldUpload): RegistryError {
 /** Time as the claims on sessions are judged by. */
 export function claimTimes({ db, clock }: Registry): ClaimTimes {
   return { now: nowOf(db, clock), holdMs };
+}
+
+/** What is known of a session that has no bytes. */
+export function newUpload(algorithm: DigestAlgorithm, epoch = 0): LiveUpload {
+  return { offsetBytes: 0, state: nothingStaged, hasher: newHasher(algorithm), epoch };
+}
+
+async function holdNew(
+  registry: Registry,
+  asked: SessionAsked,
+  claimed: Upload | null,
+): Promise<HeldUpload> {
+  const row = claimed ?? (await getUpload(registry, asked));
+  const mine = claimed === null ? null : { holder: registry.process.id, epoch: row.epoch };
+  const upload = newUpload(row.algorithm, row.epoch);
+  return { row, upload, claim: mine, lost: false, keep: true, released: false };
 }
 
 async function hold(
