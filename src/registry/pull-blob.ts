@@ -14,6 +14,8 @@ import { unknownBlob, unknownRepository } from "./unknown.ts";
 
 /** Blobs up to this size are kept in memory: opening a file costs more than they do. */
 export const cachedBlobBytesMax = 64 * 1024;
+/** What comes as a stream is read whole up to this size: Bun states no Content-Length for one. */
+const collectedBytesMax = 1024 * 1024;
 
 /** The blob if it is visible in the repository, without opening its bytes. */
 export function findBlob(
@@ -104,23 +106,19 @@ export async function openBlob(
   blob: VisibleBlob,
   range: ByteRange | null,
 ): Promise<BlobBody> {
-  registry.traffic.sentBytes += range === null ? blob.size : range.last - range.first + 1;
+  const sentBytes = range === null ? blob.size : range.last - range.first + 1;
+  registry.traffic.sentBytes += sentBytes;
+  const open = async (part: ByteRange | null) =>
+    (await registry.blobs.open(blob.key, blob.size, part)) ??
+    lost(registry, repository, digest, blob);
   if (blob.size > cachedBlobBytesMax) {
-    return (
-      (await registry.blobs.open(blob.key, blob.size, range)) ??
-      lost(registry, repository, digest, blob)
-    );
+    const body = await open(range);
+    if (body.kind !== "stream" || sentBytes > collectedBytesMax) return body;
+    return { kind: "bytes", bytes: await collect(body) };
   }
   let bytes = registry.blobCache.get(blob.key);
   if (bytes === undefined) {
-    const body =
-      (await registry.blobs.open(blob.key, blob.size, null)) ??
-      lost(registry, repository, digest, blob);
-    try {
-      bytes = await collect(body);
-    } catch (error) {
-      throw storageError(error, "reading a blob");
-    }
+    bytes = await collect(await open(null));
     registry.blobCache.set(blob.key, bytes);
   }
   return {
@@ -130,15 +128,19 @@ export async function openBlob(
 }
 
 async function collect(body: BlobBody): Promise<Uint8Array<ArrayBuffer>> {
-  switch (body.kind) {
-    case "bytes":
-      return body.bytes;
-    case "file":
-      return new Uint8Array(await body.file.arrayBuffer());
-    case "stream":
-      return (await Bun.readableStreamToBytes(body.stream)) as Uint8Array<ArrayBuffer>;
-    default:
-      return assertNever(body);
+  try {
+    switch (body.kind) {
+      case "bytes":
+        return body.bytes;
+      case "file":
+        return new Uint8Array(await body.file.arrayBuffer());
+      case "stream":
+        return (await Bun.readableStreamToBytes(body.stream)) as Uint8Array<ArrayBuffer>;
+      default:
+        return assertNever(body);
+    }
+  } catch (error) {
+    throw storageError(error, "reading a blob");
   }
 }
 
