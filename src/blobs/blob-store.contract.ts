@@ -302,7 +302,7 @@ function recording(store: BlobStore, expected: Set<string>): BlobStore {
     },
     stagedBytes: (upload) => store.stagedBytes(known(upload)),
     readStaged: (upload) => store.readStaged(known(upload)),
-    takeOver: (upload) => store.takeOver(known(upload)),
+    takeOver: (upload, confirm) => store.takeOver(known(upload), confirm),
     async publish(upload, of) {
       const key = await store.publish(known(upload), of);
       states.delete(upload.id);

@@ -105,8 +105,10 @@ export interface BlobStore {
   /**
    * To be called before one goes on with what another process staged without coming to an end: what
    * that one may yet write does no harm from then on, and what the state does not tell of is gone.
+   * `confirm` throws when the upload is somebody else's by now. It is asked once it is known what is to
+   * go: what a later holder stages is not among that.
    */
-  takeOver(staged: Staged): Promise<void>;
+  takeOver(staged: Staged, confirm: () => Promise<void>): Promise<void>;
   /** Bytes that are staged, or null when there are none. */
   stagedBytes(staged: Staged): Promise<number | null>;
   /** Reads what is staged from its start: for hashing again. Nothing may be appended after it. */

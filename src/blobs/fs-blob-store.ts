@@ -109,10 +109,11 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
   }
 
   /** Whoever has the file open still writes into one that nobody reads any more. */
-  async function replaceStaged(path: string): Promise<void> {
+  async function replaceStaged(path: string, confirm: () => Promise<void>): Promise<void> {
     const copy = `${path}-copy`;
     try {
       await fs.promises.copyFile(path, copy, fs.constants.COPYFILE_FICLONE);
+      await confirm();
       await disk.rename(copy, path);
     } catch (error) {
       await unlinkIfThere(copy).catch(() => {});
@@ -180,9 +181,9 @@ export function createFsBlobStore(options: FsBlobStoreOptions): BlobStore {
       return writer;
     },
 
-    async takeOver({ id }) {
+    async takeOver({ id }, confirm) {
       assert(!writers.has(id), "an upload is taken over from another process");
-      await during("an upload", () => replaceStaged(layout.stagedPath(id)));
+      await during("an upload", () => replaceStaged(layout.stagedPath(id), confirm));
     },
 
     async stagedBytes({ id }) {

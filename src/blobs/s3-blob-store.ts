@@ -14,7 +14,7 @@ import type {
 import type { PartRoom } from "./part-buffer.ts";
 import { type PartTier, partTiers } from "./part-sizes.ts";
 import type { ReadCache } from "./read-cache.ts";
-import type { S3Calls } from "./s3-calls.ts";
+import type { ListedUpload, S3Calls } from "./s3-calls.ts";
 import { S3Error, s3Failure } from "./s3-client.ts";
 import { copyObject } from "./s3-copy.ts";
 import { openObject } from "./s3-read.ts";
@@ -187,7 +187,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
       return before === null ? null : openWriter(id, before, false);
     },
 
-    async takeOver({ id, state }) {
+    async takeOver({ id, state }, confirm) {
       const staged = decodeState(state) ?? emptyStaged;
       const named = new Set<string>(everyKey(staged));
       await during("an upload", async () => {
@@ -195,10 +195,13 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
         for await (const { key } of calls.list(keysOf(id))) {
           if (!named.has(key)) unknown.push(key as BlobKey);
         }
-        await calls.remove(unknown);
-        for await (const { key, uploadId } of calls.listUploads(keysOf(id))) {
-          if (uploadId !== staged.multipart?.uploadId) await calls.abort(key, uploadId);
+        const stale: ListedUpload[] = [];
+        for await (const upload of calls.listUploads(keysOf(id))) {
+          if (upload.uploadId !== staged.multipart?.uploadId) stale.push(upload);
         }
+        await confirm();
+        await calls.remove(unknown);
+        for (const { key, uploadId } of stale) await calls.abort(key, uploadId);
       });
     },
 

@@ -6,7 +6,7 @@ import { findLiveBlob, holdLiveBlob, insertBlob, linkBlob } from "./blob-link-st
 import type { Caller } from "./caller.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
-import { claimLost, endUpload, type HeldUpload } from "./upload-session.ts";
+import { beginEnd, claimLost, dropEnded, type HeldUpload } from "./upload-session.ts";
 import { deleteUpload, stagedOf } from "./upload-store.ts";
 
 /** Makes the bytes of a session a blob of its repository. Bytes durable, then rows; the answer waits for both. */
@@ -31,14 +31,18 @@ export async function commitBlob(
         const { repositoryId } = await ensure(tx, now);
         if ((await holdLiveBlob(tx, digest))?.key !== stored.key) return false;
         await linkBlob(tx, repositoryId, digest, now);
-        if (!blobs.stagedIsDurable) await endIn(tx, session);
+        await (blobs.stagedIsDurable ? beginEnd : endIn)(tx, session);
         return true;
       },
       { adds },
     );
     if (linked) {
-      if (blobs.stagedIsDurable) await endUpload(registry, session);
-      else await blobs.discard(stagedOf({ id: row.id, state: upload.state }));
+      session.released = true;
+      await clearAway(registry, session, () =>
+        blobs.stagedIsDurable
+          ? dropEnded(registry, session)
+          : blobs.discard(stagedOf({ id: row.id, state: upload.state })),
+      );
       return;
     }
   }
@@ -53,15 +57,30 @@ export async function commitBlob(
     const { repositoryId } = await ensure(tx, now);
     const current = await insertBlob(tx, { digest, size, key, replace, now });
     await linkBlob(tx, repositoryId, digest, now);
-    if (current === key) await endIn(tx, session);
+    await (current === key ? endIn : beginEnd)(tx, session);
     return current;
   });
   if (kept === key) return;
   // Somebody else stored the same blob meanwhile. The session ends after its spare bytes: it is by
   // the session that a start finds what a killed process left.
-  await blobs.remove([key]);
-  await db.transactionUnsynced((tx) => deleteUpload(tx, row.id, session.claim));
   session.released = true;
+  await clearAway(registry, session, async () => {
+    await blobs.remove([key]);
+    await db.transactionUnsynced((tx) => deleteUpload(tx, row.id, session.claim));
+  });
+}
+
+/** The blob is there: that its spare bytes stay for a while is no failure of the push. */
+async function clearAway(
+  { log }: Registry,
+  { row }: HeldUpload,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log.warn("The spare bytes of an upload were left behind", { upload: row.id, error });
+  }
 }
 
 async function endIn(tx: Tx, session: HeldUpload): Promise<void> {

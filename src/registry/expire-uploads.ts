@@ -1,7 +1,7 @@
 import type { StoredItem } from "../blobs/blob-store.ts";
 import { findBlobKey } from "./blob-link-store.ts";
 import type { Registry } from "./registry.ts";
-import { claimTimes, endUpload } from "./upload-session.ts";
+import { claimTimes, dropEnded } from "./upload-session.ts";
 import {
   claimUpload,
   deleteIdleUpload,
@@ -49,8 +49,8 @@ async function endIdle(registry: Registry, id: string, before: number): Promise<
     // A client may have come back since the list was read.
     if (row.touched_at >= before) return false;
     if (blobs.stagedIsDurable) {
-      await blobs.takeOver(stagedOf(row));
-      await endUpload(registry, { row, upload: row, claim, released: false });
+      await blobs.takeOver(stagedOf(row), async () => {});
+      await dropEnded(registry, { row, upload: row, claim });
       return true;
     }
     if (!(await db.transaction((tx) => deleteIdleUpload(tx, id, before), "rows"))) return false;

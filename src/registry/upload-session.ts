@@ -13,7 +13,10 @@ import {
   claimUpload,
   deleteUpload,
   dropClaim,
+  endingUntil,
   findUpload,
+  lapseClaim,
+  markEnding,
   renewClaim,
   saveUpload,
   setUploadOffset,
@@ -38,7 +41,7 @@ export interface HeldUpload {
   lost: boolean;
   /** Whether what is known of the session holds for the next request. */
   keep: boolean;
-  /** Whether the row says that nobody has it. */
+  /** Whether there is nothing to let go of: its row says that nobody has it, or that it ends. */
   released: boolean;
 }
 
@@ -88,7 +91,8 @@ export async function getUpload(
   { repository, id, caller }: SessionAsked,
 ): Promise<Upload> {
   const row = await findUpload(registry.db.reads, repository, id);
-  if (row !== null && row.principal === actorOf(caller.principal)) return row;
+  const isThere = row !== null && row.held_until !== endingUntil;
+  if (isThere && row.principal === actorOf(caller.principal)) return row;
   throw new RegistryError("BLOB_UPLOAD_UNKNOWN", {
     message: `the repository ${repository} has no upload ${id}: it ended, expired, or never began`,
     detail: { repository, upload: id },
@@ -128,25 +132,37 @@ export async function saveProgress(registry: Registry, session: HeldUpload): Pro
   session.released = true;
 }
 
+type EndingUpload = Pick<HeldUpload, "row" | "claim"> & {
+  readonly upload: Pick<LiveUpload, "state">;
+};
+
 /** Ends the session and drops its bytes. */
-export async function endUpload(
-  registry: Registry,
-  session: Pick<HeldUpload, "row" | "claim" | "released"> & {
-    readonly upload: Pick<LiveUpload, "state">;
-  },
-): Promise<void> {
+export async function endUpload(registry: Registry, session: HeldUpload): Promise<void> {
   const { db, blobs } = registry;
   const { row, upload, claim } = session;
-  const staged = stagedOf({ id: row.id, state: upload.state });
   if (blobs.stagedIsDurable) {
-    await blobs.discard(staged);
-    await db.transaction((tx) => deleteUpload(tx, row.id, claim), "rows");
-  } else {
-    // Rows before bytes: a crash in between leaves a file that the next start removes.
-    const ended = await db.transaction((tx) => deleteUpload(tx, row.id, claim), "rows");
-    if (ended) await blobs.discard(staged);
+    if (claim !== null) await db.transaction((tx) => beginEnd(tx, session), "rows");
+    session.released = true;
+    await dropEnded(registry, session);
+    return;
   }
+  // Rows before bytes: a crash in between leaves a file that the next start removes.
+  const ended = await db.transaction((tx) => deleteUpload(tx, row.id, claim), "rows");
+  if (ended) await blobs.discard(stagedOf({ id: row.id, state: upload.state }));
   session.released = true;
+}
+
+/** From here on nobody else goes on with it: bytes that are deleted late are then nobody's. */
+export async function beginEnd(tx: Tx, session: HeldUpload): Promise<void> {
+  const { row, claim } = session;
+  if (claim !== null && !(await markEnding(tx, row.id, claim))) throw claimLost(session);
+}
+
+/** The rest of an end that was begun, where nothing but the row leads to the bytes. */
+export async function dropEnded(registry: Registry, session: EndingUpload): Promise<void> {
+  const { row, upload, claim } = session;
+  await registry.blobs.discard(stagedOf({ id: row.id, state: upload.state }));
+  await registry.db.transaction((tx) => deleteUpload(tx, row.id, claim), "rows");
 }
 
 /** Marks the session as another's, and says so to the client. */
@@ -183,20 +199,28 @@ async function hold(
 ): Promise<HeldUpload> {
   if (!registry.process.sharesUploads) {
     const row = await getUpload(registry, asked);
-    const upload = known ?? (await resume(registry, row, registry.blobs.stagedIsDurable));
+    const interrupted = registry.blobs.stagedIsDurable;
+    const upload = known ?? (await resume(registry, row, interrupted, async () => {}));
     return { row, upload, claim: null, lost: false, keep: true, released: false };
   }
   const row = await claim(registry, asked);
-  const holder = registry.process.id;
+  const mine = { holder: registry.process.id, epoch: row.epoch };
+  const confirm = async () => {
+    if (!(await isRenewed(registry, row.id, mine))) throw uploadIsHeld(row.id);
+  };
+  // Taking over may take longer than a claim holds.
+  const renewal = setInterval(() => confirm().catch(() => {}), renewEveryMs);
   try {
     const goesOn = known !== null && known.epoch === row.epoch - 1 && row.interrupted === 0;
-    const upload = goesOn ? known : await resume(registry, row, row.interrupted !== 0);
+    const upload = goesOn ? known : await resume(registry, row, row.interrupted !== 0, confirm);
     upload.epoch = row.epoch;
-    const mine = { holder, epoch: row.epoch };
     return { row, upload, claim: mine, lost: false, keep: true, released: false };
   } catch (error) {
-    await dropLater(registry, row.id, { holder, epoch: row.epoch });
+    // Not dropped: whoever comes next has to take over, too.
+    await registry.db.transactionUnsynced((tx) => lapseClaim(tx, row.id, mine));
     throw error;
+  } finally {
+    clearInterval(renewal);
   }
 }
 
@@ -226,10 +250,15 @@ async function claim(registry: Registry, asked: SessionAsked): Promise<Upload> {
  * What another process, or this one before a restart, has staged. The store may have more than the
  * row tells, from a chunk that was not answered: it is cut to what the client was told.
  */
-async function resume(registry: Registry, row: Upload, interrupted: boolean): Promise<LiveUpload> {
+async function resume(
+  registry: Registry,
+  row: Upload,
+  interrupted: boolean,
+  confirm: () => Promise<void>,
+): Promise<LiveUpload> {
   const { blobs } = registry;
   const { state, epoch } = row;
-  if (interrupted) await blobs.takeOver(stagedOf(row));
+  if (interrupted) await blobs.takeOver(stagedOf(row), confirm);
   const offsetBytes = await certainOffset(registry, row);
   if (offsetBytes === 0) return { offsetBytes, state, hasher: newHasher(row.algorithm), epoch };
   if (!blobs.stagedIsDurable) await (await blobs.stage(stagedOf(row), offsetBytes))?.close();
@@ -240,14 +269,15 @@ async function renew(registry: Registry, session: HeldUpload): Promise<void> {
   const { row, claim: mine } = session;
   if (mine === null) return;
   try {
-    const times = claimTimes(registry);
-    const renewed = await registry.db.transactionUnsynced((tx) =>
-      renewClaim(tx, row.id, mine, times),
-    );
-    if (!renewed && !session.released) session.lost = true;
+    if (!(await isRenewed(registry, row.id, mine)) && !session.released) session.lost = true;
   } catch {
     // Whether it is held still shows when the session is written to its row.
   }
+}
+
+async function isRenewed(registry: Registry, id: string, mine: UploadClaim): Promise<boolean> {
+  const times = claimTimes(registry);
+  return await registry.db.transactionUnsynced((tx) => renewClaim(tx, id, mine, times));
 }
 
 /** After a failure: others may go on from what is there. */

@@ -112,7 +112,8 @@ export async function saveUpload(
     query = query
       .set({ held_by: null, held_until: 0 })
       .where("held_by", "=", claim.holder)
-      .where("epoch", "=", claim.epoch);
+      .where("epoch", "=", claim.epoch)
+      .where("held_until", "<", endingUntil);
   }
   return (await query.returning("id").execute()).length > 0;
 }
@@ -129,24 +130,40 @@ export type WantedUpload =
   | { readonly id: string; readonly idleSince: number }
   | { readonly id: string };
 
-/** Takes the session, unless another process has it. Returns its row as it is from then on. */
+/**
+ * `held_until` of a session whose bytes are being dropped. Nobody goes on with it: whoever drops them may
+ * be late, and would take away what a later holder made a blob of.
+ */
+export const endingUntil = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Takes the session, unless another process has it. Returns its row as it is from then on. An idle one
+ * is taken to be ended, also from whoever did not come to the end of that.
+ */
 export async function claimUpload(
   tx: Tx,
   wanted: WantedUpload,
   holder: string,
   { now, holdMs }: ClaimTimes,
 ): Promise<Upload | null> {
+  const ends = "idleSince" in wanted;
   let query = tx
     .updateTable("uploads")
     .set(({ eb, ref }) => ({
       interrupted: eb.case().when("held_by", "is", null).then(0).else(1).end(),
       held_by: holder,
-      held_until: eb(now, "+", holdMs),
+      held_until: ends ? endingUntil : eb(now, "+", holdMs),
       epoch: eb(ref("epoch"), "+", 1),
     }))
     .where("id", "=", wanted.id)
-    .where(({ eb, or }) => or([eb("held_by", "is", null), eb("held_until", "<", now)]));
-  if ("idleSince" in wanted) query = query.where("touched_at", "<", wanted.idleSince);
+    .where(({ eb, or }) =>
+      or([
+        eb("held_by", "is", null),
+        eb("held_until", "<", now),
+        ...(ends ? [eb("held_until", "=", endingUntil)] : []),
+      ]),
+    );
+  if (ends) query = query.where("touched_at", "<", wanted.idleSince);
   if ("repository" in wanted) {
     const { repository, principal } = wanted;
     query = query
@@ -156,7 +173,20 @@ export async function claimUpload(
   return (await query.returningAll().executeTakeFirst()) ?? null;
 }
 
-/** False when the claim was lost. */
+/** From here on the session only ends. False when the claim was lost. */
+export async function markEnding(tx: Tx, id: string, claim: UploadClaim): Promise<boolean> {
+  const rows = await tx
+    .updateTable("uploads")
+    .set({ held_until: endingUntil })
+    .where("id", "=", id)
+    .where("held_by", "=", claim.holder)
+    .where("epoch", "=", claim.epoch)
+    .returning("id")
+    .execute();
+  return rows.length > 0;
+}
+
+/** False when the claim was lost, or the session ends. */
 export async function renewClaim(
   tx: Tx,
   id: string,
@@ -169,16 +199,29 @@ export async function renewClaim(
     .where("id", "=", id)
     .where("held_by", "=", claim.holder)
     .where("epoch", "=", claim.epoch)
+    .where("held_until", "<", endingUntil)
     .returning("id")
     .execute();
   return rows.length > 0;
 }
 
-/** Lets go of the session without a word on where it is. */
+/** Lets go of the session without a word on where it is. One that ends is let go of by its end alone. */
 export async function dropClaim(tx: Tx, id: string, claim: UploadClaim): Promise<void> {
   await tx
     .updateTable("uploads")
     .set({ held_by: null, held_until: 0 })
+    .where("id", "=", id)
+    .where("held_by", "=", claim.holder)
+    .where("epoch", "=", claim.epoch)
+    .where("held_until", "<", endingUntil)
+    .execute();
+}
+
+/** Ends the time of a claim that its holder could not make use of. */
+export async function lapseClaim(tx: Tx, id: string, claim: UploadClaim): Promise<void> {
+  await tx
+    .updateTable("uploads")
+    .set({ held_until: 0 })
     .where("id", "=", id)
     .where("held_by", "=", claim.holder)
     .where("epoch", "=", claim.epoch)
@@ -278,7 +321,12 @@ export async function listUploadsOf(reads: Reads, holder: string): Promise<strin
 
 /** For a process that ended: others need not wait until its claims are over. */
 export async function endClaimsOf(tx: Tx, holder: string): Promise<void> {
-  await tx.updateTable("uploads").set({ held_until: 0 }).where("held_by", "=", holder).execute();
+  await tx
+    .updateTable("uploads")
+    .set({ held_until: 0 })
+    .where("held_by", "=", holder)
+    .where("held_until", "<", endingUntil)
+    .execute();
 }
 
 /** What the blob store is told of the session's bytes. */

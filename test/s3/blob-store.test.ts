@@ -129,7 +129,7 @@ describeS3("blobs in S3", (kind, server) => {
     test("taking over clears away what a writer left that nobody tells of", async () => {
       const kept = await stageBytes(store, "taken", [text("kept")]);
       await stageBytes(store, "taken", [text("an answer that never went out")]);
-      await store.takeOver(kept);
+      await store.takeOver(kept, async () => {});
       const keys = [];
       for await (const { key } of opened.calls.list(keysOf(kept.id))) keys.push(key);
       expect(keys).toHaveLength(1);
