@@ -195,7 +195,8 @@ async function openOn(
     },
     admitWrite() {
       moves.refuse();
-      reserve.admitWrite();
+      // Where neither rows nor blobs are here, a full disk here keeps nobody from pushing.
+      if (db.facts.oneServer || !blobs.stagedIsDurable) reserve.admitWrite();
     },
     mayRedirect: createRedirectRule(config.s3?.redirect ?? false, config.s3?.redirectExcept ?? []),
     traffic: { receivedBytes: 0, sentBytes: 0 },
@@ -209,14 +210,20 @@ async function openOn(
     "max",
   );
   const api = createApi(management, gate, endpoints);
-  const ownChores = [...(isChild ? [] : [leftovers(registry)]), ...control.ownChores].map(
+  const clearsAtStart = !isChild && !blobs.stagedIsDurable;
+  const ownChores = [...(clearsAtStart ? [leftovers(registry)] : []), ...control.ownChores].map(
     (chore) => ({ ...chore, run: unlessMoving(moves, chore.run) }),
   );
   const own = createHousekeeping(ownChores, log);
   const heartbeat = createHeartbeat({ db, clock, log, node });
   const chores = createChoreRunner(
     { db, clock, log, node: node.id, mayDelete: heartbeat.mayDelete },
-    [idleUploads(registry), ...choresOfRecords(management), ...control.chores].map((chore) => ({
+    [
+      idleUploads(registry),
+      ...(blobs.stagedIsDurable ? [abandonedParts(registry)] : []),
+      ...choresOfRecords(management),
+      ...control.chores,
+    ].map((chore) => ({
       ...chore,
       run: unlessMoving(moves, chore.run),
     })),
@@ -439,6 +446,20 @@ function leftovers(registry: Registry, process: string | null = null): OwnChore 
     async run(signal) {
       const files = await removeLeftovers(registry, signal, process);
       if (files > 0) registry.log.info(`Removed ${files} files of unfinished uploads`, { files });
+    },
+  };
+}
+
+/** Parts that a bucket keeps, and bills, for uploads of which nobody knows. */
+function abandonedParts(registry: Registry): Chore {
+  return {
+    name: "end uploads in the bucket that nobody knows",
+    everyMs: 24 * 60 * minuteMs,
+    deletes: true,
+    async run({ signal, db }) {
+      const uploads = await removeLeftovers({ ...registry, db }, signal);
+      if (uploads === 0) return;
+      registry.log.info(`Ended ${uploads} uploads in the bucket that nobody knew`, { uploads });
     },
   };
 }

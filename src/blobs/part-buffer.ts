@@ -6,12 +6,12 @@ import { storageError } from "./disk-calls.ts";
 import type { S3Payload } from "./s3-client.ts";
 
 /** Memory for parts of one node, all uploads together. What finds none is gathered on disk. */
-const memoryBytesMax = 64 * 1024 * 1024;
+const memoryBytesMax = 32 * 1024 * 1024;
 /** A part larger than this is never held in memory. */
 const inMemoryBytesMax = 32 * 1024 * 1024;
 const firstBytes = 64 * 1024;
 /** Bytes gathered before they are written to disk in one call. */
-const batchBytes = 512 * 1024;
+const batchBytes = 128 * 1024;
 
 /** Bytes on their way to becoming a part. */
 export interface PartBuffer extends S3Payload {
