@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { DatabaseAwayError, isAway } from "./database-away.ts";
 import { batchedRead } from "./read-batches.ts";
 
 const text = "select name from things where id = ?1";
@@ -83,6 +84,16 @@ test("what is wrong with one is not told to the others", async () => {
   expect(await first).toBeNull();
   expect(await good).toEqual({ name: "Good" });
   expect(await bad).toBe("the bad one");
+});
+
+test("that the server is away is told to all, and nobody asks it again", async () => {
+  const { sent, read, answer, fail } = server();
+  void read("a");
+  const others = [read("b"), read("c")].map((row) => Promise.resolve(row).catch(isAway));
+  await answer(0, []);
+  await fail(1, new DatabaseAwayError(null));
+  expect(await Promise.all(others)).toEqual([true, true]);
+  expect(sent).toHaveLength(2);
 });
 
 test("parameters that are no texts go alone", async () => {

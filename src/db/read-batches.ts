@@ -1,4 +1,5 @@
 import type { PreparedRead } from "./database.ts";
+import { isAway } from "./database-away.ts";
 
 /** Batches of one text on their way at a time. */
 const inFlightMax = 4;
@@ -54,9 +55,11 @@ export function batchedRead<Row>(text: string, send: Send): PreparedRead<Row> {
       for (const [at, { askers }] of batch.entries()) {
         for (const { tell } of askers) tell(rows.get(at + 1) ?? null);
       }
-    } catch {
-      // What is wrong with one of them is no answer to the others.
-      await Promise.all(batch.map(answerAlone));
+    } catch (error) {
+      // What is wrong with one of them is no answer to the others; a server that is away is one to all.
+      if (isAway(error)) {
+        for (const { askers } of batch) for (const { fail } of askers) fail(error);
+      } else await Promise.all(batch.map(answerAlone));
     }
   }
 
