@@ -190,6 +190,21 @@ export function nth<T>(list: readonly T[], index: number): T {
   return item;
 }
 
+/** Through a node that does not say how long a blob is which still comes in. */
+export async function pullChunked(
+  origin: string,
+  repository: string,
+  digest: string,
+  sizeBytes: number,
+): Promise<void> {
+  const url = `${origin}/v2/${repository}/blobs/${digest}`;
+  const response = await fetch(url, { headers: { connection: "close" } });
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) bytes += chunk.length;
+  if (response.status === 200 && bytes === sizeBytes) return;
+  throw new Error(`${url} answered ${response.status} with ${bytes} bytes`);
+}
+
 async function finishUpload(
   at: Connection,
   location: string,

@@ -4,7 +4,7 @@ import { connect } from "../connection.ts";
 import { drain, median, usageOf } from "../measure.ts";
 import type { Peer } from "../peers.ts";
 import { type PostgresServer, withPostgres } from "../postgres-server.ts";
-import { type LongBlob, longBlob, nth, pushStreamed } from "../registry-client.ts";
+import { type LongBlob, longBlob, nth, pullChunked, pushStreamed } from "../registry-client.ts";
 import { type S3Server, withS3 } from "../s3-server.ts";
 import { cpuOfAll, getSample, medianShare, recordSamples, sampleInTurns } from "../samples.ts";
 import type { Server, StartOptions } from "../server.ts";
@@ -98,7 +98,12 @@ async function timedPushes(bench: Bench, berth: Peer, both: Both): Promise<void>
 /** One blob of 256 MiB over three connections, from the caches that the nodes have on disk. */
 async function timedPulls(bench: Bench, berth: Peer, both: Both): Promise<void> {
   const blob = longBlob(largeBytes, randomBytes(pieceBytes));
-  for (const servers of [both.one, both.three]) await push(nth(servers, 0), blob);
+  for (const servers of [both.one, both.three]) {
+    await push(nth(servers, 0), blob);
+    // The first pull of a node fills its cache.
+    for (const { origin } of servers)
+      await pullChunked(origin, repository, blob.digest, largeBytes);
+  }
   const path = `/v2/${repository}/blobs/${blob.digest}`;
   await costPerGigabyte(bench, berth, "pull", both, async (servers) => {
     const connections = atOnce / servers.length;

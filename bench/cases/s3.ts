@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Bench, berthOf, inTurns, record, settleDisk, withServers } from "../bench.ts";
 import { connect } from "../connection.ts";
-import { longBlob, pushBlob, pushStreamed, randomBlob } from "../registry-client.ts";
+import { longBlob, pullChunked, pushBlob, pushStreamed, randomBlob } from "../registry-client.ts";
 import { type S3Server, withS3 } from "../s3-server.ts";
 import { getSample, recordSamples, sampleInTurns } from "../samples.ts";
 import type { Server } from "../server.ts";
@@ -90,7 +90,11 @@ async function coldReads(bench: Bench, s3: S3Server): Promise<void> {
       await pushBlob(at, repository, blob);
       at.close();
       const before = s3.requests("GetObject").length;
-      await Promise.all(Array.from({ length: coldClients }, () => pull(cold, blob.digest)));
+      await Promise.all(
+        Array.from({ length: coldClients }, () =>
+          pullChunked(cold.origin, repository, blob.digest, coldBytes),
+        ),
+      );
       const reads = s3.requests("GetObject").length - before;
       if (reads === 0) throw new Error("nobody read the blob from S3: it was not cold");
       record(bench, "s3_cold_reads", cold.peer, reads);
@@ -100,14 +104,4 @@ async function coldReads(bench: Bench, s3: S3Server): Promise<void> {
 
 function sum(all: number, each: number): number {
   return all + each;
-}
-
-/** The node does not say how long a blob is that still comes in: this reads chunks, too. */
-async function pull(server: Server, digest: string): Promise<void> {
-  const url = `${server.origin}/v2/${repository}/blobs/${digest}`;
-  const response = await fetch(url, { headers: { connection: "close" } });
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) bytes += chunk.length;
-  if (response.status === 200 && bytes === coldBytes) return;
-  throw new Error(`${url} answered ${response.status} with ${bytes} bytes`);
 }
