@@ -499,6 +499,13 @@ export const rows: Row[] = [
     only: "berth",
   },
   {
+    key: "one_node_image_push",
+    title: "small images pushed, 16 at once, one node on PostgreSQL and S3",
+    ...rate,
+    ...perRequest,
+    only: "berth",
+  },
+  {
     key: "one_node_get",
     title: "manifest GET by tag, one node on PostgreSQL and S3",
     ...rate,

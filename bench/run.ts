@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bench, type Results, removeFolder } from "./bench.ts";
+import { writeCapacity } from "./capacity.ts";
 import { accessControl } from "./cases/access.ts";
 import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
 import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
@@ -152,6 +153,7 @@ async function publish(bench: Bench, how: { isWhole: boolean; keep: boolean }): 
   const all = { ...bench, peers, commands: whole.commands, results: whole.results };
   await Bun.write(join(import.meta.dir, "RESULTS.md"), reportOf(all, datesOf(whole.measured)));
   await Bun.write(resultsFile, `${JSON.stringify(whole, null, 1)}\n`);
+  await writeCapacity();
 }
 
 /** What results.json holds. */

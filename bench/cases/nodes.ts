@@ -72,6 +72,11 @@ async function memoryOfNode(bench: Bench, berth: Peer, options: StartOptions): P
 
 async function timedReads(bench: Bench, berth: Peer, { one, three }: Both): Promise<void> {
   for (const servers of [one, three]) await pushSample(nth(servers, 0), images, "seed");
+  const pushes = await sampleInTurns(
+    { one: (turn) => pushSample(nth(one, 0), images, `t${turn}`) },
+    bench.rounds,
+  );
+  recordSamples(bench, "one_node_image_push", berth, pushes.one);
   const samples = await sampleInTurns(
     { one: () => getSample(one, manifests), three: () => getSample(three, manifests) },
     2 * bench.seconds,
