@@ -527,7 +527,7 @@ export const rows: Row[] = [
   },
   {
     key: "one_node_push_cpu",
-    title: "256 MiB pushes to S3, 3 at once, one node",
+    title: "64 MiB pushes to S3, 3 at once, one node",
     ...processor,
     only: "berth",
   },
@@ -540,7 +540,7 @@ export const rows: Row[] = [
   },
   {
     key: "one_node_pull_cpu",
-    title: "256 MiB pulls through a node, from its cache on disk, 3 at once, one node",
+    title: "64 MiB pulls through a node, from its cache on disk, 3 at once, one node",
     ...processor,
     only: "berth",
   },

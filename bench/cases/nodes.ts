@@ -13,7 +13,7 @@ import { transfersFor } from "./memory.ts";
 import { pushedManifests, pushSample } from "./small-pushes.ts";
 
 const idleAfterMs = 3000;
-const largeBytes = 256 * 1024 * 1024;
+const largeBytes = 64 * 1024 * 1024;
 const pieceBytes = 8 * 1024 * 1024;
 /** So many at a time, one for each of the three nodes. */
 const atOnce = 3;
@@ -87,7 +87,7 @@ async function timedReads(bench: Bench, berth: Peer, { one, three }: Both): Prom
   record(bench, "nodes_get_x", berth, medianShare(cpu(samples.three), cpu(samples.one)));
 }
 
-/** Three blobs of 256 MiB at a time, each to a node of its own where there are three. */
+/** Three blobs of 64 MiB at a time, each to a node of its own where there are three. */
 async function timedPushes(bench: Bench, berth: Peer, both: Both): Promise<void> {
   const piece = randomBytes(pieceBytes);
   await costPerGigabyte(bench, berth, "push", both, async (servers) => {
@@ -100,7 +100,7 @@ async function timedPushes(bench: Bench, berth: Peer, both: Both): Promise<void>
   });
 }
 
-/** One blob of 256 MiB over three connections, from the caches that the nodes have on disk. */
+/** One blob of 64 MiB over three connections, from the caches that the nodes have on disk. */
 async function timedPulls(bench: Bench, berth: Peer, both: Both): Promise<void> {
   const blob = longBlob(largeBytes, randomBytes(pieceBytes));
   for (const servers of [both.one, both.three]) {
