@@ -1,5 +1,6 @@
 import type { Reads, Tx } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
+import { together } from "../lib/together.ts";
 import { auditKey, isSealed, type KeySource, rowHash, sealOf } from "./audit-chain.ts";
 import { lockChain, readChain, readEnd, writeLine, writeSeal } from "./audit-store.ts";
 import { auditText, detailText } from "./audit-text.ts";
@@ -41,8 +42,8 @@ export function createAudit({ clock, secrets }: { clock: Clock; secrets: KeySour
       // Not once and for all: keys rotate while the server runs.
       const key = auditKey(secrets);
       const { actor } = entry;
-      await lockChain(tx);
-      const end = await readEnd(tx);
+      // A server runs them one after the other: what is read was there when the lock was had.
+      const [, end] = await together([lockChain(tx), readEnd(tx)]);
       // The last line is not the end where somebody put one behind it, which must stop nobody.
       const seq = Math.max(end.seq, end.last_seq ?? 0) + 1;
       const line = {
@@ -60,8 +61,8 @@ export function createAudit({ clock, secrets }: { clock: Clock; secrets: KeySour
       };
       const hash = rowHash(end.hash, line);
       const grown = { first_seq: end.first_seq, first_hash: end.first_hash, seq, hash };
-      await writeLine(tx, line, hash);
-      await writeSeal(tx, grown, sealOf(key, grown, end));
+      const seal = sealOf(key, grown, end);
+      await together([writeLine(tx, line, hash), writeSeal(tx, grown, seal)]);
     },
   };
 }

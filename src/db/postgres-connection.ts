@@ -36,6 +36,8 @@ export interface PostgresConnection extends Queryable {
   readonly tx: Tx;
   /** Why it cannot be used any more; null while it can. */
   readonly broken: Error | null;
+  /** What failed first since whoever uses it set this to null: what comes after fails for that. */
+  failure: unknown;
   /** Called when it ends although nobody uses it. */
   onLost: (() => void) | null;
   close(): Promise<void>;
@@ -73,6 +75,8 @@ async function connectTo(
     ssl: tlsOptions(address),
     connectionTimeoutMillis: connectMsMax,
     keepAlive: true,
+    // What is asked at once is sent at once: the server answers in its order.
+    pipeline: true,
     application_name: "berth",
     stream: oneWriteSocket,
     types: { getTypeParser },
@@ -91,6 +95,7 @@ async function connectTo(
     get broken() {
       return broken;
     },
+    failure: null,
     onLost: null,
     run(text, values, msMax, name = isPrepared ? nameOf(text, values) : undefined) {
       return within(msMax, text, (done) => {
@@ -137,8 +142,9 @@ async function connectTo(
       }, msMax);
       send((error, result) => {
         clearTimeout(timer);
-        if (error !== null && error !== undefined) reject(error);
-        else resolve(result);
+        if (error === null || error === undefined) return resolve(result);
+        connection.failure ??= error;
+        reject(error);
       });
     });
   }

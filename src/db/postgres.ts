@@ -85,18 +85,25 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     begin: string,
     body: (tx: Tx) => Promise<T>,
   ): Promise<T> {
+    connection.failure = null;
+    // Not waited for: the first statement goes out behind it, and fails where it does.
+    const begun = connection.run(begin, [], waitMsMax);
+    // It may fail before anybody waits for it.
+    begun.catch(() => {});
+    running.add(connection);
     try {
-      await connection.run(begin, [], waitMsMax);
-      running.add(connection);
       const result = await flow.run(connection, () => body(connection.tx));
       running.delete(connection);
+      await begun;
       await commitOf(connection);
       commits += 1;
       return result;
     } catch (error) {
       running.delete(connection);
+      await begun.catch(() => {});
+      const first = codeOf(error) === aborted ? (connection.failure ?? error) : error;
       await rollBack(connection);
-      throw classify(connection, error);
+      throw classify(connection, first);
     }
   }
 
@@ -183,6 +190,8 @@ class InTheWayError extends Error {}
 /** A statement was prepared for tables that have changed since, or for another connection of the server. */
 class StaleStatementError extends Error {}
 
+/** in_failed_sql_transaction: of a statement behind one that failed. */
+const aborted = "25P02";
 const inTheWay: ReadonlySet<string> = new Set([
   "40001", // serialization_failure
   "40P01", // deadlock_detected

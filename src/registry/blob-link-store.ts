@@ -4,6 +4,7 @@ import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
 import { assert } from "../lib/assert.ts";
+import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
@@ -62,9 +63,11 @@ export async function insertBlob(
   tx: Tx,
   blob: { digest: Digest; size: number; key: BlobKey; replace: BlobKey | null; now: number },
 ): Promise<BlobKey> {
-  await insertNewBlob(tx, blob.digest, blob.size, blob.key, blob.now);
   // Whoever came first has it, be it a transaction that ended while this one waited to insert.
-  const [found] = await selectBlobForUpdate(tx, blob.digest);
+  const [, [found]] = await together([
+    insertNewBlob(tx, blob.digest, blob.size, blob.key, blob.now),
+    selectBlobForUpdate(tx, blob.digest),
+  ]);
   assert(found !== undefined, "a blob that cannot be inserted is there");
   if (found.key === blob.key) return blob.key;
   if (found.state === "live" && found.key !== blob.replace) return found.key;

@@ -1,6 +1,7 @@
 import type { BlobKey } from "../blobs/blob-store.ts";
 import type { Tx } from "../db/database.ts";
 import { OutcomeUnknownError } from "../db/database-away.ts";
+import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
 import { findLiveBlob, holdLiveBlob, insertBlob, linkBlob } from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
@@ -30,8 +31,10 @@ export async function commitBlob(
         const now = registry.clock.now();
         const { repositoryId } = await ensure(tx, now);
         if ((await holdLiveBlob(tx, digest))?.key !== stored.key) return false;
-        await linkBlob(tx, repositoryId, digest, now);
-        await (blobs.stagedIsDurable ? beginEnd : endIn)(tx, session);
+        await together([
+          linkBlob(tx, repositoryId, digest, now),
+          (blobs.stagedIsDurable ? beginEnd : endIn)(tx, session),
+        ]);
         return true;
       },
       { adds },
@@ -56,8 +59,10 @@ export async function commitBlob(
     // Before the blob's row, in this as in every transaction: two that wait for each other would not end.
     const { repositoryId } = await ensure(tx, now);
     const current = await insertBlob(tx, { digest, size, key, replace, now });
-    await linkBlob(tx, repositoryId, digest, now);
-    await (current === key ? endIn : beginEnd)(tx, session);
+    await together([
+      linkBlob(tx, repositoryId, digest, now),
+      (current === key ? endIn : beginEnd)(tx, session),
+    ]);
     return current;
   });
   if (kept === key) return;

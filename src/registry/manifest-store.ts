@@ -2,6 +2,8 @@ import { sql } from "kysely";
 import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
+import { together } from "../lib/together.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { children, type Manifest, requiredBlobs } from "../oci/manifest.ts";
 
@@ -28,7 +30,7 @@ export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Pr
     return found.state === "live" ? "retyped" : "new";
   }
   const { mediaType, artifactType, subject, annotations } = manifest;
-  await insertRow(
+  const inserted = insertRow(
     tx,
     repositoryId,
     digest,
@@ -41,7 +43,7 @@ export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Pr
     row.now,
     row.actor,
   );
-  await insertEdges(db, tx, row);
+  await together([inserted, insertEdges(db, tx, row)]);
   return "new";
 }
 
@@ -133,12 +135,11 @@ async function insertEdges(
   tx: Tx,
   { repositoryId, digest, manifest }: NewManifest,
 ): Promise<void> {
-  const edges = { blob: requiredBlobs(manifest), manifest: children(manifest) };
-  for (const kind of ["blob", "manifest"] as const) {
-    const digests = edges[kind].map((descriptor) => descriptor.digest);
-    if (digests.length === 0) continue;
-    await insertEdgeRows(db)(tx, repositoryId, digest, kind, JSON.stringify(digests));
-  }
+  const insert = (kind: "blob" | "manifest", listed: readonly Descriptor[]) => {
+    const digests = JSON.stringify(listed.map((descriptor) => descriptor.digest));
+    return listed.length === 0 ? null : insertEdgeRows(db)(tx, repositoryId, digest, kind, digests);
+  };
+  await together([insert("blob", requiredBlobs(manifest)), insert("manifest", children(manifest))]);
 }
 
 const insertEdgeRows = perDatabase(({ facts }) =>

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { assertTagsMayMove, type PresentTag } from "../access/tag-protection.ts";
 import { actorOf } from "../auth/principal.ts";
 import type { Tx } from "../db/database.ts";
+import { together } from "../lib/together.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { algorithmOf, type Digest, digestOf } from "../oci/digest.ts";
 import { children, type Manifest, parseManifest, requiredBlobs } from "../oci/manifest.ts";
@@ -85,12 +86,16 @@ async function store(
   const now = registry.clock.now();
   const actor = actorOf(caller.principal);
   const { repositoryId, projectId } = await ensureRepository(registry, tx, repository, caller, now);
-  await checkReferences(registry, tx, repositoryId, manifest);
+  // In one order in every push: rows that two of them want are had by one after the other.
+  const sorted = tags.toSorted();
+  const [, found] = await together([
+    checkReferences(registry, tx, repositoryId, manifest),
+    together(sorted.map((tag) => lockTag(tx, repositoryId, tag))),
+  ]);
 
   const moves: TagMove[] = [];
-  // In one order in every push: rows that two of them want are had by one after the other.
-  for (const tag of tags.toSorted()) {
-    const current = await lockTag(tx, repositoryId, tag);
+  for (const [at, tag] of sorted.entries()) {
+    const current = found[at] ?? null;
     checkCondition(tag, current, condition);
     if (current?.digest !== digest) moves.push({ tag, current, next: digest });
   }
@@ -109,9 +114,11 @@ async function store(
     const consequence = `its manifest is not read as ${manifest.mediaType} from now on`;
     await assertTagsOfMayChange(tx, place, digest, consequence);
   }
-  for (const { tag, current } of moves) {
-    await pointTag(tx, { repositoryId, tag, actor, now }, current, digest);
-  }
+  await together(
+    moves.map(({ tag, current }) =>
+      pointTag(tx, { repositoryId, tag, actor, now }, current, digest),
+    ),
+  );
   if (inserted !== "present" || moves.length > 0) {
     await record(registry, tx, push, { projectId, digest, inserted, moves });
   }

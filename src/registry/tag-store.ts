@@ -3,6 +3,7 @@ import type { PresentTag } from "../access/tag-protection.ts";
 import { compiled } from "../db/compiled.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import type { TagHistoryRow } from "../db/tables.ts";
+import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Tag, tagSortKey } from "../oci/tag.ts";
 
@@ -56,16 +57,14 @@ export async function pointTag(
   digest: Digest,
 ): Promise<void> {
   const { repositoryId, tag, actor } = move;
-  const { version, moved_at } = await appendHistory(tx, move, {
-    digest,
-    cause: "push",
-    trashId: null,
-  });
-  if (current === null) {
-    await insertTag(tx, repositoryId, tag, tagSortKey(tag), digest, version, moved_at, actor);
-  } else {
-    await updateTag(tx, digest, version, moved_at, actor, repositoryId, tag);
-  }
+  const next = await nextLine(tx, move);
+  const { version, moved_at } = next;
+  await together([
+    appendLine(tx, move, next, { digest, cause: "push", trashId: null }),
+    current === null
+      ? insertTag(tx, repositoryId, tag, tagSortKey(tag), digest, version, moved_at, actor)
+      : updateTag(tx, digest, version, moved_at, actor, repositoryId, tag),
+  ]);
 }
 
 const insertTag = compiled(
@@ -112,7 +111,7 @@ export async function removeTag(
     .where("repository_id", "=", move.repositoryId)
     .where("name", "=", move.tag)
     .execute();
-  await appendHistory(tx, move, { digest: null, ...line });
+  await appendLine(tx, move, await nextLine(tx, move), { digest: null, ...line });
 }
 
 /** Removes every tag of a manifest and writes their histories, in two statements for any number. */
@@ -187,18 +186,23 @@ export async function listTagsOf(
     .execute();
 }
 
-/** Adds the next line to a tag's history. Its versions rise by one and its time never goes back. */
-async function appendHistory(
-  tx: Tx,
-  { repositoryId, tag, actor, now }: TagMove,
-  line: { digest: Digest | null; cause: TagHistoryRow["cause"]; trashId: string | null },
-): Promise<{ version: number; moved_at: number }> {
+type NextLine = Pick<TagHistoryRow, "version" | "moved_at">;
+
+/** Of a tag's history. Its versions rise by one and its time never goes back. */
+async function nextLine(tx: Tx, { repositoryId, tag, now }: TagMove): Promise<NextLine> {
   const [last] = await selectLastMove(tx, repositoryId, tag);
-  const version = (last?.version ?? 0) + 1;
-  const moved_at = last === undefined ? now : Math.max(now, last.moved_at + 1);
+  if (last === undefined) return { version: 1, moved_at: now };
+  return { version: last.version + 1, moved_at: Math.max(now, last.moved_at + 1) };
+}
+
+async function appendLine(
+  tx: Tx,
+  { repositoryId, tag, actor }: TagMove,
+  { version, moved_at }: NextLine,
+  line: { digest: Digest | null; cause: TagHistoryRow["cause"]; trashId: string | null },
+): Promise<void> {
   const { digest, cause, trashId } = line;
   await insertMove(tx, repositoryId, tag, version, digest, moved_at, actor, cause, trashId);
-  return { version, moved_at };
 }
 
 const selectLastMove = compiled((db, repositoryId: string, tag: Tag) =>

@@ -99,7 +99,10 @@ test("of the pushes during a failover none that was acknowledged is lost, and it
       lastPushed = performance.now();
     }
   });
-  await Bun.sleep(1_500);
+  const until = async (count: number) => {
+    while (acknowledged.length < count) await Bun.sleep(10);
+  };
+  await until(30);
   const before = acknowledged.length;
   const killedAt = performance.now();
   await primary.kill();
@@ -108,12 +111,10 @@ test("of the pushes during a failover none that was acknowledged is lost, and it
   while (lastPushed < promotedAt && performance.now() - killedAt < 2 * healMsMax)
     await Bun.sleep(10);
   const healedMs = lastPushed - killedAt;
-  await Bun.sleep(1_000);
+  await until(before + 30);
   isOver = true;
   await Promise.all(writers);
 
-  expect(before).toBeGreaterThan(20);
-  expect(acknowledged.length).toBeGreaterThan(before + 20);
   expect(healedMs).toBeGreaterThan(0);
   expect(healedMs).toBeLessThan(healMsMax);
   expect([...statuses.keys()].filter((status) => status !== 201 && status !== 503)).toEqual([]);
