@@ -167,7 +167,8 @@ async function openOn(
   const moves = await watchMoves(db, log);
   const metrics = createMetrics();
   const blobs = await openBlobs(config, { db, clock, reserve, metrics });
-  const control = await openAccessControl({ config, db, clock, log, isChild });
+  const isReadOnly = () => moves.isMoving;
+  const control = await openAccessControl({ config, db, clock, log, isChild, isReadOnly });
   const { access, audit, secrets, gate } = control;
   const management: Management = { db, blobs, clock, log, config, access, audit, secrets };
   if (!moves.isMoving) await prepareAccounts(control, management, isChild);
@@ -183,7 +184,9 @@ async function openOn(
     log,
     access,
     audit,
-    recordPull: pulls.record,
+    recordPull(pull) {
+      if (!moves.isMoving) pulls.record(pull);
+    },
     sparse: config.registry.sparse === "allow",
     manifestCache: boundedByBytes<string>(manifestCacheBytes),
     blobCache: boundedByBytes<BlobKey>(blobCacheBytes),
@@ -339,8 +342,9 @@ async function openAccessControl(deps: {
   clock: Clock;
   log: Log;
   isChild: boolean;
+  isReadOnly: () => boolean;
 }): Promise<AccessControl> {
-  const { config, db, clock, log } = deps;
+  const { config, db, clock, log, isReadOnly } = deps;
   const fromSetting = config.secretKeys.length > 0;
   const secrets = createSecretBox(loadKeys({ setting: config.secretKeys, folder: config.data }));
   const rotation = {
@@ -355,7 +359,7 @@ async function openAccessControl(deps: {
   if (!deps.isChild) await finishRotation(rotation);
   const audit = createAudit({ clock, secrets });
   const tokens = createTokenIssuer({ db, clock, secrets, issuer: () => config.url });
-  const authenticator = createAuthenticator({ db, clock, log, audit, tokens });
+  const authenticator = createAuthenticator({ db, clock, log, audit, tokens, isReadOnly });
   const limits = createRateLimits({ db, clock });
   const isOpen = config.open !== "";
   const { projectCreation } = config;

@@ -60,6 +60,8 @@ export interface AuthenticatorDeps {
   readonly log: Log;
   readonly audit: Audit;
   readonly tokens: TokenIssuer;
+  /** While it is, nothing is noted of who signs in. Default: never. */
+  readonly isReadOnly?: () => boolean;
 }
 
 /** A header whose password was compared with this hash, which is looked at again each time. */

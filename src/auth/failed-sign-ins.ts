@@ -30,6 +30,7 @@ export function createFailedSignIns(deps: {
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: Audit;
+  readonly isReadOnly?: () => boolean;
 }): FailedSignIns {
   const { db, clock, log, audit } = deps;
   const told = new LRUCache<string, { at: number; unwritten: number }>({ max: accountsMax });
@@ -58,6 +59,7 @@ export function createFailedSignIns(deps: {
 
   return {
     tell(failed) {
+      if (deps.isReadOnly?.() === true) return;
       const key = failed.account?.id ?? "";
       const before = told.get(key);
       const now = clock.monotonic();

@@ -19,7 +19,12 @@ export interface LastUsed {
   stop(): Promise<void>;
 }
 
-export function createLastUsed({ db, log }: { db: Database; log: Log }): LastUsed {
+export function createLastUsed(deps: {
+  readonly db: Database;
+  readonly log: Log;
+  readonly isReadOnly?: () => boolean;
+}): LastUsed {
+  const { db, log } = deps;
   let principals = new Map<string, number>();
   let credentials = new Map<string, number>();
   let timer: Timer | undefined;
@@ -41,7 +46,14 @@ export function createLastUsed({ db, log }: { db: Database; log: Log }): LastUse
     }
   }
 
-  function flush(): Promise<void> {
+  function forgetSurplus(): void {
+    if (principals.size + credentials.size <= pendingMax) return;
+    principals.clear();
+    credentials.clear();
+  }
+
+  async function flush(): Promise<void> {
+    if (deps.isReadOnly?.() === true) return forgetSurplus();
     writing ??= write()
       .catch((error: unknown) => log.warn("Cannot note when credentials were last used", { error }))
       .finally(() => {

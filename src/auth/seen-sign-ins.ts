@@ -25,6 +25,7 @@ export function createSeenSignIns(deps: {
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: Audit;
+  readonly isReadOnly?: () => boolean;
 }): SeenSignIns {
   const { db, clock, log, audit } = deps;
   const seen = new LRUCache<string, number>({ max: seenMax });
@@ -47,6 +48,7 @@ export function createSeenSignIns(deps: {
 
   return {
     tell(principal, address) {
+      if (deps.isReadOnly?.() === true) return;
       const key = `${principal.credentialId ?? principal.id} ${networkOf(address)}`;
       const now = clock.monotonic();
       const before = seen.get(key);

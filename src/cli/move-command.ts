@@ -1,8 +1,13 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import type { z } from "zod";
 import { moveLine, movePlan } from "../move/move-endpoints.ts";
-import { type Config, loadConfig } from "../platform/config.ts";
+import {
+  type AwsKeys,
+  awsKeysOf,
+  type Config,
+  loadConfig,
+  loadTargetTexts,
+} from "../platform/config.ts";
 import {
   type Command,
   type CommandDeps,
@@ -29,11 +34,20 @@ export const moveCommand: Command = {
   summary: "Move everything to another place, while pulls go on and changes are refused.",
   flags: ["data", "config"],
   own: [
-    { name: "to-data", value: "folder", summary: "where database and blobs go: an empty folder" },
+    { name: "to-database", value: "url", summary: "an empty PostgreSQL database: postgres://..." },
+    { name: "to-blobs", value: "url", summary: "an empty place in an S3: s3://bucket/prefix" },
+    { name: "to-data", value: "folder", summary: "an empty folder for what goes to neither" },
+    {
+      name: "to-config",
+      value: "file",
+      summary: "berth.yaml of the target, in place of these or for what else it says",
+    },
     { name: "dry-run", summary: "only look whether the target can take it, and how much it is" },
     { name: "cancel", summary: "let the source of a move take changes again" },
   ],
   details: [
+    "What the target takes besides is set as for a server (BERTH_S3_ENDPOINT, BERTH_DATABASE_PASSWORD_FILE,",
+    "AWS_ACCESS_KEY_ID), here and now; with --to-config the file says all of it.",
     "Works with a server that runs on the data folder, which goes on serving pulls, and without one.",
     "Interrupted (Ctrl-C, a crash), the same command again goes on where it was; until then, and when",
     "all is moved, the source refuses changes, also after a restart: --cancel ends that.",
@@ -49,7 +63,7 @@ export const moveCommand: Command = {
     const target = readTarget(flags);
     let exitCode = 0;
     const failed = await orExplain(config, async () => {
-      if (flags["cancel"] === true) await cancel(config, deps);
+      if (target === null) await cancel(config, deps);
       else if (flags["dry-run"] === true) await printPlan(target, config, deps);
       else exitCode = await move(target, config, deps);
     });
@@ -58,18 +72,27 @@ export const moveCommand: Command = {
 };
 
 interface Target {
-  readonly data: string | null;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly keys: AwsKeys | null;
 }
 
-function readTarget(flags: Flags & OwnFlags): Target {
-  const data = flags["to-data"];
-  const isGiven = typeof data === "string" && data !== "";
+function readTarget(flags: Flags & OwnFlags): Target | null {
+  const given = Object.fromEntries(
+    ["data", "database", "blobs", "config"].flatMap((name) => {
+      const value = flags[`to-${name}`];
+      return typeof value === "string" && value !== "" ? [[name, value]] : [];
+    }),
+  );
   if (flags["cancel"] === true) {
-    if (isGiven) throw new UsageError("--cancel takes no target: it is about the source.");
-    return { data: null };
+    if (Object.keys(given).length === 0) return null;
+    throw new UsageError("--cancel takes no target: it is about the source.");
   }
-  if (!isGiven) throw new UsageError("berth move needs --to-data: berth help move says more.");
-  return { data: resolve(data) };
+  if (Object.keys(given).length === 0) {
+    throw new UsageError(
+      "berth move needs --to-database, --to-blobs or --to-data: berth help move says more.",
+    );
+  }
+  return { settings: loadTargetTexts(given), keys: awsKeysOf() };
 }
 
 async function cancel(config: Config, deps: CommandDeps): Promise<void> {
@@ -152,7 +175,8 @@ async function* linesOf(reader: {
   const decoder = new TextDecoder();
   let text = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    // A connection that breaks is an answer that ends early.
+    const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
     if (done) return;
     text += decoder.decode(value, { stream: true });
     const whole = text.split("\n");

@@ -39,17 +39,6 @@ export async function countLiveBlobs(reads: Reads): Promise<{ blobs: number; byt
   return { blobs: Number(row.blobs), bytes: Number(row.bytes ?? 0) };
 }
 
-/** The blobs as they are at this end now; one that was set aside may be whole by now. */
-export async function putBlobRows(tx: Tx, rows: readonly BlobRow[]): Promise<void> {
-  for (const row of rows) {
-    await tx
-      .insertInto("blobs")
-      .values(row)
-      .onConflict((conflict) => conflict.column("digest").doUpdateSet(row))
-      .execute();
-  }
-}
-
 export async function removeBlobRow(tx: Tx, digest: Digest): Promise<void> {
   await tx.deleteFrom("blobs").where("digest", "=", digest).execute();
 }

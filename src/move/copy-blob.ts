@@ -3,10 +3,12 @@ import { type BlobBody, type BlobKey, nothingStaged, type StagedId } from "../bl
 import type { BlobRow } from "../db/tables.ts";
 import { uuidv7 } from "../lib/random.ts";
 import { algorithmOf, hexOf } from "../oci/digest.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import { type MoveDeps, stopIfAsked } from "./move-deps.ts";
 
-/** How often bytes are written that come back as others: then the target cannot be trusted. */
+/** How often a blob is tried that a connection, or the target, got in the way of. */
 const attemptsMax = 3;
+const pauseMs = 1000;
 
 export type CopiedBlob =
   | { readonly kind: "copied"; readonly key: BlobKey }
@@ -16,19 +18,27 @@ export type CopiedBlob =
 /** Copies one blob, hashing what is read from the source and then what the target gives back. */
 export async function copyBlob(deps: MoveDeps, blob: BlobRow): Promise<CopiedBlob> {
   for (let attempt = 1; ; attempt++) {
-    const copied = await copyOnce(deps, blob);
-    if (copied.kind === "broken") return copied;
-    const { target } = deps;
-    const back = await target.blobs.open(copied.key, blob.size, null);
-    const hash = back === null ? null : await hashBody(deps, back, blob, async () => {});
-    if (hash === hexOf(blob.digest)) return copied;
-    await target.blobs.remove([copied.key]);
-    if (attempt === attemptsMax) {
-      throw new Error(
-        `the target does not give back what was written to it: of ${blob.digest} it has ${hash ?? "nothing"}, ${attemptsMax} times over`,
-      );
+    try {
+      const copied = await copyOnce(deps, blob);
+      if (copied.kind === "copied") await readBack(deps, blob, copied.key);
+      return copied;
+    } catch (error) {
+      const isFinal = deps.signal.aborted || attempt === attemptsMax;
+      if (isFinal || (error instanceof RegistryError && error.code === "STORAGE_FULL")) throw error;
+      await Bun.sleep((deps.pauseMs ?? pauseMs) * attempt);
     }
   }
+}
+
+async function readBack(deps: MoveDeps, blob: BlobRow, key: BlobKey): Promise<void> {
+  const { blobs } = deps.target;
+  const body = await blobs.open(key, blob.size, null);
+  const hash = body === null ? null : await hashBody(deps, body, blob, async () => {});
+  if (hash === hexOf(blob.digest)) return;
+  await blobs.remove([key]);
+  throw new Error(
+    `the target does not give back what was written to it: of ${blob.digest} it has ${hash ?? "nothing"}`,
+  );
 }
 
 async function copyOnce(deps: MoveDeps, blob: BlobRow): Promise<CopiedBlob> {

@@ -1,9 +1,11 @@
 import type { BlobRow } from "../db/tables.ts";
 import { createMutex } from "../lib/mutex.ts";
 import type { Digest } from "../oci/digest.ts";
-import { blobStates, countLiveBlobs, listBlobRows, putBlobRows } from "./blob-rows-store.ts";
+import { blobStates, countLiveBlobs, listBlobRows } from "./blob-rows-store.ts";
 import { copyBlob } from "./copy-blob.ts";
 import { type BrokenBlob, letOthersRun, type MoveDeps, stopIfAsked } from "./move-deps.ts";
+import { blobsTable } from "./moved-tables.ts";
+import { insertRows } from "./rows-store.ts";
 
 /** Blobs on their way: to a store far away each is a few round trips. */
 const atOnce = 16;
@@ -47,7 +49,9 @@ export async function copyBlobs(deps: MoveDeps): Promise<BlobsReport> {
     const rows = unwritten;
     unwritten = [];
     unwrittenBytes = 0;
-    if (rows.length > 0) await target.db.transaction((tx) => putBlobRows(tx, rows));
+    // One that was set aside may be whole by now.
+    const values = rows.map((row) => ({ ...row }));
+    await target.db.transaction((tx) => insertRows(tx, blobsTable, values, true));
   }
 
   async function take(blob: BlobRow): Promise<void> {

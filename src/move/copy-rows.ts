@@ -1,22 +1,15 @@
 import { letOthersRun, type MoveDeps, stopIfAsked } from "./move-deps.ts";
 import { movedTables, type NamedTable } from "./moved-tables.ts";
-import {
-  type AnyRow,
-  clearTables,
-  countRows,
-  insertRows,
-  lastRow,
-  readPage,
-} from "./rows-store.ts";
+import { type AnyRow, countRows, insertRows, lastRow, readPage, removePage } from "./rows-store.ts";
 
 /** Rows are copied in the order of their key: what the target has is the beginning of what there is. */
 export async function copyRows(deps: MoveDeps): Promise<void> {
-  const { source, target, progress } = deps;
+  const { source, progress } = deps;
   const tables = movedTables.filter((table) => !table.isBlobs);
   let of = 0;
   for (const table of tables) of += await countRows(source.db.reads, table);
   Object.assign(progress, { work: "copying rows", done: 0, of, doneBytes: 0, ofBytes: 0 });
-  await target.db.transaction((tx) => clearTables(tx, (table) => table.isSeeded === true));
+  for (const table of tables) if (table.isSeeded) await clearTable(deps, table);
   for (const table of tables) await copyTable(deps, table);
 }
 
@@ -34,4 +27,15 @@ async function copyTable(deps: MoveDeps, table: NamedTable): Promise<void> {
     progress.done += rows.length;
     await letOthersRun();
   }
+}
+
+/** Removes what a target has of rows that changed since, those that refer to others first. */
+export async function clearRows(deps: MoveDeps): Promise<void> {
+  for (const table of [...movedTables].reverse()) {
+    if (!table.isBlobs) await clearTable(deps, table);
+  }
+}
+
+async function clearTable({ target, signal }: MoveDeps, table: NamedTable): Promise<void> {
+  while ((await target.db.transaction((tx) => removePage(tx, table))) > 0) stopIfAsked(signal);
 }

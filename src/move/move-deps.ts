@@ -17,6 +17,8 @@ export interface MoveDeps {
   readonly progress: Progress;
   /** Set when it is to stop: what was copied stays, and is not copied again. */
   readonly signal: AbortSignal;
+  /** What tests shorten: the pause before a blob is tried again. */
+  readonly pauseMs?: number;
 }
 
 /** How far it is; told as often as somebody looks. */

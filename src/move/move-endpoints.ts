@@ -5,11 +5,25 @@ import { RegistryError } from "../oci/registry-error.ts";
 import { cancelMove } from "./cancel-move.ts";
 import { dryRun, interruptMove, type RunningMove, settingsOf, startMove } from "./run-move.ts";
 
+import { readTarget, type TargetTexts } from "./target.ts";
+
 /** How often it tells how far it is. */
 const tellEveryMs = 500;
 
 const target = z.strictObject({
-  data: z.string().max(4096).nullable().default(null).describe("Folder of the target; absolute."),
+  settings: z
+    .record(z.string().max(64), z.string().max(4096))
+    .default({})
+    .describe("Settings that say where the target is: data, database, blobs and their own."),
+  keys: z
+    .strictObject({
+      accessKeyId: z.string().max(256),
+      secretAccessKey: z.string().max(256),
+      sessionToken: z.string().max(8192).optional(),
+    })
+    .nullable()
+    .default(null)
+    .describe("Credentials of its S3; without them the server looks for its own."),
 });
 
 const table = z.object({ name: z.string(), rows: z.number() });
@@ -59,8 +73,8 @@ const move = defineEndpoint({
   streams: true,
   handler(deps, input, call) {
     assertOperator(call);
-    const running = startMove(deps, call, input);
-    return follow(running, settingsOf(deps, input));
+    const running = startMove(deps, call, readTarget(textsOf(input), deps.config));
+    return follow(running, settingsOf(deps, textsOf(input)));
   },
 });
 
@@ -74,7 +88,7 @@ const plan = defineEndpoint({
   output: movePlan,
   async handler(deps, input, call) {
     assertOperator(call);
-    const { goesOn, ...found } = await dryRun(deps, input);
+    const { goesOn, ...found } = await dryRun(deps, readTarget(textsOf(input), deps.config));
     return { ...found, goes_on: goesOn };
   },
 });
@@ -109,6 +123,12 @@ function assertOperator({ principal }: ApiCall): void {
   throw new RegistryError("DENIED", {
     message: "a registry is moved from where it runs: with berth move",
   });
+}
+
+function textsOf({ settings, keys }: z.output<typeof target>): TargetTexts {
+  if (keys === null) return { settings, keys };
+  const { sessionToken, ...rest } = keys;
+  return { settings, keys: sessionToken === undefined ? rest : { ...rest, sessionToken } };
 }
 
 /** Tells of a move until its end. When nobody listens any more it is interrupted. */

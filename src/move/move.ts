@@ -2,17 +2,16 @@ import type { Tx } from "../db/database.ts";
 import { migrate } from "../db/migrations/migrate.ts";
 import type { MoveRow } from "../db/tables.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Log } from "../platform/log.ts";
 import { agree } from "./agree.ts";
 import { countLiveBlobs } from "./blob-rows-store.ts";
 import { compareRows, type TableReport } from "./compare-rows.ts";
 import { copyBlobs } from "./copy-blobs.ts";
-import { copyRows } from "./copy-rows.ts";
+import { clearRows, copyRows } from "./copy-rows.ts";
 import { raiseFence } from "./fence-store.ts";
 import { putMark, setMarkState } from "./mark-store.ts";
-import type { BrokenBlob, End, MoveDeps, Progress } from "./move-deps.ts";
+import type { BrokenBlob, End, MoveDeps } from "./move-deps.ts";
 import { movedTables } from "./moved-tables.ts";
-import { clearTables, countRows } from "./rows-store.ts";
+import { countRows } from "./rows-store.ts";
 import { sweepBlobs } from "./sweep-blobs.ts";
 
 export interface MoveReport {
@@ -25,9 +24,7 @@ export interface MoveReport {
   readonly seconds: number;
 }
 
-export interface MoveRequest {
-  readonly source: End;
-  readonly target: End;
+export interface MoveRequest extends MoveDeps {
   /** The ends in words. */
   readonly sourceName: string;
   readonly targetName: string;
@@ -35,10 +32,6 @@ export interface MoveRequest {
   readonly record: (tx: Tx) => Promise<void>;
   /** Called once the target is known to be this move's own. */
   readonly prepareTarget: () => void;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly progress: Progress;
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -64,17 +57,14 @@ export async function move(request: MoveRequest): Promise<MoveReport> {
   await raiseFence(source.db);
   log.info(`Moving to ${request.targetName}: changes are refused from now on`, { move: mark.id });
   await migrate(target.db, clock);
+  if (isStale) await clearRows(request);
   const targetMark: MoveRow = { ...mark, side: "target", peer: request.sourceName };
-  await target.db.transaction(async (tx) => {
-    if (isStale) await clearTables(tx, (table) => !table.isBlobs);
-    await putMark(tx, targetMark);
-  });
+  await target.db.transaction((tx) => putMark(tx, targetMark));
 
-  const deps: MoveDeps = request;
-  if (!isNew) await sweepBlobs(deps);
-  const { blobs, bytes, copied, broken } = await copyBlobs(deps);
-  await copyRows(deps);
-  const tables = await compareRows(deps);
+  if (!isNew) await sweepBlobs(request);
+  const { blobs, bytes, copied, broken } = await copyBlobs(request);
+  await copyRows(request);
+  const tables = await compareRows(request);
   // The target last: until then no server starts on it, so that the next run may go through it again.
   for (const end of [source, target]) {
     await end.db.transaction((tx) => setMarkState(tx, mark.id, "complete", clock.now()));

@@ -26,6 +26,8 @@ function moved<Key extends string>(...key: Key[]) {
   return { kind: "moved", key } as const;
 }
 
+const blobs = { ...moved("digest"), isBlobs: true } as const;
+
 /** Every table, in the order in which they are copied: a row comes after those that it refers to. */
 export const tablePlan: { readonly [Name in keyof Tables]: MovedTable<Name> | OwnTable } = {
   migrations: own,
@@ -37,7 +39,7 @@ export const tablePlan: { readonly [Name in keyof Tables]: MovedTable<Name> | Ow
   uploads: { kind: "own", isFenced: true },
   projects: moved("id"),
   repositories: moved("id"),
-  blobs: { ...moved("digest"), isBlobs: true },
+  blobs,
   repository_blobs: moved("repository_id", "digest"),
   manifests: { ...moved("repository_id", "digest"), sizedBy: "size" },
   manifest_edges: moved("repository_id", "parent", "child"),
@@ -72,6 +74,8 @@ export interface NamedTable extends Omit<MovedTable, "key" | "sizedBy"> {
 export const movedTables: readonly NamedTable[] = Object.entries(tablePlan).flatMap(
   ([name, plan]) => (plan.kind === "moved" ? [{ ...plan, name }] : []),
 );
+
+export const blobsTable: NamedTable = { ...blobs, name: "blobs" };
 
 /** Those that take no changes while they are moved. */
 export const fencedTables: readonly string[] = Object.entries(tablePlan).flatMap(([name, plan]) =>

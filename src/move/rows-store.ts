@@ -38,7 +38,7 @@ async function select(
   after: AnyRow | null,
   upTo: AnyRow | null,
 ): Promise<AnyRow[]> {
-  const keys = sql.join(key.map((column) => sql.ref(column)));
+  const keys = keysOf({ key });
   const place = (row: AnyRow) => sql.join(key.map((column) => row[column]));
   const bounds = [
     ...(after === null ? [] : [sql`(${keys}) > (${place(after)})`]),
@@ -50,29 +50,41 @@ async function select(
   return rows;
 }
 
+function keysOf({ key }: Pick<NamedTable, "key">): RawBuilder<unknown> {
+  return sql.join(key.map((column) => sql.ref(column)));
+}
+
 /** The last row by its key: what lies before it was copied. */
 export async function lastRow(reads: Reads, { name, key }: NamedTable): Promise<AnyRow | null> {
-  const keys = sql.join(key.map((column) => sql.ref(column)));
+  const keys = keysOf({ key });
   const downwards = sql.join(key.map((column) => sql`${sql.ref(column)} desc`));
   const { rows } = await sql<AnyRow>`select ${keys} from ${sql.table(name)}
     order by ${downwards} limit 1`.execute(reads);
   return rows[0] ?? null;
 }
 
+/** Writes rows; where `replacing`, in place of those that have their keys. */
 export async function insertRows(
   tx: Tx,
-  { name }: NamedTable,
+  table: NamedTable,
   rows: readonly AnyRow[],
+  replacing = false,
 ): Promise<void> {
   const columns = Object.keys(rows[0] ?? {});
-  const into = sql`insert into ${sql.table(name)} (${sql.join(columns.map((column) => sql.ref(column)))})`;
+  const names = sql.join(columns.map((column) => sql.ref(column)));
+  const others = columns.filter((column) => !table.key.includes(column));
+  const set = others.map((column) => sql`${sql.ref(column)} = excluded.${sql.ref(column)}`);
+  const conflict = replacing
+    ? sql`on conflict (${keysOf(table)}) do update set ${sql.join(set)}`
+    : sql``;
   let at = 0;
   for (const size of insertedAtOnce) {
     for (; rows.length - at >= size; at += size) {
       const values = rows
         .slice(at, at + size)
         .map((row) => sql`(${sql.join(columns.map((column) => row[column]))})`);
-      await sql`${into} values ${sql.join(values)}`.execute(tx);
+      await sql`insert into ${sql.table(table.name)} (${names})
+        values ${sql.join(values)} ${conflict}`.execute(tx);
     }
   }
 }
@@ -83,11 +95,15 @@ export async function countRows(reads: Reads, { name }: NamedTable): Promise<num
   return Number(rows[0]?.count ?? 0);
 }
 
-/** Empties tables, those that refer to others first. */
-export async function clearTables(tx: Tx, which: (table: NamedTable) => boolean): Promise<void> {
-  for (const table of movedTables.filter(which).reverse()) {
-    await sql`delete from ${sql.table(table.name)}`.execute(tx);
-  }
+/** Removes a page of rows; returns how many. Nothing may refer to them. */
+export async function removePage(tx: Tx, table: NamedTable): Promise<number> {
+  const rows = await select(tx, table, keysOf(table), null, null);
+  const last = rows.at(-1);
+  if (last === undefined) return 0;
+  const place = sql.join(table.key.map((column) => last[column]));
+  await sql`delete from ${sql.table(table.name)}
+    where (${keysOf(table)}) <= (${place})`.execute(tx);
+  return rows.length;
 }
 
 /** Tables that hold what somebody put there: seeded rows are as the migrations made them. */
@@ -104,8 +120,11 @@ export async function tablesWithRows(
   return found;
 }
 
-/** Names of all tables that the database has, of whatever program. */
+/** Names of all tables where those of Berth are or would be, of whatever program. */
 export async function listTables(reads: Reads): Promise<string[]> {
   const tables = await reads.introspection.getTables();
-  return tables.map(({ name }) => name);
+  if (tables.every(({ schema }) => schema === undefined)) return tables.map(({ name }) => name);
+  // PostgreSQL tells of every schema.
+  const { rows } = await sql<{ name: string }>`select current_schema() as name`.execute(reads);
+  return tables.filter(({ schema }) => schema === rows[0]?.name).map(({ name }) => name);
 }

@@ -1,4 +1,4 @@
-import { type BlobKey, nothingStaged } from "../blobs/blob-store.ts";
+import type { BlobKey } from "../blobs/blob-store.ts";
 import type { BlobRow } from "../db/tables.ts";
 import type { Digest } from "../oci/digest.ts";
 import { blobStates, listBlobRows, removeBlobRow } from "./blob-rows-store.ts";
@@ -43,7 +43,7 @@ async function removeStrays({ target, signal }: MoveDeps): Promise<void> {
     stopIfAsked(signal);
     if (item.kind === "blob" && !used.has(shortHash(item.key)))
       await target.blobs.remove([item.key]);
-    if (item.kind === "staged") await target.blobs.discard({ id: item.id, state: nothingStaged });
+    if (item.kind === "staged") await target.blobs.discard(item);
   }
 }
 

@@ -1,23 +1,38 @@
 import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import type { BlobStore } from "../blobs/blob-store.ts";
 import { createFsBlobStore } from "../blobs/fs-blob-store.ts";
+import { BucketError, openS3 } from "../blobs/open-s3.ts";
 import { FolderInUseError, type FolderLock, lockDataFolder } from "../db/data-folder.ts";
+import type { Database } from "../db/database.ts";
+import { DatabaseAwayError } from "../db/database-away.ts";
+import { openPostgres } from "../db/postgres.ts";
+import { UnfitServerError } from "../db/postgres-connection.ts";
 import { openSqlite } from "../db/sqlite.ts";
 import type { Clock } from "../lib/clock.ts";
+import { type AwsKeys, type Config, ConfigError, configOfTexts } from "../platform/config.ts";
 import type { End } from "./move-deps.ts";
+import { describePlace } from "./place.ts";
 import { refused } from "./refused.ts";
 
 /** Where everything is to go. */
 export interface Target {
-  /** Folder for what is not elsewhere; absolute. Null where nothing is to be there. */
-  readonly data: string | null;
+  readonly config: Config;
+  /** A folder for what is not elsewhere, and for the secret key. Null where none was named. */
+  readonly folder: string | null;
+  /** Of the S3; null: those that this process finds itself. */
+  readonly keys: AwsKeys | null;
+  /** In one line, without secrets: at the next run it tells whether that is the same one. */
+  readonly name: string;
+}
+
+/** As it comes from the command. */
+export interface TargetTexts {
+  readonly settings: Readonly<Record<string, string>>;
+  readonly keys: AwsKeys | null;
 }
 
 export interface OpenTarget extends End {
-  /** The folder that it was given, and that this process holds. */
-  readonly folder: string | null;
-  /** Why the target takes no more writes; null while it does. */
-  readonly failure: () => Error | null;
   close(): Promise<void>;
 }
 
@@ -31,67 +46,137 @@ const ownEntries: ReadonlySet<string> = new Set([
   "berth.yaml",
   "blobs",
   "blobs.new",
+  "cache",
   "control.sock",
+  "parts",
   "quarantine",
   "secret.key",
   "secret.key.new",
   "uploads",
 ]);
 
-/** The target in one line, without secrets: at the next run it tells whether that is the same one. */
-export function describeTarget(target: Target): string {
-  return `database sqlite:${target.data}/berth.db, blobs ${target.data}/blobs`;
+/** Throws what is wrong with the settings of a target, by name. */
+export function readTarget(
+  { settings: texts, keys }: TargetTexts,
+  source: Pick<Config, "data">,
+): Target {
+  const config = parse(texts);
+  const folder = texts["data"] ?? null;
+  const inFolder = [
+    ...(config.database === null ? ["the database"] : []),
+    ...(config.s3 === null ? ["the blobs"] : []),
+  ].join(" and ");
+  if (folder === null && inFolder !== "") {
+    throw refused(400, `no place is named for ${inFolder} of the target: --to-data names a folder`);
+  }
+  if (folder !== null) checkFolder(folder, source);
+  return { config, folder, keys, name: describePlace(config) };
 }
 
-/** Throws what keeps the target from being used, by name. */
-export function checkTarget(target: Target, source: { readonly data: string }): void {
-  const { data } = target;
-  if (data === null) return;
-  if (!isAbsolute(data)) throw refused(400, `the target folder ${data} must be an absolute path`);
-  if (data === source.data) {
-    throw refused(400, `the target folder ${data} is that of the registry itself: name another`);
+function parse(texts: Readonly<Record<string, string>>): Config {
+  try {
+    return configOfTexts(texts);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw refused(400, error.message.replace(/\.$/, ""));
   }
-  const foreign = entriesOf(data).find((name) => !ownEntries.has(name));
+}
+
+function checkFolder(folder: string, source: Pick<Config, "data">): void {
+  if (!isAbsolute(folder)) {
+    throw refused(400, `the target folder ${folder} must be an absolute path`);
+  }
+  if (folder === source.data) {
+    throw refused(400, `the target folder ${folder} is that of the registry itself: name another`);
+  }
+  const foreign = entriesOf(folder).find((name) => !ownEntries.has(name));
   if (foreign === undefined) return;
   throw refused(
     409,
-    `the target folder ${data} holds ${foreign}, which is none of Berth's: name an empty one`,
+    `the target folder ${folder} holds ${foreign}, which is none of Berth's: name an empty one`,
   );
 }
 
-/** Whether something of a registry is there already, so that opening it makes nothing. */
-export function isThere(target: Target): boolean {
-  return target.data === null || existsSync(join(target.data, "berth.db"));
+/** Whether opening it makes nothing that is not there: then a dry run may. */
+export function isThere({ config, folder }: Target): boolean {
+  return (
+    (config.database !== null && config.s3 !== null) || existsSync(join(folder ?? "", "blobs"))
+  );
 }
 
-/** Opens it, and makes what is missing. The database is not migrated. */
-export async function openTarget(target: Target, clock: Clock): Promise<OpenTarget> {
-  const folder = target.data;
-  if (folder === null) throw refused(400, "there is no target");
-  const lock = hold(folder);
+/**
+ * Opens it, and makes what is missing of a folder. The database is not migrated. `scratch`: a folder for
+ * parts on their way to S3.
+ */
+export async function openTarget(
+  target: Target,
+  scratch: string,
+  clock: Clock,
+): Promise<OpenTarget> {
+  const { folder } = target;
+  const lock = folder === null ? null : hold(folder);
   try {
-    let failure: Error | null = null;
-    const db = openSqlite({
-      file: join(folder, "berth.db"),
-      onFailure(error) {
-        failure = error;
-      },
-    });
-    const blobs = createFsBlobStore({ folder, clock, onSyncFailure: db.refuseWrites });
-    return {
-      db,
-      blobs,
-      folder,
-      failure: () => failure,
-      async close() {
-        await blobs.close();
-        await db.close();
-        lock.release();
-      },
-    };
+    const db = await openDatabase(target, clock);
+    try {
+      const blobs = await openBlobs(target, db, scratch, clock);
+      return {
+        db,
+        blobs,
+        async close() {
+          await blobs.close();
+          await db.close();
+          lock?.release();
+        },
+      };
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
   } catch (error) {
-    lock.release();
+    lock?.release();
     throw error;
+  }
+}
+
+async function openDatabase({ config, folder }: Target, clock: Clock): Promise<Database> {
+  if (config.database === null) {
+    return openSqlite({ file: join(folder ?? "", "berth.db"), onFailure() {} });
+  }
+  try {
+    return await openPostgres({ ...config.database, clock });
+  } catch (error) {
+    const isKnown = error instanceof DatabaseAwayError || error instanceof UnfitServerError;
+    throw isKnown
+      ? refused(409, `the target database cannot be used: ${error.message}`, error)
+      : error;
+  }
+}
+
+async function openBlobs(
+  { config, folder, keys }: Target,
+  db: Database,
+  scratch: string,
+  clock: Clock,
+): Promise<BlobStore> {
+  const { s3 } = config;
+  if (s3 === null) {
+    return createFsBlobStore({ folder: folder ?? "", clock, onSyncFailure: db.refuseWrites });
+  }
+  try {
+    const opened = await openS3({
+      s3: { ...s3, cacheBytes: 0 },
+      folder: folder ?? scratch,
+      processes: 1,
+      clock,
+      admitWrite() {},
+      ...(keys === null
+        ? {}
+        : { credentials: { current: async () => keys, refresh: () => false } }),
+    });
+    return opened.blobs;
+  } catch (error) {
+    if (!(error instanceof BucketError)) throw error;
+    throw refused(409, `the target store cannot be used: ${error.message}`, error);
   }
 }
 

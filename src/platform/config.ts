@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { nearest } from "../lib/nearest.ts";
 import { isLoopbackHost } from "./ip-address.ts";
 import { maskPassword, type PostgresAddress } from "./postgres-url.ts";
 import {
   type ListenAddress,
   pathKeys,
+  placeKeys,
   type SettingKey,
   type Settings,
   secretKeys,
@@ -83,6 +84,8 @@ export interface SettingSource {
 export interface LoadedConfig {
   readonly config: Config;
   readonly sources: readonly SettingSource[];
+  /** What was given, as text, paths absolute: a process that is given the same comes to the same. */
+  readonly texts: ReadonlyMap<SettingKey, string>;
   /** Sentences to log at the start. */
   readonly warnings: readonly string[];
 }
@@ -134,7 +137,85 @@ export function loadConfig(
     value: shownValue(key, settings[key]),
     source: given.get(key)?.source ?? "default",
   }));
-  return { config, sources, warnings };
+  const texts = new Map([...given].map(([key, { value }]) => [key, textOf(key, value, settings)]));
+  return { config, sources, texts, warnings };
+}
+
+function textOf(key: SettingKey, value: string | string[], settings: Settings): string {
+  return pathKeys.has(key) ? String(settings[key]) : [value].flat().join(",");
+}
+
+/** Where everything is to be moved to, as `berth move` is told it. */
+export interface TargetFlags {
+  readonly data?: string;
+  readonly database?: string;
+  readonly blobs?: string;
+  readonly config?: string;
+}
+
+/**
+ * The settings of a target, as text: those of its flags and of its file; without a file what the
+ * surroundings say of servers that the flags name. Throws `ConfigError`.
+ */
+export function loadTargetTexts(
+  to: TargetFlags,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  readFile: (path: string) => string | null = readTextFile,
+): Readonly<Record<string, string>> {
+  const { config, data } = to;
+  const around = config === undefined ? surroundingsOf(to, env) : {};
+  const given = { ...around, BERTH_DATABASE: to.database, BERTH_BLOBS: to.blobs };
+  // Only a file that was named: one in the target's folder is for the server that will start there.
+  const read = (path: string) =>
+    config === undefined && basename(path) === "berth.yaml" ? null : readFile(path);
+  const flags = {
+    ...(config === undefined ? {} : { config }),
+    ...(data === undefined ? {} : { data }),
+  };
+  const { texts } = loadConfig(flags, given, read);
+  return Object.fromEntries([...texts].filter(([key]) => placeKeys.has(key)));
+}
+
+function surroundingsOf(
+  { database, blobs }: TargetFlags,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const keys = [...placeKeys].filter((key) => {
+    if (key.startsWith("s3.")) return blobs !== undefined;
+    if (key === "database.password")
+      return database !== undefined && maskPassword(database) === database;
+    return key.startsWith("database.") && database !== undefined;
+  });
+  const variables = keys.map(variableOf).flatMap((name) => [name, `${name}_FILE`]);
+  return Object.fromEntries(variables.map((name) => [name, env[name]]));
+}
+
+/** Credentials of an S3 as AWS programs have them in their environment. */
+export interface AwsKeys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** Those that the surroundings name; null for none. */
+export function awsKeysOf(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): AwsKeys | null {
+  const accessKeyId = env["AWS_ACCESS_KEY_ID"] ?? "";
+  const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"] ?? "";
+  const sessionToken = env["AWS_SESSION_TOKEN"] ?? "";
+  if (accessKeyId === "" || secretAccessKey === "") return null;
+  return { accessKeyId, secretAccessKey, ...(sessionToken === "" ? {} : { sessionToken }) };
+}
+
+/** The configuration that the texts of a target come to. Throws `ConfigError`. */
+export function configOfTexts(texts: Readonly<Record<string, string>>): Config {
+  const foreign = Object.keys(texts).find((key) => !placeKeys.has(key as SettingKey));
+  if (foreign !== undefined) {
+    throw new ConfigError([`${foreign} does not say where a registry is to be moved to.`]);
+  }
+  const env = Object.entries(texts).map(([key, text]) => [variableOf(key as SettingKey), text]);
+  return loadConfig({}, Object.fromEntries(env), () => null).config;
 }
 
 /** The registry as a person at this machine reaches it, where its public address is not set. */

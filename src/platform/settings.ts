@@ -131,6 +131,21 @@ export const settingKeys = Object.keys(settingsSchema.shape) as readonly Setting
 /** Keys whose value is a path: one in a file is relative to that file, any other to the current folder. */
 export const pathKeys: ReadonlySet<SettingKey> = new Set(["data", "tls.cert", "tls.key", "s3.ca"]);
 
+/** Keys that say where database and blobs are. */
+export const placeKeys: ReadonlySet<SettingKey> = new Set([
+  "data",
+  "database",
+  "database.password",
+  "database.prepared",
+  "database.unsafe",
+  "blobs",
+  "s3.region",
+  "s3.endpoint",
+  "s3.path_style",
+  "s3.ca",
+  "s3.encryption",
+]);
+
 /** Keys whose value is not shown. */
 export const secretKeys: ReadonlySet<SettingKey> = new Set([
   "admin.password",

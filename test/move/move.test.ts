@@ -4,7 +4,6 @@
  * compared with its digest; the command interrupted and the server killed halfway.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { randomFillSync } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -14,18 +13,9 @@ import {
   startChild,
   temporaryFolder,
 } from "../faults/support/child.ts";
-import { describeContent, digestOf, makeImage, types } from "../support/images.ts";
-import { createOciClient, expectError, type OciClient } from "../support/oci-client.ts";
-
-const images = 40;
-const layers = 12;
-const layerBytes = 6_000_000;
-const repository = "team/app";
-
-interface Stored {
-  readonly path: string;
-  readonly digest: string;
-}
+import { makeImage } from "../support/images.ts";
+import { createOciClient, type OciClient } from "../support/oci-client.ts";
+import { expectRefusals, fill, pull, pullAll, repository, type Stored } from "./world.ts";
 
 let folders: ReturnType<typeof temporaryFolder>[] = [];
 let source: string;
@@ -53,76 +43,6 @@ async function stop(): Promise<void> {
   server = null;
 }
 
-/** Small images, and a few large layers. */
-async function fill(client: OciClient): Promise<Stored[]> {
-  const stored: Stored[] = [];
-  for (let at = 0; at < images; at++) {
-    const image = makeImage(`image ${at}`);
-    await client.pushImage(repository, image, `v${at}`);
-    stored.push({ path: `manifests/v${at}`, digest: image.digest });
-    stored.push({ path: `manifests/${image.digest}`, digest: image.digest });
-    for (const content of [image.config, ...image.layers]) {
-      const digest = digestOf(content);
-      stored.push({ path: `blobs/${digest}`, digest });
-    }
-  }
-  const config = makeImage("large").config;
-  await client.pushBlob(repository, config);
-  const described = [];
-  for (let at = 0; at < layers; at++) {
-    const bytes = randomFillSync(new Uint8Array(layerBytes));
-    const digest = await client.pushBlob(repository, bytes);
-    stored.push({ path: `blobs/${digest}`, digest });
-    described.push(describeContent(bytes, types.layer));
-  }
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: types.image,
-    config: describeContent(config, types.config),
-    layers: described,
-  });
-  await client.pushManifest(repository, "large", manifest);
-  stored.push({ path: "manifests/large", digest: digestOf(manifest) });
-  return stored;
-}
-
-async function pull(client: OciClient, { path, digest }: Stored): Promise<string | null> {
-  const response = await client.fetch(`/v2/${repository}/${path}`);
-  const got = digestOf(new Uint8Array(await response.arrayBuffer()));
-  return response.status === 200 && got === digest ? null : `${path}: ${response.status}, ${got}`;
-}
-
-async function pullAll(client: OciClient, stored: readonly Stored[]): Promise<string[]> {
-  const wrong: string[] = [];
-  for (const one of stored) {
-    const said = await pull(client, one);
-    if (said !== null) wrong.push(said);
-  }
-  return wrong;
-}
-
-/** Every change is refused in the same words, and the client is told when to ask again. */
-async function expectRefusals(client: OciClient): Promise<void> {
-  const changes: [string, string, RequestInit?][] = [
-    ["POST", `blobs/uploads/`],
-    ["POST", `blobs/uploads/?digest=${digestOf("new")}`, { body: "new" }],
-    ["POST", `blobs/uploads/?mount=${digestOf(makeImage("image 1").config)}&from=${repository}`],
-    ["DELETE", "manifests/v1"],
-    ["DELETE", `manifests/${makeImage("image 2").digest}`],
-    [
-      "PUT",
-      "manifests/again",
-      { body: makeImage("image 3").manifest, headers: { "content-type": types.image } },
-    ],
-  ];
-  for (const [method, path, init] of changes) {
-    const response = await client.fetch(`/v2/${repository}/${path}`, { method, ...init });
-    expect(response.headers.get("retry-after")).toBe("30");
-    const { message } = await expectError(response, 503, "UNAVAILABLE");
-    expect(message).toContain("is being moved to another place");
-  }
-}
-
 /** Resolves while blobs are on their way to the target. */
 async function untilCopying(): Promise<void> {
   const staged = join(target, "uploads");
@@ -131,6 +51,15 @@ async function untilCopying(): Promise<void> {
     await Bun.sleep(2);
   }
   throw new Error("nothing was moved");
+}
+
+/** Resolves when what was interrupted has put everything away. */
+async function untilIdle(): Promise<void> {
+  for (let waited = 0; waited < 20_000; waited += 10) {
+    if (readdirSync(join(target, "uploads")).length === 0) return;
+    await Bun.sleep(10);
+  }
+  throw new Error("the interrupted move still goes on");
 }
 
 test("a server that is moved serves pulls and refuses changes, and the target serves the same", async () => {
@@ -199,10 +128,14 @@ test("interrupted by Ctrl-C, by a kill of the server and by one of the command, 
   await expectRefusals(client);
   expect(await pullAll(client, stored.slice(0, 20))).toEqual([]);
 
+  await untilIdle();
   const second = spawnCommand({ data: source }, "move", "--to-data", target);
   await untilCopying();
   await server?.kill();
-  expect((await second.ended).code).toBe(1);
+  expect(await second.ended).toMatchObject({
+    code: 1,
+    output: expect.stringContaining("The server went away before all was moved."),
+  });
 
   const third = spawnCommand({ data: source }, "move", "--to-data", target);
   await Bun.sleep(200);
