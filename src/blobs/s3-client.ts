@@ -14,6 +14,8 @@ const waitMsMax = 5_000;
 const answerMsMax = 30_000;
 const slowestBytesPerMs = 512;
 const signingKeysMax = 16;
+/** What an answer's way and its `Date` of whole seconds may be off. */
+const clockToleranceMs = 30_000;
 
 export interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
@@ -82,6 +84,18 @@ export function createS3Client(options: S3ClientOptions): S3Client {
   const signingKeys = new Map<string, ArrayBuffer>();
   const tls = options.ca === null ? {} : { tls: { ca: options.ca } };
   const stats = { requests: 0, retries: 0 };
+  /** By how much S3's clock is ahead of this node's. */
+  let aheadMs = 0;
+
+  /**
+   * S3 refuses what was signed a quarter of an hour from its own time, and a link that a node behind
+   * time signs is over when a client gets it: so what S3 says of the time counts.
+   */
+  function learnTime(answer: Response): void {
+    const differenceMs = Date.parse(answer.headers.get("date") ?? "") - clock.now();
+    if (Number.isNaN(differenceMs)) return;
+    aheadMs = Math.abs(differenceMs) > clockToleranceMs ? differenceMs : 0;
+  }
 
   async function signed(
     request: Pick<S3Request, "method" | "key" | "query" | "headers">,
@@ -100,6 +114,7 @@ export function createS3Client(options: S3ClientOptions): S3Client {
       service: "s3",
       region: location.region,
       cache: signingKeys,
+      datetime: new Date(clock.now() + aheadMs).toISOString().replace(/[:-]|\.\d{3}/g, ""),
       signQuery,
     });
     return await signer.sign();
@@ -124,6 +139,7 @@ export function createS3Client(options: S3ClientOptions): S3Client {
         signal: ending.signal,
         ...tls,
       });
+      learnTime(answer);
       if (!answer.ok) throw await errorOf(request, answer);
       return await read(answer);
     } catch (error) {
@@ -207,6 +223,8 @@ function isStaleCredential({ code }: S3Error): boolean {
 function mayComeRight({ status, code }: S3Error): boolean {
   if (status === 0) return true;
   if (status === 200) return code === "InternalError" || code === "ServiceUnavailable";
+  // The refusal told the right time.
+  if (code === "RequestTimeTooSkewed") return true;
   return [408, 429, 500, 502, 503, 504].includes(status) || code === "RequestTimeout";
 }
 
