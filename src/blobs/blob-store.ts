@@ -120,6 +120,11 @@ export interface BlobStore {
   publish(staged: Staged, digest: Digest): Promise<BlobKey>;
   /** Drops staged bytes. */
   discard(staged: Staged): Promise<void>;
+  /**
+   * Drops what `staged` tells of and `kept` does not, after the upload turned out to be another
+   * process's: its state never came into the row, so nobody else knows of it.
+   */
+  disown(staged: Staged, kept: StagedState): Promise<void>;
   /** Bytes stored under `key`, or null when they are gone. */
   size(key: BlobKey): Promise<number | null>;
   /** Opens a blob of `sizeBytes` (as the database knows it). Null when it is gone or is not of that size. */

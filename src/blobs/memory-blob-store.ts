@@ -62,6 +62,8 @@ export function createMemoryBlobStore(): BlobStore {
       staged.delete(id);
     },
 
+    async disown() {},
+
     async size(key) {
       return blobs.get(key)?.bytes.byteLength ?? null;
     },

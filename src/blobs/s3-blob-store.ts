@@ -240,6 +240,20 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
       });
     },
 
+    async disown({ state }, kept) {
+      const staged = decodeState(state);
+      if (staged === null) return;
+      const named = new Set(everyKey(decodeState(kept) ?? emptyStaged));
+      const own = everyKey(staged).filter((key) => !named.has(key));
+      const { multipart } = staged;
+      await during("ending an upload", async () => {
+        if (multipart !== null && own.includes(multipart.key)) {
+          await calls.abort(multipart.key, multipart.uploadId);
+        }
+        await calls.remove(own);
+      });
+    },
+
     size: (key) => during("reading a blob", () => calls.size(key)),
 
     open: (key, sizeBytes, range) =>

@@ -155,6 +155,7 @@ async function finish(
       detail: { expected: digest, actual, bytes: upload.offsetBytes },
     });
   }
+  session.told = true;
   await commitBlob(registry, session, request.caller, digest);
   session.keep = false;
 }

@@ -43,6 +43,8 @@ export interface HeldUpload {
   keep: boolean;
   /** Whether there is nothing to let go of: its row says that nobody has it, or that it ends. */
   released: boolean;
+  /** Whether the row may tell of what this request staged. */
+  told: boolean;
 }
 
 export interface SessionAsked {
@@ -81,6 +83,7 @@ export async function withUpload<T>(
   } finally {
     clearInterval(renewal);
     if (session !== null) await letGo(registry, session);
+    if (session?.lost && !session.told) await dropOwn(registry, session);
     liveUploads.release(asked.id, session?.keep && !session.lost ? session.upload : null);
   }
 }
@@ -125,10 +128,15 @@ export async function saveProgress(registry: Registry, session: HeldUpload): Pro
   };
   // What the store was told to keep must not be forgotten: it is durable, and so is the word of it.
   const save = (tx: Tx) => saveUpload(tx, row.id, claim, progress);
+  const { told } = session;
+  session.told = true;
   const saved = blobs.stagedIsDurable
     ? await db.transaction(save, "rows")
     : await db.transactionUnsynced(save);
-  if (!saved) throw claimLost(session);
+  if (!saved) {
+    session.told = told;
+    throw claimLost(session);
+  }
   session.released = true;
 }
 
@@ -189,7 +197,7 @@ async function holdNew(
   const row = claimed ?? (await getUpload(registry, asked));
   const mine = claimed === null ? null : { holder: registry.process.id, epoch: row.epoch };
   const upload = newUpload(row.algorithm, row.epoch);
-  return { row, upload, claim: mine, lost: false, keep: true, released: false };
+  return { row, upload, claim: mine, lost: false, keep: true, released: false, told: false };
 }
 
 async function hold(
@@ -201,7 +209,7 @@ async function hold(
     const row = await getUpload(registry, asked);
     const interrupted = registry.blobs.stagedIsDurable;
     const upload = known ?? (await resume(registry, row, interrupted, async () => {}));
-    return { row, upload, claim: null, lost: false, keep: true, released: false };
+    return { row, upload, claim: null, lost: false, keep: true, released: false, told: false };
   }
   const row = await claim(registry, asked);
   const mine = { holder: registry.process.id, epoch: row.epoch };
@@ -214,7 +222,7 @@ async function hold(
     const goesOn = known !== null && known.epoch === row.epoch - 1 && row.interrupted === 0;
     const upload = goesOn ? known : await resume(registry, row, row.interrupted !== 0, confirm);
     upload.epoch = row.epoch;
-    return { row, upload, claim: mine, lost: false, keep: true, released: false };
+    return { row, upload, claim: mine, lost: false, keep: true, released: false, told: false };
   } catch (error) {
     // Not dropped: whoever comes next has to take over, too.
     await registry.db.transactionUnsynced((tx) => lapseClaim(tx, row.id, mine));
@@ -290,6 +298,18 @@ async function letGo(registry: Registry, session: HeldUpload): Promise<void> {
   } catch (error) {
     if (error instanceof RegistryError && error.status < 500) return;
     registry.log.warn("An upload stays held until its time is over", { upload: row.id, error });
+  }
+}
+
+/** The session is another's, which has what the row told when this request took it. */
+async function dropOwn(registry: Registry, { row, upload }: HeldUpload): Promise<void> {
+  try {
+    await registry.blobs.disown(stagedOf({ id: row.id, state: upload.state }), row.state);
+  } catch (error) {
+    registry.log.warn("Bytes of an upload that another node took over stay behind", {
+      upload: row.id,
+      error,
+    });
   }
 }
 
