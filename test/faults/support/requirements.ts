@@ -1,9 +1,11 @@
 import { describe } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { accessSync } from "node:fs";
+import { Glob } from "bun";
+import { whyNoPostgres } from "../../support/postgres.ts";
 
 /** What a machine must have for a fault to be made on it. */
-export type Requirement = "linux" | "strace" | "loop devices";
+export type Requirement = "linux" | "strace" | "loop devices" | "libfaketime" | "PostgreSQL";
 
 /** Why the requirement is not met here; null when it is. */
 function missing(requirement: Requirement): string | null {
@@ -12,6 +14,10 @@ function missing(requirement: Requirement): string | null {
       return process.platform === "linux" ? null : `this is ${process.platform}, not linux`;
     case "strace":
       return spawnSync("strace", ["-V"]).status === 0 ? null : "strace is not installed";
+    case "libfaketime":
+      return faketimeLibrary() === null ? "faketime is not installed" : null;
+    case "PostgreSQL":
+      return whyNoPostgres();
     case "loop devices":
       if (process.getuid?.() !== 0) return "loop devices need root";
       if (spawnSync("mkfs.ext4", ["-V"]).status !== 0) return "mkfs.ext4 is not installed";
@@ -22,6 +28,13 @@ function missing(requirement: Requirement): string | null {
         return "there is no /dev/loop-control";
       }
   }
+}
+
+/** Gives the programs that load it another time. */
+export function faketimeLibrary(): string | null {
+  const name = "*/faketime/libfaketime.so.1";
+  for (const path of new Glob(name).scanSync({ cwd: "/usr/lib" })) return `/usr/lib/${path}`;
+  return null;
 }
 
 /**
