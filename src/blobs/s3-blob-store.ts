@@ -65,13 +65,8 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
 
   async function readTail({ tail }: S3Staged): Promise<Uint8Array<ArrayBuffer>> {
     assert(tail !== null, "a tail that is not there was asked for");
-    let bytes = tails.get(tail.key);
-    if (bytes === undefined) {
-      const answer = await calls.get(tail.key, null);
-      if (answer === null) throw bytesGone();
-      bytes = new Uint8Array(await answer.arrayBuffer());
-    }
-    if (bytes.byteLength < tail.sizeBytes) throw bytesGone();
+    const bytes = tails.get(tail.key) ?? (await calls.getWhole(tail.key));
+    if (bytes === null || bytes.byteLength < tail.sizeBytes) throw bytesGone();
     return bytes.subarray(0, tail.sizeBytes);
   }
 

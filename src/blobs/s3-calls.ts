@@ -44,6 +44,8 @@ export interface S3Calls {
   size(key: string): Promise<number | null>;
   /** Null when there is no such object. */
   get(key: string, range: string | null): Promise<Response | null>;
+  /** The same for what is small: all of its bytes. */
+  getWhole(key: string): Promise<Uint8Array<ArrayBuffer> | null>;
   list(prefix: string): AsyncGenerator<ListedObject>;
   listUploads(prefix: string): AsyncGenerator<ListedUpload>;
 }
@@ -61,7 +63,7 @@ export function createS3Calls(
     async put(key, body, sha256) {
       const checksum = sha256 === null ? {} : { "x-amz-checksum-sha256": sha256 };
       const headers = { "content-type": "application/octet-stream", ...encrypted, ...checksum };
-      await done(client.send({ method: "PUT", key: at(key), headers, body }));
+      await client.send({ method: "PUT", key: at(key), headers, body });
     },
 
     async createMultipart(key) {
@@ -73,7 +75,7 @@ export function createS3Calls(
 
     async uploadPart(key, uploadId, number, body) {
       const query = { partNumber: `${number}`, uploadId };
-      const answer = await done(client.send({ method: "PUT", key: at(key), query, body }));
+      const answer = await client.send({ method: "PUT", key: at(key), query, body });
       return expected(answer.headers.get("etag"), "ETag");
     },
 
@@ -101,7 +103,7 @@ export function createS3Calls(
 
     async abort(key, uploadId) {
       const request = { method: "DELETE", key: at(key), query: { uploadId } } as const;
-      await client.send(request).then(drain, unlessUnable);
+      await client.send(request).catch(unlessUnable);
     },
 
     async remove(keys) {
@@ -125,6 +127,10 @@ export function createS3Calls(
     async get(key, range) {
       const headers = range === null ? {} : { range };
       return await client.send({ method: "GET", key: at(key), headers }).catch(unlessMissing);
+    },
+
+    async getWhole(key) {
+      return await client.sendForBytes({ method: "GET", key: at(key) }).catch(unlessMissing);
     },
 
     async *list(below) {
@@ -157,7 +163,7 @@ export function createS3Calls(
     const [only] = keys;
     if (only === undefined) return;
     if (keys.length === 1) {
-      await client.send({ method: "DELETE", key: at(only) }).then(drain, unlessMissing);
+      await client.send({ method: "DELETE", key: at(only) }).catch(unlessMissing);
       return;
     }
     const objects = keys.map((key) => `<Object><Key>${xmlText(at(key))}</Key></Object>`);
@@ -208,17 +214,6 @@ function encryptionHeaders(encryption: S3Encryption | null): Record<string, stri
     "x-amz-server-side-encryption": algorithm,
     ...(keyId === null ? {} : { "x-amz-server-side-encryption-aws-kms-key-id": keyId }),
   };
-}
-
-/** A connection is used again only after the answer on it was read. */
-async function done(answer: Promise<Response>): Promise<Response> {
-  const response = await answer;
-  await drain(response);
-  return response;
-}
-
-async function drain(answer: Response): Promise<void> {
-  await answer.arrayBuffer().catch(() => {});
 }
 
 function unlessMissing(error: unknown): null {

@@ -61,8 +61,10 @@ export interface S3ClientOptions {
 
 /** Signs, sends, and tries again what may come right. */
 export interface S3Client {
-  /** An answer of 2xx, its body unread. Throws `S3Error`. */
+  /** An answer of 2xx; its body is read, and let go of, but for that of a GET. Throws `S3Error`. */
   send(request: S3Request): Promise<Response>;
+  /** All of the body, in the time that an answer has; one that breaks off is asked for again. */
+  sendForBytes(request: S3Request): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * The same for a body that has to be read for the answer to be known: S3 may say 200 before it knows
    * how a call ends, and tell of an error in the body.
@@ -169,7 +171,23 @@ export function createS3Client(options: S3ClientOptions): S3Client {
   }
 
   return {
-    send: (request) => withRetries(request, async (answer) => answer),
+    send: (request) =>
+      withRetries(request, async (answer) => {
+        // A connection is used again only after the answer on it was read. What it said counts all the same.
+        if (request.method !== "GET") await answer.arrayBuffer().catch(() => {});
+        return answer;
+      }),
+    sendForBytes: (request) =>
+      withRetries(request, async (answer) => {
+        const wanted = answer.headers.get("content-length");
+        const bytes = new Uint8Array(await answer.arrayBuffer());
+        if (wanted === null || bytes.byteLength === Number(wanted)) return bytes;
+        throw new S3Error(
+          `GET ${request.key}: ${bytes.byteLength} of ${wanted} bytes`,
+          0,
+          "CutShort",
+        );
+      }),
     sendForText: (request) =>
       withRetries(request, async (answer) => {
         const text = await answer.text();
