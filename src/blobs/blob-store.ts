@@ -127,8 +127,16 @@ export interface BlobStore {
   disown(staged: Staged, kept: StagedState): Promise<void>;
   /** Bytes stored under `key`, or null when they are gone. */
   size(key: BlobKey): Promise<number | null>;
-  /** Opens a blob of `sizeBytes` (as the database knows it). Null when it is gone or is not of that size. */
-  open(key: BlobKey, sizeBytes: number, range: ByteRange | null): Promise<BlobBody | null>;
+  /**
+   * Opens a blob of `sizeBytes` (as the database knows it). Null when it is gone or is not of that size.
+   * `from` "store": past every cache, for whoever asks whether the bytes are still what they were.
+   */
+  open(
+    key: BlobKey,
+    sizeBytes: number,
+    range: ByteRange | null,
+    from?: "anywhere" | "store",
+  ): Promise<BlobBody | null>;
   /** An address at which a client may read the blob itself for a while; null: there is none. */
   readonly link: ((key: BlobKey) => Promise<string>) | null;
   /** Deletes the bytes. */

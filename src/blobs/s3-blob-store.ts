@@ -251,9 +251,10 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
 
     size: (key) => during("reading a blob", () => calls.size(key)),
 
-    open: (key, sizeBytes, range) =>
+    open: (key, sizeBytes, range, from = "anywhere") =>
       during("reading a blob", async () => {
-        if (cache !== null && sizeBytes > 0) return await cache.open(key, sizeBytes, range);
+        if (cache !== null && sizeBytes > 0 && from === "anywhere")
+          return await cache.open(key, sizeBytes, range);
         const stream = await openObject(calls, key, sizeBytes, range);
         return stream === null ? null : { kind: "stream", stream };
       }),

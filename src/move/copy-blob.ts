@@ -32,7 +32,7 @@ export async function copyBlob(deps: MoveDeps, blob: BlobRow): Promise<CopiedBlo
 
 async function readBack(deps: MoveDeps, blob: BlobRow, key: BlobKey): Promise<void> {
   const { blobs } = deps.target;
-  const body = await blobs.open(key, blob.size, null);
+  const body = await blobs.open(key, blob.size, null, "store");
   const hash = body === null ? null : await hashBody(deps, body, blob, async () => {});
   if (hash === hexOf(blob.digest)) return;
   await blobs.remove([key]);
@@ -43,7 +43,7 @@ async function readBack(deps: MoveDeps, blob: BlobRow, key: BlobKey): Promise<vo
 
 async function copyOnce(deps: MoveDeps, blob: BlobRow): Promise<CopiedBlob> {
   const { source, target } = deps;
-  const body = await source.blobs.open(blob.key, blob.size, null);
+  const body = await source.blobs.open(blob.key, blob.size, null, "store");
   if (body === null) {
     const size = await source.blobs.size(blob.key);
     return broken(size === null ? "its bytes are gone" : `it has ${size} bytes, not ${blob.size}`);

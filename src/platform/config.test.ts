@@ -88,6 +88,7 @@ describe("where a value comes from", () => {
     for (const [variable, value, rule] of [
       ["BERTH_BLOBS", "gs://images", "s3://bucket/prefix"],
       ["BERTH_BLOBS", "s3://images/a?b", "s3://bucket/prefix"],
+      ["BERTH_BLOBS", "s3://images/../other", "none of them . or .."],
       ["BERTH_S3_ENDPOINT", "http://minio:9000/path", "scheme, host and port only"],
       ["BERTH_S3_ENCRYPTION", "aes", "AES256"],
       ["BERTH_S3_CACHE", "much", "a number of bytes"],

@@ -220,9 +220,11 @@ function parseProcesses(text: string): number {
 /** Kept as text: `config.ts` takes it apart. */
 function parseBlobs(text: string): string {
   if (text === "") return text;
-  if (!/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._-]+)*\/?$/.test(text)) {
+  // A segment of dots alone is taken out of an address on the way: what remains is another bucket's, or none's.
+  const isPlain = !/\/\.{1,2}(\/|$)/.test(text);
+  if (!isPlain || !/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._-]+)*\/?$/.test(text)) {
     throw new RuleBroken(
-      "must be empty or s3://bucket/prefix, the prefix of letters, digits and ._- between slashes",
+      "must be empty or s3://bucket/prefix, the prefix of letters, digits and ._- between slashes, none of them . or ..",
     );
   }
   return text;

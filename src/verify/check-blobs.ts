@@ -33,7 +33,7 @@ interface Wrong {
 }
 
 async function checkBlob({ blobs }: VerifyDeps, blob: BlobPlace): Promise<Wrong | null> {
-  const body = await blobs.open(blob.key, blob.size, null);
+  const body = await blobs.open(blob.key, blob.size, null, "store");
   if (body === null) {
     const size = await blobs.size(blob.key);
     if (size === null) return { damage: "missing-file", message: "it is gone" };

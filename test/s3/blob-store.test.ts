@@ -205,6 +205,28 @@ describeS3("blobs in S3", (kind, server) => {
       },
     );
 
+    test("what is asked of the store itself is not answered from the cache", async () => {
+      const own = openTestStore({
+        endpoint: server().endpoint,
+        prefix: `cached-${kind}/`,
+        folder: join(folder, `cached-${kind}`),
+        cacheBytes: mebibyte,
+      });
+      const bytes = patterned(100_000);
+      const upload = await stageBytes(own.store, "cached", [bytes.slice()]);
+      const key = await own.store.publish(upload, digest(bytes));
+      const read = async (from?: "store") =>
+        await own.store.open(key, bytes.byteLength, null, from);
+      for (let i = 0; (await read())?.kind !== "file"; i++) {
+        expect(i).toBeLessThan(200);
+        await Bun.sleep(10);
+      }
+      expect((await read("store"))?.kind).toBe("stream");
+      await own.store.remove([key]);
+      expect(await read("store")).toBeNull();
+      await own.store.close();
+    });
+
     test("thousands of keys go in few calls, also where some are not there", async () => {
       const keys = Array.from({ length: 1_500 }, (_, i) => `blobs/00/none-${i}.000000000000`);
       const upload = await stageBytes(store, "among", [text("x")]);
