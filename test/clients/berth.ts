@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { signDoorIn } from "./door.ts";
+import { startBehindBalancer } from "./nodes.ts";
 import { daemon, folder, freePort, NotRun, once, run } from "./support.ts";
 
 /** Who signs in, with a password that has what shells, headers and URLs trip over. */
@@ -22,6 +23,8 @@ export interface RunningRegistry {
 }
 
 const projectFolder = join(import.meta.dir, "..", "..");
+/** With this many, the registry is so many nodes on PostgreSQL and S3, and nginx sends each request to the next. */
+const nodes = Number(process.env["BERTH_TEST_NODES"] ?? "1");
 
 /**
  * The registry that all clients talk to: Berth on a free port with a folder of its own, closed as it is
@@ -36,13 +39,7 @@ export const registry = once(async (): Promise<RunningRegistry> => {
   if (running !== undefined) {
     return { host: running, publicName, tlsPort, data: null, account: null };
   }
-  const data = await folder("berth-data");
-  const host = `127.0.0.1:${freePort()}`;
-  await startBerth("berth", {
-    BERTH_LISTEN: host,
-    BERTH_DATA: data,
-    BERTH_TRUSTED_PROXIES: "127.0.0.1",
-  });
+  const { host, data } = await (nodes > 1 ? startSeveral() : startOne());
   const ask = management(`http://${host}`);
   const account = { name: "9lives_of.a-cat", password: 'Grüße, "100 %" $HOME: ok?' };
   await ask(administrator, "POST", "/api/v1/users", account);
@@ -51,6 +48,28 @@ export const registry = once(async (): Promise<RunningRegistry> => {
   signDoorIn(host, basic({ name: account.name, password: String(token) }));
   return { host, publicName, tlsPort, data, account };
 });
+
+async function startOne(): Promise<{ host: string; data: string }> {
+  const data = await folder("berth-data");
+  const host = `127.0.0.1:${freePort()}`;
+  await startBerth("berth", {
+    BERTH_LISTEN: host,
+    BERTH_DATA: data,
+    BERTH_TRUSTED_PROXIES: "127.0.0.1",
+  });
+  return { host, data };
+}
+
+/** The data folder is that of one of them: its commands are about all. */
+async function startSeveral(): Promise<{ host: string; data: string }> {
+  const passwordFile = join(await folder("nodes-settings"), "password");
+  await writeFile(passwordFile, administrator.password);
+  return await startBehindBalancer(nodes, {
+    BERTH_OPEN: "",
+    BERTH_TRUSTED_PROXIES: "127.0.0.1",
+    BERTH_ADMIN_PASSWORD_FILE: passwordFile,
+  });
+}
 
 export const administrator: Account = { name: "admin", password: "the administrator's password" };
 

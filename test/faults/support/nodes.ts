@@ -7,6 +7,8 @@ export interface Node {
   readonly name: string;
   readonly port: number;
   readonly url: string;
+  /** Its data folder. */
+  readonly data: string;
   /** The process that runs now. Throws while none does. */
   child(): Child;
   kill(): Promise<void>;
@@ -86,6 +88,7 @@ function createNode(name: string, options: StartOptions): Node {
     name,
     port: options.port,
     url: `http://127.0.0.1:${options.port}`,
+    data: options.data,
     child: running,
     async kill() {
       await child?.kill();
