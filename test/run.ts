@@ -6,6 +6,8 @@ import { whyNoPostgres } from "./support/postgres.ts";
 const order = ["protocol", "s3", "postgres", "abuse", "access", "release", "faults", "clients"];
 /** What is seen through the door is the same whichever the database. */
 const onPostgresToo = ["protocol", "accounts", "access"];
+/** And whichever node answers: on PostgreSQL and S3, behind a balancer. */
+const onThreeNodesToo = ["test/access/matrix.test.ts", "test/clients/clients.test.ts"];
 
 const folders = new Set<string>();
 for (const path of new Glob("test/*/**/*.test.ts").scanSync(projectFolder)) {
@@ -19,5 +21,13 @@ if (whyNoPostgres() === null) {
   const paths = onPostgresToo.map((folder) => `./test/${folder}`);
   const title = `${onPostgresToo.map((folder) => `test/${folder}`).join(", ")} on PostgreSQL`;
   groups.push(bunTest(title, paths, { BERTH_TEST_DATABASE: "postgres" }));
+  const threeNodes = {
+    BERTH_TEST_NODES: "3",
+    BERTH_TEST_DATABASE: "postgres",
+    BERTH_TEST_BLOBS: "s3",
+  };
+  for (const path of onThreeNodesToo) {
+    groups.push(bunTest(`${path} on three nodes`, [`./${path}`], threeNodes));
+  }
 }
 process.exit(await runGroups([...quickGroups.flat(), ...groups]));

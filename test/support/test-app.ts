@@ -5,6 +5,7 @@ import { loadConfig } from "../../src/platform/config.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { serve } from "../../src/serve.ts";
 import { type Child, startChild } from "../faults/support/child.ts";
+import { startBalancer } from "./balancer.ts";
 import { type S3Server, s3Settings, startWeakS3 } from "./s3-servers.ts";
 import { databaseEnvironment, dropDatabaseOf, queryStore } from "./test-database.ts";
 
@@ -13,6 +14,12 @@ import { databaseEnvironment, dropDatabaseOf, queryStore } from "./test-database
  * instead: what clients see must be the same.
  */
 const processes = Number(process.env["BERTH_TEST_PROCESSES"] ?? "1");
+
+/**
+ * With this many, on PostgreSQL and S3, each app is so many servers that take connections in turn. Those
+ * beside the first have folders of their own in its folder.
+ */
+const nodes = Number(process.env["BERTH_TEST_NODES"] ?? "1");
 
 /** A Berth in this process, on a free port, with a data folder of its own. */
 export interface TestApp {
@@ -58,7 +65,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     ...(await databaseEnvironment(folder)),
     ...options.env,
   };
-  const { url, port, logged, stop } = await (processes > 1 ? startProgram : startHere)(folder, env);
+  const start = processes > 1 ? startProgram : nodes > 1 ? startSeveral : startHere;
+  const { url, port, logged, stop } = await start(folder, env);
   return {
     url,
     port,
@@ -101,6 +109,27 @@ async function startHere(folder: string, env: Readonly<Record<string, string>>):
     port,
     logged: () => logged,
     stop: () => running.stop(),
+  };
+}
+
+async function startSeveral(
+  folder: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Started> {
+  const shared = { BERTH_SECRET_KEY: Buffer.alloc(32, "nodes").toString("base64"), ...env };
+  const all: Started[] = [];
+  for (let number = 0; number < nodes; number++) {
+    all.push(await startHere(number === 0 ? folder : `${folder}/node-${number}`, shared));
+  }
+  const balancer = await startBalancer(all.map(({ port }) => port));
+  return {
+    url: balancer.url,
+    port: balancer.port,
+    logged: () => all.flatMap((each) => each.logged()),
+    async stop() {
+      await balancer.stop();
+      for (const each of all) await each.stop();
+    },
   };
 }
 
