@@ -250,6 +250,11 @@ function mayComeRight({ status, code }: S3Error): boolean {
 export function s3Failure(error: unknown, what: string): RegistryError {
   if (error instanceof RegistryError) return error;
   const code = error instanceof S3Error ? error.code : "unknown error";
+  // Trying again later would not bring it back: somebody ended it, or a rule of the bucket.
+  if (code === "NoSuchUpload") {
+    const message = "bytes of the upload are gone: start it again";
+    return new RegistryError("BLOB_UPLOAD_INVALID", { message, cause: error });
+  }
   return new RegistryError("UNAVAILABLE", {
     message: `the registry's storage failed at ${what} (${code})`,
     headers: { "retry-after": "5" },

@@ -205,6 +205,23 @@ describeS3("blobs in S3", (kind, server) => {
       },
     );
 
+    test.skipIf(kind === "weak")(
+      "a client whose upload the bucket has ended is to start again, not to wait",
+      async () => {
+        const upload = await stageBytes(store, "ended", [patterned(12 * mebibyte)]);
+        for await (const { key, uploadId } of opened.calls.listUploads(keysOf(upload.id))) {
+          await opened.calls.abort(key, uploadId);
+        }
+        const writer = await store.stage(upload, 12 * mebibyte);
+        const more = async () => {
+          await writer?.write(patterned(12 * mebibyte));
+          await writer?.close();
+        };
+        await expect(more()).rejects.toThrow("start it again");
+        await writer?.close();
+      },
+    );
+
     test("what is asked of the store itself is not answered from the cache", async () => {
       const own = openTestStore({
         endpoint: server().endpoint,
