@@ -47,6 +47,8 @@ export interface TestPostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** A folder that was made elsewhere, such as a copy of a primary. */
   readonly folder?: string;
+  /** Whether the folder goes with the server, when this process has gone. */
+  readonly endsWithProcess?: boolean;
 }
 
 /** PostgreSQL refuses to run as root: it then runs as this user, nobody. */
@@ -77,7 +79,8 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
       `${name}=${value.replaceAll("'", "")}`,
     ]);
     // The shell ends the server when this process, which holds its standard input, has gone.
-    const script = '"$@" & p=$!; read x; kill -QUIT $p; wait $p';
+    const after = options.endsWithProcess === true ? `; rm -rf "${folder}"` : "";
+    const script = `"$@" & p=$!; read x; kill -QUIT $p; wait $p${after}`;
     child = spawn("sh", ["-c", script, "sh", binary("postgres"), "-D", folder, ...args], {
       ...asNobody,
       stdio: ["pipe", "pipe", "pipe"],
@@ -188,10 +191,7 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
 export function sharedPostgres(): Promise<TestPostgres> {
   const shared = globalThis as { berthTestPostgres?: Promise<TestPostgres> };
   if (shared.berthTestPostgres === undefined) {
-    shared.berthTestPostgres = startPostgres();
-    void shared.berthTestPostgres.then(({ folder }) => {
-      process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-    });
+    shared.berthTestPostgres = startPostgres({ endsWithProcess: true });
   }
   return shared.berthTestPostgres;
 }
