@@ -9,6 +9,9 @@ const onPostgresToo = ["protocol", "accounts", "access"];
 /** And whichever node answers: on PostgreSQL and S3, behind a balancer. */
 const onThreeNodesToo = ["test/access/matrix.test.ts", "test/clients/clients.test.ts"];
 
+/** What has to do with the bytes of blobs is the same wherever they lie. */
+const onS3Too = ["blobs", "uploads", "manifests"].map((name) => `./test/protocol/${name}.test.ts`);
+
 const folders = new Set<string>();
 for (const path of new Glob("test/*/**/*.test.ts").scanSync(projectFolder)) {
   folders.add(path.split("/")[1] ?? "");
@@ -30,4 +33,5 @@ if (whyNoPostgres() === null) {
     groups.push(bunTest(`${path} on three nodes`, [`./${path}`], threeNodes));
   }
 }
+groups.push(bunTest("test/protocol on S3", onS3Too, { BERTH_TEST_BLOBS: "s3" }));
 process.exit(await runGroups([...quickGroups.flat(), ...groups]));

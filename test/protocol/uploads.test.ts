@@ -10,7 +10,7 @@ import {
   expectStatus,
   type OciClient,
 } from "../support/oci-client.ts";
-import { startTestApp, type TestApp } from "../support/test-app.ts";
+import { startTestApp, type TestApp, testsRunOnS3 } from "../support/test-app.ts";
 
 const repository = "team/app";
 const uploads = `/v2/${repository}/blobs/uploads/`;
@@ -189,16 +189,19 @@ describe("the forms of an upload", () => {
     await expectCreated(await put(location, digest, "changed its mind"), digest);
   });
 
-  test("the same blob twice, and by several clients at once, is one file", async () => {
-    const digest = digestOf("pushed by many");
-    await Promise.all(
-      Array.from({ length: 8 }, () => client.pushBlob(repository, "pushed by many")),
-    );
-    expect(await app.rows("select key from blobs where digest = ?", digest)).toHaveLength(1);
-    const files = new Bun.Glob(`blobs/sha256/*/${digest.slice(7)}.*`);
-    expect([...files.scanSync(app.folder)]).toHaveLength(1);
-    await expectBlob(digest, "pushed by many");
-  });
+  test.skipIf(testsRunOnS3)(
+    "the same blob twice, and by several clients at once, is one file",
+    async () => {
+      const digest = digestOf("pushed by many");
+      await Promise.all(
+        Array.from({ length: 8 }, () => client.pushBlob(repository, "pushed by many")),
+      );
+      expect(await app.rows("select key from blobs where digest = ?", digest)).toHaveLength(1);
+      const files = new Bun.Glob(`blobs/sha256/*/${digest.slice(7)}.*`);
+      expect([...files.scanSync(app.folder)]).toHaveLength(1);
+      await expectBlob(digest, "pushed by many");
+    },
+  );
 });
 
 describe("sessions", () => {
@@ -384,22 +387,25 @@ describe("any split of an upload into chunks gives the same blob", () => {
   }, 30_000);
 });
 
-test("after a restart, bytes of a chunk that was not answered are not part of the blob", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "berth-cut-"));
-  const first = await startTestApp({ folder });
-  const told = Buffer.alloc(200_000, "told");
-  const location = await createOciClient(first.fetch).openUpload(repository);
-  await expectStatus(await first.fetch(location, { method: "PATCH", body: told }), 202);
-  await first.stop();
-  const id = location.split("/").at(-1) ?? "";
-  appendFileSync(join(folder, "uploads", id), Buffer.alloc(50_000, "never answered"));
+test.skipIf(testsRunOnS3)(
+  "after a restart, bytes of a chunk that was not answered are not part of the blob",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "berth-cut-"));
+    const first = await startTestApp({ folder });
+    const told = Buffer.alloc(200_000, "told");
+    const location = await createOciClient(first.fetch).openUpload(repository);
+    await expectStatus(await first.fetch(location, { method: "PATCH", body: told }), 202);
+    await first.stop();
+    const id = location.split("/").at(-1) ?? "";
+    appendFileSync(join(folder, "uploads", id), Buffer.alloc(50_000, "never answered"));
 
-  const second = await startTestApp({ folder });
-  const status = await second.fetch(location);
-  expect(status.headers.get("range")).toBe("0-199999");
-  const digest = digestOf(told);
-  await expectStatus(await second.fetch(`${location}?digest=${digest}`, { method: "PUT" }), 201);
-  const pulled = await second.fetch(`/v2/${repository}/blobs/${digest}`);
-  expect(Buffer.from(await pulled.arrayBuffer()).equals(told)).toBe(true);
-  await second.remove();
-});
+    const second = await startTestApp({ folder });
+    const status = await second.fetch(location);
+    expect(status.headers.get("range")).toBe("0-199999");
+    const digest = digestOf(told);
+    await expectStatus(await second.fetch(`${location}?digest=${digest}`, { method: "PUT" }), 201);
+    const pulled = await second.fetch(`/v2/${repository}/blobs/${digest}`);
+    expect(Buffer.from(await pulled.arrayBuffer()).equals(told)).toBe(true);
+    await second.remove();
+  },
+);
