@@ -13,17 +13,17 @@ import { endpoints } from "./api/endpoints.ts";
 import { pruneIdempotencyKeys } from "./api/idempotency.ts";
 import { type Api, type ApiGate, createApi } from "./api/router.ts";
 import { createTokenEndpoint, keysResponse } from "./api/token-endpoint.ts";
-import { type Audit, auditHead, createAudit, resealAuditChain } from "./audit/audit.ts";
+import { type Audit, auditHead, createAudit, isChainOf, resealAuditChain } from "./audit/audit.ts";
 import { pruneAudit } from "./audit/prune-audit.ts";
 import { type Authenticator, createAuthenticator } from "./auth/authenticator.ts";
 import { removeExpiredCredentials } from "./auth/expired-credentials.ts";
 import { tellOfExpiringRobots } from "./auth/expiring-robots.ts";
-import { loadKeys } from "./auth/key-file.ts";
+import { KeyFileError, loadKeys } from "./auth/key-file.ts";
 import { anonymous } from "./auth/principal.ts";
 import { createRefreshTokens } from "./auth/refresh-token.ts";
 import { createTokenIssuer, type TokenIssuer } from "./auth/registry-token.ts";
 import { finishRotation } from "./auth/rotate-keys.ts";
-import { createSecretBox, type SecretBox } from "./auth/secret-box.ts";
+import { createSecretBox, keysOf, type SecretBox } from "./auth/secret-box.ts";
 import type { BlobKey, BlobStore } from "./blobs/blob-store.ts";
 import { createDiskReserve, type DiskReserve } from "./blobs/disk-reserve.ts";
 import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
@@ -36,7 +36,7 @@ import { openSqlite } from "./db/sqlite.ts";
 import { createDoor, type Handler } from "./door.ts";
 import type { Chore } from "./jobs/chore.ts";
 import { createChoreRunner } from "./jobs/chore-runner.ts";
-import { createHeartbeat, type Node } from "./jobs/heartbeat.ts";
+import { createHeartbeat, isAnyNodeLive, type Node } from "./jobs/heartbeat.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { uuidv7 } from "./lib/random.ts";
 import { type MoveWatch, watchMoves } from "./move/move-watch.ts";
@@ -129,6 +129,8 @@ interface Opened {
   readonly clock: Clock;
   readonly node: Node;
   readonly reserve: DiskReserve;
+  /** Files can no longer be trusted. */
+  readonly onSyncFailure: (error: Error) => void;
 }
 
 async function openLocked(
@@ -152,7 +154,14 @@ async function openLocked(
       : await openPostgres({ ...config.database, clock });
   try {
     if (!isChild) await migrate(db, clock);
-    return await openOn(db, { config, log, lock, sharing, clock, node, reserve });
+    const onSyncFailure = (error: Error) => {
+      // SQLite tells by itself of what it learns first.
+      if (!db.facts.oneServer) onFailure(error);
+      db.refuseWrites(error);
+    };
+    return await openOn(db, {
+      ...{ config, log, lock, sharing, clock, node, reserve, onSyncFailure },
+    });
   } catch (error) {
     await db.close();
     throw error;
@@ -161,12 +170,12 @@ async function openLocked(
 
 async function openOn(
   db: Database,
-  { config, log, lock, sharing, clock, node, reserve }: Opened,
+  { config, log, lock, sharing, clock, node, reserve, onSyncFailure }: Opened,
 ): Promise<App> {
   const isChild = sharing?.role === "child";
   const moves = await watchMoves(db, log);
   const metrics = createMetrics();
-  const blobs = await openBlobs(config, { db, clock, reserve, metrics });
+  const blobs = await openBlobs(config, { onSyncFailure, clock, reserve, metrics });
   const isReadOnly = () => moves.isMoving;
   const control = await openAccessControl({ config, db, clock, log, isChild, isReadOnly });
   const { access, audit, secrets, gate } = control;
@@ -304,13 +313,13 @@ function unlessMoving<Args extends readonly unknown[]>(
 /** Files in the data folder, or objects in a bucket. */
 async function openBlobs(
   config: Config,
-  deps: { db: Database; clock: Clock; reserve: DiskReserve; metrics: Metrics },
+  deps: Pick<Opened, "onSyncFailure" | "clock" | "reserve"> & { readonly metrics: Metrics },
 ): Promise<BlobStore> {
-  const { db, clock, reserve, metrics } = deps;
+  const { onSyncFailure, clock, reserve, metrics } = deps;
   const { data: folder, s3, processes } = config;
   const { admitWrite } = reserve;
   if (s3 === null) {
-    return createFsBlobStore({ folder, clock, onSyncFailure: db.refuseWrites, admitWrite });
+    return createFsBlobStore({ folder, clock, onSyncFailure, admitWrite });
   }
   const { blobs, stats, cache } = await openS3({ s3, folder, processes, clock, admitWrite });
   metrics.counter("berth_s3_requests_total", "Requests to S3.", () => stats.requests);
@@ -356,7 +365,10 @@ async function openAccessControl(deps: {
     },
   };
   // The parent of several processes did, before it started them.
-  if (!deps.isChild) await finishRotation(rotation);
+  if (!deps.isChild) {
+    await assertNobodyHasEarlierKey(db, clock, secrets);
+    await finishRotation(rotation);
+  }
   const audit = createAudit({ clock, secrets });
   const tokens = createTokenIssuer({ db, clock, secrets, issuer: () => config.url });
   const authenticator = createAuthenticator({ db, clock, log, audit, tokens, isReadOnly });
@@ -405,6 +417,23 @@ async function openAccessControl(deps: {
     },
   ];
   return { isOpen, access, audit, secrets, authenticator, tokens, gate, chores, ownChores };
+}
+
+/** Others would go on with the key that is about to be replaced, and write what nobody else takes for true. */
+async function assertNobodyHasEarlierKey(
+  db: Database,
+  clock: Clock,
+  secrets: SecretBox,
+): Promise<void> {
+  if (db.facts.oneServer) return;
+  const [, ...earlier] = keysOf(secrets);
+  for (const one of earlier) {
+    const isReplaced = await isChainOf(db.reads, createSecretBox([one]));
+    if (!isReplaced || !(await isAnyNodeLive(db, clock))) continue;
+    throw new KeyFileError(
+      "Nodes that run have the secret key that is to be replaced: stop all of them first",
+    );
+  }
 }
 
 /** What must be there before the first request. */

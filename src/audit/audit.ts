@@ -73,6 +73,11 @@ export async function auditHead(reads: Reads): Promise<string | null> {
   return seq === 0 ? null : `${seq}:${hash}`;
 }
 
+/** Whether the key of `secrets` sealed the end of the chain, or there is nothing to seal yet. */
+export async function isChainOf(reads: Reads, secrets: KeySource): Promise<boolean> {
+  return isSealed(auditKey(secrets), await readChain(reads));
+}
+
 /**
  * Seals the chain with the key of `secrets` where one of the `earlier` sealed it. To be called wherever
  * the key changes, in the transaction from which on the new one is used. False when none of them did: then somebody else wrote its end, and

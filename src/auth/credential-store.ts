@@ -174,6 +174,7 @@ export async function deleteExchanged(tx: Tx, before: number, limit: number): Pr
 }
 
 /** When credentials and principals were last used. Times never go back. */
+/** The latest of what several processes tell. */
 export async function setLastUsed(
   tx: Tx,
   table: "credentials" | "principals",
@@ -184,10 +185,18 @@ export async function setLastUsed(
 }
 
 const touchCredential = compiled((db, at: number, id: string) =>
-  db.updateTable("credentials").set({ last_used_at: at }).where("id", "=", id),
+  db
+    .updateTable("credentials")
+    .set({ last_used_at: at })
+    .where("id", "=", id)
+    .where(({ eb, or }) => or([eb("last_used_at", "is", null), eb("last_used_at", "<", at)])),
 );
 const touchPrincipal = compiled((db, at: number, id: string) =>
-  db.updateTable("principals").set({ last_used_at: at }).where("id", "=", id),
+  db
+    .updateTable("principals")
+    .set({ last_used_at: at })
+    .where("id", "=", id)
+    .where(({ eb, or }) => or([eb("last_used_at", "is", null), eb("last_used_at", "<", at)])),
 );
 
 /** For the path of every request. */

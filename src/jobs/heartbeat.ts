@@ -3,7 +3,7 @@ import { nowOf, readNow } from "../db/database-clock.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../platform/log.ts";
 import { endAllLeases } from "./chore-store.ts";
-import { forgetNodes, noteNode, removeNode, removeNodes } from "./node-store.ts";
+import { forgetNodes, noteNode, removeNode, removeNodes, wasAnyNodeSeen } from "./node-store.ts";
 
 export const beatEveryMs = 10_000;
 /** A node that was not heard of for so long is said to be gone. */
@@ -39,6 +39,12 @@ export interface HeartbeatDeps {
   readonly node: Node;
   /** What tests shorten. */
   readonly beatEveryMs?: number;
+}
+
+/** Whether a node of this database was heard of lately; one that was just killed counts too. */
+export async function isAnyNodeLive(db: Database, clock: Clock): Promise<boolean> {
+  const now = await readNow(db.reads, nowOf(db, clock));
+  return await wasAnyNodeSeen(db.reads, now - silentMsMax);
 }
 
 /** Tells the other nodes that this one lives, and compares clocks. A node that is alone says so once. */

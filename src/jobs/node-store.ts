@@ -31,6 +31,16 @@ export async function removeNodes(tx: Tx): Promise<void> {
   await tx.deleteFrom("nodes").execute();
 }
 
+export async function wasAnyNodeSeen(reads: Reads, since: number): Promise<boolean> {
+  const row = await reads
+    .selectFrom("nodes")
+    .select("id")
+    .where("seen_at", ">=", since)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** In the order of their start, beginning behind `after`. */
 export async function listNodes(
   reads: Reads,

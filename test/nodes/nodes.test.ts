@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnChild, temporaryFolder } from "../faults/support/child.ts";
 import { type Node, type Nodes, startNodes } from "../faults/support/nodes.ts";
 import { digestOf, makeImage } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
@@ -23,14 +24,7 @@ beforeAll(async () => {
   database = await postgres.createDatabase();
   nodes = await startNodes({
     count: 3,
-    env: () => ({
-      ...s3Settings(s3, "nodes"),
-      ...testCredentials,
-      BERTH_DATABASE: database,
-      BERTH_SECRET_KEY: key,
-      BERTH_OPEN: "",
-      BERTH_ADMIN_PASSWORD: password,
-    }),
+    env: settings,
   });
   admin = await tokenOf("admin");
 }, 120_000);
@@ -40,6 +34,17 @@ afterAll(async () => {
   await s3?.stop();
   await postgres?.remove();
 }, 60_000);
+
+function settings(): Record<string, string> {
+  return {
+    ...s3Settings(s3, "nodes"),
+    ...testCredentials,
+    BERTH_DATABASE: database,
+    BERTH_SECRET_KEY: key,
+    BERTH_OPEN: "",
+    BERTH_ADMIN_PASSWORD: password,
+  };
+}
 
 const at = (number: number) => nodes.all[number % nodes.all.length] as Node;
 const clientAt = (number: number, secret = admin, name = "admin") =>
@@ -176,6 +181,25 @@ describe("three nodes on PostgreSQL and S3", () => {
     await api(1, "PATCH", "/users/bob", { disabled: true });
     await Bun.sleep(1_000);
     expect(await statuses()).toEqual(rounds.map(() => 401));
+  }, 60_000);
+
+  test("have one key: one that comes with another is refused while they run", async () => {
+    const folder = temporaryFolder();
+    const other = Buffer.alloc(32, 8).toString("base64");
+    for (const [keys, said] of [
+      [other, "cannot be opened"],
+      [`${other},${key}`, "stop all of them first"],
+    ] as const) {
+      const stranger = await spawnChild({
+        data: folder.path,
+        env: { ...settings(), BERTH_SECRET_KEY: keys },
+      });
+      expect(await stranger.exited).toBe(1);
+      expect(stranger.output()).toContain(said);
+    }
+    folder.remove();
+    const verified = await at(0).command("audit", "verify");
+    expect(verified).toMatchObject({ code: 0 });
   }, 60_000);
 
   test("know of each other, and share the work in the background", async () => {
