@@ -15,6 +15,7 @@ function open() {
   return new Promise((resolve) => {
     /** Bytes of the body to come; 0 before the header block. */
     let remaining = 0;
+    let headText = "";
     const take = (count) => {
       if (performance.now() > deadline) {
         socket.destroy();
@@ -23,18 +24,23 @@ function open() {
       let from = 0;
       while (from < count) {
         if (remaining === 0) {
-          const text = Buffer.from(buffer.buffer, from, Math.min(count - from, 4096)).toString(
+          // The header block may come in several pieces.
+          const before = headText.length;
+          headText += Buffer.from(buffer.buffer, from, Math.min(count - from, 4096)).toString(
             "latin1",
           );
-          const end = text.indexOf("\r\n\r\n");
-          const length = /^content-length: *(\d+)/im.exec(text.slice(0, end))?.[1];
-          if (end < 0 || !text.startsWith("HTTP/1.1 200") || length === undefined) {
+          const end = headText.indexOf("\r\n\r\n");
+          if (end < 0 && headText.length < 4096) return true;
+          const length = /^content-length: *(\d+)/im.exec(headText.slice(0, end))?.[1];
+          if (end < 0 || !headText.startsWith("HTTP/1.1 200") || length === undefined) {
             failures += 1;
+            console.error(`an answer that cannot be counted: ${headText.slice(0, 1000)}`);
             socket.destroy();
             return false;
           }
-          from += end + 4;
+          from += end + 4 - before;
           remaining = Number(length);
+          headText = "";
         }
         const taken = Math.min(remaining, count - from);
         bytes += taken;

@@ -190,18 +190,18 @@ export function nth<T>(list: readonly T[], index: number): T {
   return item;
 }
 
-/** Through a node that does not say how long a blob is which still comes in. */
+/** Through a node, which does not say how long a blob is that still comes in: returns whether it did. */
 export async function pullChunked(
   origin: string,
   repository: string,
   digest: string,
   sizeBytes: number,
-): Promise<void> {
+): Promise<boolean> {
   const url = `${origin}/v2/${repository}/blobs/${digest}`;
   const response = await fetch(url, { headers: { connection: "close" } });
   let bytes = 0;
   for await (const chunk of response.body ?? []) bytes += chunk.length;
-  if (response.status === 200 && bytes === sizeBytes) return;
+  if (response.status === 200 && bytes === sizeBytes) return response.headers.has("content-length");
   throw new Error(`${url} answered ${response.status} with ${bytes} bytes`);
 }
 

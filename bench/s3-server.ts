@@ -33,7 +33,7 @@ export async function withS3(
   const child = Bun.spawn([versitygw() ?? "versitygw", ...listen, "posix", join(folder, "data")], {
     env: { HOME: folder, ROOT_ACCESS_KEY: keys.accessKey, ROOT_SECRET_KEY: keys.secretKey },
     stdout: "ignore",
-    stderr: "inherit",
+    stderr: Bun.file(join(folder, "error.log")),
   });
   endWithRun(child);
   try {
