@@ -507,14 +507,14 @@ export const rows: Row[] = [
   },
   {
     key: "one_node_get",
-    title: "manifest GET by tag, one node on PostgreSQL and S3",
+    title: "manifest GET by tag, 32 connections, one node on PostgreSQL and S3",
     ...rate,
     ...perRequest,
     only: "berth",
   },
   {
     key: "three_nodes_get",
-    title: "the same, three nodes on the same cores",
+    title: "the same, three nodes on the same cores, 32 connections each",
     ...rate,
     ...perRequest,
     only: "berth",
@@ -524,6 +524,11 @@ export const rows: Row[] = [
     title: "manifest GET by tag: processor time of three nodes over one's",
     ...berthBeside,
     goal: atMost(1.2),
+  },
+  {
+    key: "nodes_get_shared_x",
+    title: "the same where three nodes share 32 connections, so that fewer reads go together",
+    ...berthBeside,
   },
   {
     key: "one_node_push_cpu",

@@ -17,7 +17,7 @@ export interface CostSample extends Sample {
   cpuMicros: number;
 }
 
-const readConnections = 32;
+export const readConnections = 32;
 
 /**
  * One after another, turn by turn, each other turn in reverse, so that what the machine does besides
@@ -63,14 +63,15 @@ export function recordSamples(
   }
 }
 
-/** One second of GETs of `paths`, by 32 connections that are spread over the servers. */
+/** One second of GETs of `paths`, by so many connections that are spread over the servers. */
 export async function getSample(
   servers: Server[],
   paths: string[],
   headers: Record<string, string> = {},
+  connections = readConnections,
 ): Promise<CostSample> {
   const options = {
-    connections: Math.ceil(readConnections / servers.length),
+    connections: Math.ceil(connections / servers.length),
     seconds: 1,
     headers: { ...headers, Accept: manifestType },
   };

@@ -6,7 +6,14 @@ import type { Peer } from "../peers.ts";
 import { type PostgresServer, withPostgres } from "../postgres-server.ts";
 import { type LongBlob, longBlob, nth, pullChunked, pushStreamed } from "../registry-client.ts";
 import { type S3Server, withS3 } from "../s3-server.ts";
-import { cpuOfAll, getSample, medianShare, recordSamples, sampleInTurns } from "../samples.ts";
+import {
+  cpuOfAll,
+  getSample,
+  medianShare,
+  readConnections,
+  recordSamples,
+  sampleInTurns,
+} from "../samples.ts";
 import type { Server, StartOptions } from "../server.ts";
 import { withVariants } from "../variants.ts";
 import { transfersFor } from "./memory.ts";
@@ -23,7 +30,7 @@ const repository = "bench/big";
 const images = 100;
 const manifests = pushedManifests(images, "seed");
 
-/** Three nodes on PostgreSQL and S3, given a third of the connections each, beside one that has all. */
+/** Three nodes on PostgreSQL and S3 beside one, which all share the cores. */
 export async function threeNodes(bench: Bench): Promise<void> {
   const berth = berthOf(bench);
   await withPostgres((postgres) =>
@@ -80,13 +87,18 @@ async function timedReads(bench: Bench, berth: Peer, { one, three }: Both): Prom
   );
   recordSamples(bench, "one_node_image_push", berth, pushes.one);
   const samples = await sampleInTurns(
-    { one: () => getSample(one, manifests), three: () => getSample(three, manifests) },
+    {
+      one: () => getSample(one, manifests),
+      three: () => getSample(three, manifests, {}, three.length * readConnections),
+      shared: () => getSample(three, manifests),
+    },
     2 * bench.seconds,
   );
   const cpu = (of: typeof samples.one) => of.map(({ cpuMicros }) => cpuMicros);
   recordSamples(bench, "one_node_get", berth, samples.one);
   recordSamples(bench, "three_nodes_get", berth, samples.three);
   record(bench, "nodes_get_x", berth, medianShare(cpu(samples.three), cpu(samples.one)));
+  record(bench, "nodes_get_shared_x", berth, medianShare(cpu(samples.shared), cpu(samples.one)));
 }
 
 /** Three blobs of 64 MiB at a time, each to a node of its own where there are three. */
