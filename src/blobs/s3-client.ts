@@ -243,7 +243,8 @@ function mayComeRight({ status, code }: S3Error): boolean {
   if (status === 200) return code === "InternalError" || code === "ServiceUnavailable";
   // The refusal told the right time.
   if (code === "RequestTimeTooSkewed") return true;
-  return [408, 429, 500, 502, 503, 504].includes(status) || code === "RequestTimeout";
+  // 409: something else is being done to the object, or near it, at this moment.
+  return [408, 409, 429, 500, 502, 503, 504].includes(status) || code === "RequestTimeout";
 }
 
 /** What a failed call means to the client. Names stay in `cause`, for the log. */
