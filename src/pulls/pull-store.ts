@@ -49,11 +49,25 @@ function insertStatement(count: number) {
   );
 }
 
-/** Adds to the counts of a day. */
+/** Adds to the counts of a day, in one order, so that nodes that add to the same do not get stuck in each other. */
 export async function addPullCounts(tx: Tx, counts: readonly PullDayRow[]): Promise<void> {
-  for (const { repository_id, digest, principal_id, day, count } of counts) {
+  for (const { repository_id, digest, principal_id, day, count } of counts.toSorted(byKey)) {
     await upsertCount(tx, repository_id, digest, principal_id, day, count);
   }
+}
+
+function byKey(a: PullDayRow, b: PullDayRow): number {
+  return (
+    compare(a.repository_id, b.repository_id) ||
+    compare(a.digest, b.digest) ||
+    compare(a.principal_id, b.principal_id) ||
+    a.day - b.day
+  );
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 const upsertCount = compiled(

@@ -51,12 +51,14 @@ function keptAnnotations(annotations: Manifest["annotations"]): string | null {
   return annotations === null ? null : JSON.stringify(annotations);
 }
 
+/** Who pushes the same one waits: what it is, and what it may be read as from then on, must not change. */
 const selectManifest = compiled((db, repositoryId: string, digest: Digest) =>
   db
     .selectFrom("manifests")
     .select(["state", "trash_id", "media_type"])
     .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest),
+    .where("digest", "=", digest)
+    .forNoKeyUpdate(),
 );
 
 const insertRow = compiled(
@@ -116,7 +118,9 @@ async function reviveManifest(
   // Edges are only added: what was once read as a reference keeps what it refers to.
   if (!isSame) await insertEdges(db, tx, row);
   if (found.trash_id === null) return;
-  // The trash row lets go of what was pushed again, and goes with its last manifest.
+  // The trash row lets go of what was pushed again, and goes with its last manifest: two that take out
+  // the last two at once do so one after the other.
+  await tx.selectFrom("trash").select("id").where("id", "=", found.trash_id).forUpdate().execute();
   await tx
     .deleteFrom("trash")
     .where("id", "=", found.trash_id)

@@ -5,6 +5,11 @@
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import pg from "pg";
+import { openPostgres } from "../../src/db/postgres.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+import { parsePostgresUrl } from "../../src/platform/postgres-url.ts";
+import { addPullCounts } from "../../src/pulls/pull-store.ts";
 import { basic, type ClosedApp, startClosedApp } from "../accounts/closed-app.ts";
 import { describeContent, digestOf, makeImage, makeIndex, types } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
@@ -185,6 +190,37 @@ describe("a tag", () => {
     expect(history.rows.map(({ version }) => version)).toEqual([1, 2]);
   });
 
+  test("that a rule protects keeps what its manifest is read as, also where it is just being made", async () => {
+    const { name, first } = await scene();
+    // It names no type itself: whoever pushes it says how it is read.
+    const manifest = first.manifest.replace(`"mediaType":"${types.image}",`, "");
+    const digest = digestOf(manifest);
+    const as = (type: string) => ({ "content-type": type });
+    const push = (reference: string, type: string) =>
+      client.fetch(`/v2/${name}/manifests/${reference}`, {
+        method: "PUT",
+        headers: as(type),
+        body: manifest,
+      });
+    expect((await push(digest, types.image)).status).toBe(201);
+    await other.query(
+      `insert into tag_rules select p.id || 'rule', p.id, '**', '["v*"]', '[]', 0, 0, null, 1
+         from projects p join repositories r on r.project_id = p.id where r.name = $1`,
+      [name],
+    );
+    const both = await beforeCommit(async () => {
+      const tagging = push("v1", types.image);
+      await waiting(1);
+      const retyping = push(digest, "application/vnd.docker.distribution.manifest.v2+json");
+      await waiting(2);
+      return { tagging, retyping };
+    });
+    expect((await both.tagging).status).toBe(201);
+    expect((await both.retyping).status).toBe(403);
+    const pulled = await client.fetch(`/v2/${name}/manifests/v1`);
+    expect(pulled.headers.get("content-type")).toBe(types.image);
+  });
+
   test("that is pushed over while its manifest is deleted is there afterwards, or refused", async () => {
     const { name, first, second } = await scene();
     await put(name, "v1", first.manifest);
@@ -270,6 +306,28 @@ test("of two that store one blob at once the later takes the bytes of the earlie
   expect(rows).toEqual([{ key: "blobs/elsewhere" }]);
 });
 
+test("what left the trash by two pushes at once leaves nothing of its unit there", async () => {
+  const { name, first } = await scene();
+  const referrer = JSON.stringify({ ...JSON.parse(first.manifest), subject: first.descriptor });
+  expect((await put(name, digestOf(referrer), referrer)).status).toBe(201);
+  expect((await remove(name, `manifests/${first.digest}`)).status).toBe(202);
+  const units = () =>
+    other.query(
+      "select t.id from trash t join repositories r on r.id = t.repository_id where r.name = $1",
+      [name],
+    );
+  expect((await units()).rowCount).toBe(1);
+  const both = await beforeCommit(async () => {
+    const one = put(name, first.digest, first.manifest);
+    await waiting(1);
+    const two = put(name, digestOf(referrer), referrer);
+    await waiting(2);
+    return [one, two];
+  });
+  for (const pushing of both) expect((await pushing).status).toBe(201);
+  expect((await units()).rowCount).toBe(0);
+});
+
 test("twenty first pushes into one new project make it once", async () => {
   const images = Array.from({ length: 20 }, (_, k) => makeImage(`new ${k}`));
   await Promise.all(
@@ -316,6 +374,35 @@ test("pushes of the same layers, in and out of order, do not get stuck in each o
     "select deadlocks::int from pg_stat_database where datname = current_database()",
   );
   expect(deadlocks.rows).toEqual([{ deadlocks: 0 }]);
+});
+
+test("counts of the same pulls, written by two nodes in opposite orders, are each written once", async () => {
+  const { name } = await scene();
+  const { rows } = await other.query("select id from repositories where name = $1", [name]);
+  const counts = Array.from({ length: 100 }, (_, k) => ({
+    repository_id: String(rows[0].id),
+    digest: digestOf(`pulled ${k}`) as Digest,
+    principal_id: "",
+    day: 1,
+    count: 1,
+  }));
+  const address = parsePostgresUrl(url);
+  const open = () => openPostgres({ address, unsafe: false, prepared: "auto", clock: systemClock });
+  const nodes = await Promise.all([open(), open()]);
+  let runs = 0;
+  const rounds = 10;
+  await Promise.all(
+    nodes.map(async (db, k) => {
+      for (let round = 0; round < rounds; round++) {
+        await db.transactionUnsynced(async (tx) => {
+          runs += 1;
+          await addPullCounts(tx, k === 0 ? counts : counts.toReversed());
+        });
+      }
+    }),
+  );
+  for (const db of nodes) await db.close();
+  expect(runs).toBe(2 * rounds);
 });
 
 describe("two nodes", () => {
