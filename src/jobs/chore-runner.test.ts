@@ -12,7 +12,7 @@ import { openSqlite } from "../db/sqlite.ts";
 import { createLog } from "../platform/log.ts";
 import type { Chore, ChoreWork } from "./chore.ts";
 import { type ChoreRunner, createChoreRunner } from "./chore-runner.ts";
-import { addChores, listChores, takeChore } from "./chore-store.ts";
+import { addChores, listChores, renewLease, takeChore } from "./chore-store.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { listNodes } from "./node-store.ts";
 
@@ -171,6 +171,21 @@ describe("a chore whose node is gone", () => {
     expect(rows.map(({ node }) => node)).toEqual(["a, in time", "b"]);
     await until(() => logged.includes("another node has taken over"));
     expect(await sweep()).toMatchObject({ holder: "b", outcome: "done", epoch: 2 });
+  });
+
+  test("is not that node's any more where the database forgot in a crash that it took it", async () => {
+    const times = nowOf(db, clock);
+    const take = (holder: string) =>
+      db.transactionUnsynced((tx) => takeChore(tx, { name: "sweep", holder, leaseMs }, times));
+    await db.transactionUnsynced((tx) => addChores(tx, ["sweep"]));
+    const epoch = await take("a");
+    await sql`update chores set holder = null, epoch = 0, lease_until = 0`.execute(db.reads);
+    expect(await take("b")).toBe(epoch);
+    const renew = (holder: string) =>
+      db.transactionUnsynced((tx) =>
+        renewLease(tx, { name: "sweep", holder, epoch: epoch ?? 0 }, leaseMs, times),
+      );
+    expect([await renew("a"), await renew("b")]).toEqual([false, true]);
   });
 
   test("goes on elsewhere at once where the node was stopped in order", async () => {

@@ -67,7 +67,9 @@ export function createChoreRunner(deps: ChoreRunnerDeps, chores: readonly Chore[
       const taken = { name, holder: deps.node, leaseMs: lease };
       const epoch = await db.transactionUnsynced((tx) => takeChore(tx, taken, nowOf(db, clock)));
       if (epoch === null) continue;
-      const run = worker.run({ name, epoch }).finally(() => running.delete(name));
+      const run = worker
+        .run({ name, holder: deps.node, epoch })
+        .finally(() => running.delete(name));
       running.set(name, run);
     }
   }

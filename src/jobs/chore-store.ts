@@ -59,9 +59,13 @@ export async function takeChore(
   return row?.epoch ?? null;
 }
 
-/** One run of a chore: whoever takes it over has a greater epoch. */
+/**
+ * One run of a chore: whoever takes it over has a greater epoch, or the same one as another holder where
+ * the database forgot in a crash that this one took it.
+ */
 export interface ChoreRun {
   readonly name: string;
+  readonly holder: string;
   readonly epoch: number;
 }
 
@@ -71,7 +75,7 @@ export interface ChoreRun {
  */
 export async function renewLease(
   tx: Tx,
-  { name, epoch }: ChoreRun,
+  { name, holder, epoch }: ChoreRun,
   leaseMs: number,
   now: RawBuilder<number>,
 ): Promise<boolean> {
@@ -79,6 +83,7 @@ export async function renewLease(
     .updateTable("chores")
     .set({ lease_until: sql`${now} + ${sql.lit(leaseMs)}` })
     .where("name", "=", name)
+    .where("holder", "=", holder)
     .where("epoch", "=", epoch)
     .returning("epoch")
     .executeTakeFirst();
@@ -88,7 +93,7 @@ export async function renewLease(
 /** Ends the run, unless somebody else has the chore. */
 export async function endChore(
   tx: Tx,
-  { name, epoch }: ChoreRun,
+  { name, holder, epoch }: ChoreRun,
   { outcome, dueInMs }: { outcome: string; dueInMs: number },
   now: RawBuilder<number>,
 ): Promise<void> {
@@ -101,16 +106,18 @@ export async function endChore(
       outcome,
     })
     .where("name", "=", name)
+    .where("holder", "=", holder)
     .where("epoch", "=", epoch)
     .execute();
 }
 
 /** Gives a run up that was stopped before its end: it is due as before. */
-export async function giveChoreBack(tx: Tx, { name, epoch }: ChoreRun): Promise<void> {
+export async function giveChoreBack(tx: Tx, { name, holder, epoch }: ChoreRun): Promise<void> {
   await tx
     .updateTable("chores")
     .set({ lease_until: 0 })
     .where("name", "=", name)
+    .where("holder", "=", holder)
     .where("epoch", "=", epoch)
     .execute();
 }
