@@ -31,9 +31,10 @@ export function createLastUsed(deps: {
   let writing: Promise<void> | null = null;
 
   async function write(): Promise<void> {
+    // In one order, so that nodes that write of the same do not get stuck in each other.
     const due = [
-      ...[...principals].map(([id, at]) => ["principals", id, at] as const),
-      ...[...credentials].map(([id, at]) => ["credentials", id, at] as const),
+      ...sortedById(principals).map(([id, at]) => ["principals", id, at] as const),
+      ...sortedById(credentials).map(([id, at]) => ["credentials", id, at] as const),
     ];
     principals = new Map();
     credentials = new Map();
@@ -79,4 +80,8 @@ export function createLastUsed(deps: {
       await flush();
     },
   };
+}
+
+function sortedById(uses: ReadonlyMap<string, number>): [string, number][] {
+  return [...uses].sort(([a], [b]) => (a < b ? -1 : 1));
 }
