@@ -26,21 +26,26 @@ export async function commitBlob(
   const stored = await findLiveBlob(db.reads, digest);
   const intact = stored !== null && (await blobs.size(stored.key)) === stored.size;
   if (intact) {
-    const linked = await db.transaction(
-      async (tx) => {
-        const now = registry.clock.now();
-        const { repositoryId } = await ensure(tx, now);
-        if ((await holdLiveBlob(tx, digest))?.key !== stored.key) return false;
-        await together([
-          linkBlob(tx, repositoryId, digest, now),
-          (blobs.stagedIsDurable ? beginEnd : endIn)(tx, session),
-        ]);
-        return true;
-      },
-      { adds },
-    );
+    let linked = false;
+    try {
+      linked = await db.transaction(
+        async (tx) => {
+          const now = registry.clock.now();
+          const { repositoryId } = await ensure(tx, now);
+          if ((await holdLiveBlob(tx, digest))?.key !== stored.key) return false;
+          await together([
+            linkBlob(tx, repositoryId, digest, now),
+            (blobs.stagedIsDurable ? beginEnd : endIn)(tx, session),
+          ]);
+          return true;
+        },
+        { adds },
+      );
+    } finally {
+      // What a transaction that failed, or ran again, said of the session is not so.
+      session.released = linked;
+    }
     if (linked) {
-      session.released = true;
       await clearAway(registry, session, () =>
         blobs.stagedIsDurable
           ? dropEnded(registry, session)

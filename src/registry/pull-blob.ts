@@ -6,7 +6,7 @@ import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { isBlobVisible, leaseMs, renewLease } from "./blob-link-store.ts";
+import { holdLiveBlob, isBlobVisible, leaseMs, renewLease } from "./blob-link-store.ts";
 import type { VisibleBlob } from "./hot-reads-store.ts";
 import { liveParents } from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
@@ -59,7 +59,8 @@ export async function confirmBlob(
       async (tx) => {
         // A manifest may have come meanwhile, and the blob may have gone.
         if (await isReferred(tx, blob, digest)) return;
-        if (!(await isBlobVisible(tx, blob.repository_id, digest))) {
+        const isThere = (await holdLiveBlob(tx, digest)) !== null;
+        if (!isThere || !(await isBlobVisible(tx, blob.repository_id, digest))) {
           throw unknownBlob(repository, digest);
         }
         await renewLease(tx, blob.repository_id, digest, now);
