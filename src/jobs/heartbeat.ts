@@ -55,7 +55,7 @@ export function createHeartbeat(deps: HeartbeatDeps): Heartbeat {
   let isListed = false;
   let isSilent = false;
   let timer: Timer | undefined;
-  let beating: Promise<void> = Promise.resolve();
+  let beating: Promise<void> | null = null;
 
   async function compareClocks(): Promise<void> {
     const before = clock.now();
@@ -111,7 +111,11 @@ export function createHeartbeat(deps: HeartbeatDeps): Heartbeat {
     async start(address, processes) {
       await beat(address, processes);
       timer = setInterval(() => {
-        if (!isAlone || !isListed) beating = beat(address, processes);
+        if (isAlone && isListed) return;
+        // A database that answers late is not asked again meanwhile.
+        beating ??= beat(address, processes).finally(() => {
+          beating = null;
+        });
       }, deps.beatEveryMs ?? beatEveryMs);
       timer.unref();
     },
