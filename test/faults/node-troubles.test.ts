@@ -41,7 +41,7 @@ describeFaults(`three nodes on PostgreSQL and S3 (BERTH_TEST_SEED=${seed})`, ["P
       expect(violation === null ? null : `${tag}: ${tell(violation, history)}`).toBeNull();
     }
     expect(Math.min(...nodes.balancer.given)).toBeGreaterThanOrEqual(10);
-  }, 300_000);
+  }, 900_000);
 
   for (let again = 0; again < rounds; again++) {
     test(

@@ -1,4 +1,4 @@
-import { type Client, finishSession, type Outcome, statusOf } from "./client.ts";
+import { type Client, endSession, type Outcome, statusOf } from "./client.ts";
 import {
   type Content,
   digestOf,
@@ -199,8 +199,11 @@ async function auditSession(
   }
   if (acknowledged <= 1) return;
   const rest = bytesOf(content.seed, content.size).slice(offset);
-  if (!(await finishSession(client, session, rest))) {
-    ledger.violations.push(`upload ${location}: taking it up at ${offset} gave another blob`);
+  const end = await endSession(client, session, rest);
+  if (statusOf(end) !== 201) {
+    const said = end.kind === "answer" ? new TextDecoder().decode(end.body) : "";
+    const what = `taking it up at ${offset} of ${content.size}`;
+    ledger.violations.push(`upload ${location}: ${what} was answered ${statusOf(end)} ${said}`);
   }
 }
 

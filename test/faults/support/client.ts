@@ -184,6 +184,15 @@ export async function finishSession(
   session: Session,
   body: Uint8Array<ArrayBuffer> = new Uint8Array(),
 ): Promise<boolean> {
+  return isCreated(await endSession(client, session, body));
+}
+
+/** The same, for those who want to know how it went. */
+export async function endSession(
+  client: Client,
+  session: Session,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<Outcome> {
   const { ledger } = client;
   const { repository, content, location } = session;
   session.ending = true;
@@ -191,7 +200,7 @@ export async function finishSession(
   const path = `${location}?digest=${content.digest}`;
   const outcome = await change(client, [link], 201, "PUT", path, { body });
   if (isCreated(outcome)) ledger.sessions.delete(location);
-  return isCreated(outcome);
+  return outcome;
 }
 
 export async function cancelSession(client: Client, session: Session): Promise<boolean> {
