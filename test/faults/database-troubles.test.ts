@@ -165,9 +165,9 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
   }, 60_000);
 });
 
-async function through(trouble: () => Promise<void>): Promise<void> {
+async function through(trouble: () => Promise<void>, databaseDies = false): Promise<void> {
   round += 1;
-  expectCalm(await runThroughTrouble({ nodes, random, round, trouble }));
+  expectCalm(await runThroughTrouble({ nodes, random, round, trouble, databaseDies }));
 }
 
 /** All that are free, and those that become free while nodes lose theirs. */

@@ -17,8 +17,11 @@ const readBytesMax = 100_000;
 export interface AuditOptions {
   /** All that the ledger knows, and every byte of it; else what was touched since the last audit. */
   readonly whole: boolean;
-  /** Open uploads may be lost in a power cut: their 202 promises less. */
-  readonly sessions: "kept" | "may be lost";
+  /**
+   * Open uploads may be lost in a power cut: their 202 promises less. Where chunks are durable those that
+   * have some are kept all the same (`without bytes may be lost`).
+   */
+  readonly sessions: "kept" | "without bytes may be lost" | "may be lost";
 }
 
 /**
@@ -169,6 +172,10 @@ function presence(
   return there;
 }
 
+function mayBeLost({ sessions }: AuditOptions, { acknowledged }: Session): boolean {
+  return sessions === "may be lost" || (sessions !== "kept" && acknowledged === 0);
+}
+
 /** The session must be where it said, and its bytes the ones that were sent: finishing it proves that. */
 async function auditSession(
   client: Client,
@@ -180,7 +187,7 @@ async function auditSession(
   ledger.sessions.delete(location);
   const answer = await client.call("GET", location);
   const status = statusOf(answer);
-  if (status === 404 && (session.ending || options.sessions === "may be lost")) return;
+  if (status === 404 && (session.ending || mayBeLost(options, session))) return;
   if (answer.kind === "lost" || status !== 204) {
     ledger.violations.push(`upload ${location}: ${status}`);
     return;

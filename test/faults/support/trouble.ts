@@ -30,6 +30,8 @@ export interface TroubleOptions {
   /** What goes wrong while clients work. When it resolves all is as it should be again. */
   readonly trouble: () => Promise<void>;
   readonly clients?: { readonly mixed: number; readonly tags: number };
+  /** The database dies without a word: sessions that were begun without waiting for its disk may go. */
+  readonly databaseDies?: boolean;
 }
 
 /** Clients work this long before the trouble, and after it. */
@@ -38,6 +40,7 @@ const calmMs = 1_000;
 const patienceMs = 3_000;
 const healMsMax = 20_000;
 const quietMsMax = 30_000;
+const errorsToldMax = 20;
 const tags = ["one", "two", "three"];
 const seedOfLayers = 4_711;
 
@@ -93,7 +96,10 @@ export async function runThroughTrouble(options: TroubleOptions): Promise<Outcom
   const moved = await moving;
   await untilQuiet(nodes);
   for (const node of nodes.all) {
-    await audit(createClient(node.url, ledger), { whole: true, sessions: "kept" });
+    await audit(createClient(node.url, ledger), {
+      whole: true,
+      sessions: options.databaseDies === true ? "without bytes may be lost" : "kept",
+    });
   }
   await auditTags(nodes, moved);
   const violations = [...ledger.violations, ...moved.violations, ...(await verify(nodes))];
@@ -101,6 +107,7 @@ export async function runThroughTrouble(options: TroubleOptions): Promise<Outcom
     const violation = findViolation(history);
     if (violation !== null) violations.push(`tag ${tag}: ${tell(violation, history)}`);
   }
+  if (violations.length > 0) console.log(errorsOf(nodes).join("\n"));
   return {
     violations,
     acknowledgedPushes: ledger.acknowledgedPushes + moved.pushed.size,
@@ -111,6 +118,12 @@ export async function runThroughTrouble(options: TroubleOptions): Promise<Outcom
     healedMs: Math.round(healedMs),
     residentBytesMax: await watched,
   };
+}
+
+/** For whoever looks for the reason. */
+function errorsOf({ all }: Nodes): string[] {
+  const lines = all.flatMap((node) => node.output().split("\n"));
+  return lines.filter((line) => line.includes('"level":"error"')).slice(-errorsToldMax);
 }
 
 async function watchMemory({ all }: Nodes, isOver: () => boolean): Promise<number> {
