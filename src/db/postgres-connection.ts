@@ -28,6 +28,8 @@ export interface ConnectOptions {
   readonly unsafe: boolean;
   /** Whether statements are kept by name; `auto`: unless a pooler is in between that cannot. */
   readonly prepared: "auto" | "on" | "off";
+  /** What statements end with that this connection keeps prepared. */
+  readonly mark?: () => string;
 }
 
 /** One connection to the server, used by one transaction or statement at a time. */
@@ -66,6 +68,7 @@ async function connectTo(
   guard: (connection: PostgresConnection) => void,
 ): Promise<PostgresConnection> {
   const { address } = options;
+  const mark = options.mark?.() ?? "";
   const client = new pg.Client({
     host,
     port,
@@ -99,7 +102,8 @@ async function connectTo(
     onLost: null,
     run(text, values, msMax, name = isPrepared ? nameOf(text, values) : undefined) {
       return within(msMax, text, (done) => {
-        client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) }, done);
+        const kept = name === undefined ? { text } : { text: `${text}${mark}`, name };
+        client.query({ ...kept, values: [...values] }, done);
       });
     },
     close() {

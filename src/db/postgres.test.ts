@@ -1,4 +1,4 @@
-import { test } from "bun:test";
+import { expect, test } from "bun:test";
 import { sharedPostgres } from "../../test/support/postgres.ts";
 import { systemClock } from "../lib/clock.ts";
 import { parsePostgresUrl } from "../platform/postgres-url.ts";
@@ -48,6 +48,31 @@ test("what an extension has put beside the tables is left alone", async () => {
   await server.run("create extension pg_stat_statements", new URL(url).pathname.slice(1));
   const db = await open(url);
   await migrate(db, systemClock);
+  await db.close();
+  await server.dropDatabase(url);
+});
+
+test("a statement that does not fit the tables any more is prepared again, as another text", async () => {
+  const server = await sharedPostgres();
+  const url = await server.createDatabase();
+  const name = new URL(url).pathname.slice(1);
+  await server.run("create table things (id text, size bigint)", name);
+  await server.run("insert into things values ('a', 1)", name);
+  const db = await open(url);
+  const find = db.prepare<object>("select * from things where id = ?1");
+  const lastText = async () =>
+    (
+      await server.run(
+        "select query from pg_stat_activity where application_name = 'berth' and query like '%things%' order by state_change desc limit 1",
+        name,
+      )
+    )[0]?.["query"];
+  expect(await find("a")).toEqual({ id: "a", size: 1 });
+  const before = String(await lastText());
+  await server.run("alter table things add column kind text", name);
+  expect(await find("a")).toEqual({ id: "a", size: 1, kind: null });
+  expect(await lastText()).not.toBe(before);
+  expect(await lastText()).toStartWith(before);
   await db.close();
   await server.dropDatabase(url);
 });

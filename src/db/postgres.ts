@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { Kysely } from "kysely";
 import { assert } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
-import { randomBelow } from "../lib/random.ts";
+import { randomBelow, uuidv7 } from "../lib/random.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Beside, Database, Reads, Tx } from "./database.ts";
 import { DatabaseAwayError, isAway, OutcomeUnknownError } from "./database-away.ts";
@@ -10,7 +10,7 @@ import { postgresFacts } from "./dialect-facts.ts";
 import { fencedError, fenceText } from "./fence.ts";
 import { type ConnectOptions, connect, type PostgresConnection } from "./postgres-connection.ts";
 import { postgresDialect, type Rows } from "./postgres-dialect.ts";
-import { createPostgresPool } from "./postgres-pool.ts";
+import { createPostgresPool, type PostgresPool } from "./postgres-pool.ts";
 import { batchedRead } from "./read-batches.ts";
 import type { Tables } from "./tables.ts";
 
@@ -60,12 +60,20 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   }
 
   const { clock, waitMsMax: connectionMsMax = connectionWaitMsMax } = options;
-  const open = () => connect(options, guard);
+  // A pooler keeps what it prepared on the server for all its clients, by its text: what does not fit
+  // the tables any more must be another text to be prepared again.
+  let mark = "";
+  const open = () => connect({ ...options, mark: () => mark }, guard);
   // Before anything waits: whoever starts Berth must hear what is wrong with the server.
   await (await open()).close();
-  const pool = { connect: open, waitMsMax: connectionMsMax, clock };
-  const readers = createPostgresPool({ ...pool, connectionsMax: readersMax });
-  const writers = createPostgresPool({ ...pool, connectionsMax: writersMax });
+  const of = { connect: open, waitMsMax: connectionMsMax, clock };
+  const readers = createPostgresPool({ ...of, connectionsMax: readersMax });
+  const writers = createPostgresPool({ ...of, connectionsMax: writersMax });
+
+  function renew(pool: PostgresPool): void {
+    mark = ` /* ${uuidv7()} */`;
+    pool.renew();
+  }
 
   /** A statement that only reads is sent again where its connection turns out to be lost. */
   async function read(text: string, values: readonly unknown[]): Promise<Rows> {
@@ -73,9 +81,9 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
       try {
         return await readers.use((connection) => run(connection, text, values));
       } catch (error) {
-        if (error instanceof StaleStatementError) readers.renew();
+        if (error instanceof StaleStatementError) renew(readers);
         else if (!(error instanceof DatabaseAwayError) || attempt > 1) throw error;
-        if (attempt >= attemptsMax) throw error;
+        if (attempt >= attemptsMax) throw told(error);
       }
     }
   }
@@ -128,7 +136,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
       try {
         return await writers.use((connection) => attempt(connection, begin, body));
       } catch (error) {
-        if (error instanceof StaleStatementError) writers.renew();
+        if (error instanceof StaleStatementError) renew(writers);
         else if (!(error instanceof InTheWayError) && !(error instanceof DatabaseAwayError))
           throw error;
         if (tries >= attemptsMax || writers.away !== null) throw told(error);
