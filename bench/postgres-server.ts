@@ -4,8 +4,13 @@ import { startPostgres, type TestPostgres } from "../test/support/postgres.ts";
 /** A PostgreSQL out of npm as it comes, that can be told to count. */
 export interface PostgresServer {
   createDatabase(): Promise<string>;
-  /** How often each statement was run during `work`, BEGIN and COMMIT among them. */
-  statements(work: () => Promise<void>): Promise<number[]>;
+  /** Each statement that was run during `work` and how often, BEGIN and COMMIT among them. */
+  statements(work: () => Promise<void>): Promise<Statement[]>;
+}
+
+export interface Statement {
+  text: string;
+  calls: number;
 }
 
 export async function withPostgres(work: (server: PostgresServer) => Promise<void>): Promise<void> {
@@ -27,12 +32,12 @@ export async function withPostgres(work: (server: PostgresServer) => Promise<voi
   }
 }
 
-async function statements(postgres: TestPostgres, work: () => Promise<void>): Promise<number[]> {
+async function statements(postgres: TestPostgres, work: () => Promise<void>): Promise<Statement[]> {
   await count(postgres, true);
   await work();
-  const rows = await postgres.run("select calls from pg_stat_statements");
+  const rows = await postgres.run("select query, calls from pg_stat_statements");
   await count(postgres, false);
-  return rows.map((row) => Number(row["calls"]));
+  return rows.map((row) => ({ text: String(row["query"]), calls: Number(row["calls"]) }));
 }
 
 /** Counting costs a little: it is off while something is timed. */

@@ -406,7 +406,7 @@ export const rows: Row[] = [
   },
   {
     key: "postgres_get_statements",
-    title: "statements on PostgreSQL for a manifest GET by tag, one connection",
+    title: "statements on PostgreSQL that a manifest GET by tag waits for, one connection",
     ...count,
     only: "berth",
     goal: atMost(1),
