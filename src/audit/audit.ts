@@ -39,11 +39,11 @@ export interface Audit {
 export function createAudit({ clock, secrets }: { clock: Clock; secrets: KeySource }): Audit {
   return {
     async append(tx, entry) {
-      // Not once and for all: keys rotate while the server runs.
-      const key = auditKey(secrets);
       const { actor } = entry;
       // A server runs them one after the other: what is read was there when the lock was had.
       const [, end] = await together([lockChain(tx), readEnd(tx)]);
+      // Not once and for all, and not before: keys rotate while the server runs, and this waited for that.
+      const key = auditKey(secrets);
       // The last line is not the end where somebody put one behind it, which must stop nobody.
       const seq = Math.max(end.seq, end.last_seq ?? 0) + 1;
       const line = {

@@ -44,9 +44,10 @@ function pruneBatch(
   { db, secrets }: PruneAuditDeps,
   before: number,
 ): Promise<{ removed: number; broken: string | null }> {
-  const key = auditKey(secrets);
   return db.transaction(async (tx) => {
     const chain = await readChain(tx);
+    // Not before the transaction, which waits for one in which the key changes.
+    const key = auditKey(secrets);
     if (!isSealed(key, chain)) return { removed: 0, broken: "its end was not written by it" };
     const lines = await listLinesFrom(tx, chain.first_seq, chain.seq, batch);
     let { first_seq, first_hash } = chain;

@@ -5,6 +5,8 @@
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import pg from "pg";
+import { createAudit, resealAuditChain } from "../../src/audit/audit.ts";
+import { verifyAudit } from "../../src/audit/audit-verify.ts";
 import { openPostgres } from "../../src/db/postgres.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { Digest } from "../../src/oci/digest.ts";
@@ -403,6 +405,44 @@ test("counts of the same pulls, written by two nodes in opposite orders, are eac
   );
   for (const db of nodes) await db.close();
   expect(runs).toBe(2 * rounds);
+});
+
+test("a line of the audit that waits for the key to change is sealed with the new one", async () => {
+  const address = parsePostgresUrl(await migratedDatabase(await sharedPostgres()));
+  const db = await openPostgres({ address, unsafe: false, prepared: "auto", clock: systemClock });
+  const sourceOf = (key: string) => ({ derive: () => Buffer.from(key) });
+  let key = "old";
+  const secrets = { derive: () => Buffer.from(key) };
+  const audit = createAudit({ clock: systemClock, secrets });
+  const line = () =>
+    db.transaction(
+      (tx) =>
+        audit.append(tx, {
+          actor: { id: null, name: "anna", credentialId: null, address: "192.0.2.1" },
+          action: "signin.done",
+          resource: "user anna",
+          projectId: null,
+          result: "done",
+          detail: {},
+        }),
+      "rows",
+    );
+  await line();
+  const [begun, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const rotating = db.transaction(async (tx) => {
+    await resealAuditChain(tx, sourceOf("new"), [sourceOf("old")]);
+    begun.resolve();
+    await mayEnd.promise;
+    key = "new";
+  });
+  await begun.promise;
+  const late = line();
+  // Its body runs at once, while the server holds up its first statement.
+  await Bun.sleep(50);
+  mayEnd.resolve();
+  await Promise.all([rotating, late]);
+  expect((await verifyAudit(db.reads, secrets)).problem).toBeNull();
+  await db.close();
 });
 
 describe("two nodes", () => {
