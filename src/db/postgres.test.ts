@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { sql } from "kysely";
 import { sharedPostgres } from "../../test/support/postgres.ts";
 import { systemClock } from "../lib/clock.ts";
 import { parsePostgresUrl } from "../platform/postgres-url.ts";
@@ -73,6 +74,23 @@ test("a statement that does not fit the tables any more is prepared again, as an
   expect(await find("a")).toEqual({ id: "a", size: 1, kind: null });
   expect(await lastText()).not.toBe(before);
   expect(await lastText()).toStartWith(before);
+  await db.close();
+  await server.dropDatabase(url);
+});
+
+test("a connection whose server takes no writes any more is left for another one", async () => {
+  const server = await sharedPostgres();
+  const url = await server.createDatabase();
+  await server.run("create table things (id text)", new URL(url).pathname.slice(1));
+  const db = await open(url);
+  await db.transaction(async (tx) => {
+    await sql`set session characteristics as transaction read only`.execute(tx);
+  });
+  await db.transaction(async (tx) => {
+    await sql`insert into things values ('a')`.execute(tx);
+  });
+  const { rows } = await sql`select * from things`.execute(db.reads);
+  expect(rows).toEqual([{ id: "a" }]);
   await db.close();
   await server.dropDatabase(url);
 });

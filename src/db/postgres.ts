@@ -111,6 +111,11 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
       await begun.catch(() => {});
       const first = codeOf(error) === aborted ? (connection.failure ?? error) : error;
       await rollBack(connection);
+      if (codeOf(first) === takesNoWrites) {
+        // Perhaps another server takes them by now: what is open leads to this one for good.
+        readers.renew();
+        writers.renew();
+      }
       throw classify(connection, first);
     }
   }
@@ -200,6 +205,8 @@ class StaleStatementError extends Error {}
 
 /** in_failed_sql_transaction: of a statement behind one that failed. */
 const aborted = "25P02";
+/** read_only_sql_transaction */
+const takesNoWrites = "25006";
 const inTheWay: ReadonlySet<string> = new Set([
   "40001", // serialization_failure
   "40P01", // deadlock_detected
