@@ -1,59 +1,40 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
-import type { Access } from "./access/authorize.ts";
-import { createAccess } from "./access/create-access.ts";
 import type { Management } from "./access/endpoint.ts";
-import { openAccess } from "./access/open-access.ts";
-import { createRateLimits } from "./access/rate-limits.ts";
-import { createTokenService } from "./access/token-service.ts";
-import { isSetUp, setUpUnattended } from "./accounts/setup.ts";
+import { openAccessControl, openManagement, prepareAccounts } from "./access-control.ts";
+import { isSetUp } from "./accounts/setup.ts";
 import { setupText } from "./accounts/setup-text.ts";
 import { endpoints } from "./api/endpoints.ts";
-import { pruneIdempotencyKeys } from "./api/idempotency.ts";
-import { type Api, type ApiGate, createApi } from "./api/router.ts";
-import { createTokenEndpoint, keysResponse } from "./api/token-endpoint.ts";
-import { type Audit, auditHead, createAudit, isChainOf, resealAuditChain } from "./audit/audit.ts";
-import { pruneAudit } from "./audit/prune-audit.ts";
-import { type Authenticator, createAuthenticator } from "./auth/authenticator.ts";
-import { removeExpiredCredentials } from "./auth/expired-credentials.ts";
-import { tellOfExpiringRobots } from "./auth/expiring-robots.ts";
-import { KeyFileError, loadKeys } from "./auth/key-file.ts";
-import { anonymous } from "./auth/principal.ts";
-import { createRefreshTokens } from "./auth/refresh-token.ts";
-import { createTokenIssuer, type TokenIssuer } from "./auth/registry-token.ts";
-import { finishRotation } from "./auth/rotate-keys.ts";
-import { createSecretBox, keysOf, type SecretBox } from "./auth/secret-box.ts";
+import { createApi } from "./api/router.ts";
+import { describePulls, describeRegistry } from "./app-metrics.ts";
+import { auditHead } from "./audit/audit.ts";
 import type { BlobKey, BlobStore } from "./blobs/blob-store.ts";
 import { createDiskReserve, type DiskReserve } from "./blobs/disk-reserve.ts";
 import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
 import { openS3 } from "./blobs/open-s3.ts";
+import { abandonedParts, choresOfRecords, idleUploads, leftovers } from "./chores.ts";
 import { type FolderLock, lockDataFolder } from "./db/data-folder.ts";
-import type { Database, Tx } from "./db/database.ts";
+import type { Database } from "./db/database.ts";
 import { migrate } from "./db/migrations/migrate.ts";
 import { openPostgres } from "./db/postgres.ts";
 import { openSqlite } from "./db/sqlite.ts";
-import { createDoor, type Handler } from "./door.ts";
-import type { Chore } from "./jobs/chore.ts";
+import { createDoor } from "./door.ts";
 import { createChoreRunner } from "./jobs/chore-runner.ts";
-import { createHeartbeat, isAnyNodeLive, type Node } from "./jobs/heartbeat.ts";
+import { createHeartbeat, type Node } from "./jobs/heartbeat.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { uuidv7 } from "./lib/random.ts";
 import { type MoveWatch, watchMoves } from "./move/move-watch.ts";
 import { interruptMove } from "./move/run-move.ts";
 import { describeNodes } from "./nodes/node-metrics.ts";
-import { cookieName, readCookie } from "./pages/cookies.ts";
 import { createPages } from "./pages/pages.ts";
 import type { Config } from "./platform/config.ts";
-import { createHousekeeping, type OwnChore } from "./platform/housekeeping.ts";
-import { createPublicOrigin } from "./platform/http/public-origin.ts";
+import { createHousekeeping } from "./platform/housekeeping.ts";
 import type { AddressSource } from "./platform/http/request-context.ts";
 import type { Log } from "./platform/log.ts";
 import { createMetrics, type FamilyValues, type Metrics } from "./platform/metrics.ts";
 import { version } from "./platform/version.ts";
-import { prunePulls } from "./pulls/prune-pulls.ts";
-import { createPullRecorder, type PullStats } from "./pulls/pull-recorder.ts";
-import { expireUploads, removeLeftovers } from "./registry/expire-uploads.ts";
+import { createPullRecorder } from "./pulls/pull-recorder.ts";
 import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
 import { createPullReads } from "./registry/outage-reads.ts";
@@ -64,7 +45,6 @@ import { createRegistryHandler } from "./registry/router.ts";
 /** Memory for manifests and for small blobs that were read or pushed lately. */
 const manifestCacheBytes = 32 * 1024 * 1024;
 const blobCacheBytes = 16 * 1024 * 1024;
-const minuteMs = 60 * 1000;
 
 /** The program without its sockets. */
 export interface App {
@@ -213,7 +193,7 @@ async function openOn(
     mayRedirect: createRedirectRule(config.s3?.redirect ?? false, config.s3?.redirectExcept ?? []),
     traffic: { receivedBytes: 0, sentBytes: 0 },
   };
-  describe(metrics, registry);
+  describeRegistry(metrics, registry);
   describePulls(metrics, pulls.stats);
   metrics.gauge(
     "berth_moving",
@@ -331,264 +311,10 @@ async function openBlobs(
   return blobs;
 }
 
-interface AccessControl {
-  /** Everybody may do everything: there are no accounts to manage, but for the operator's commands. */
-  readonly isOpen: boolean;
-  readonly access: Access;
-  readonly audit: Audit;
-  readonly secrets: SecretBox;
-  readonly authenticator: Authenticator;
-  readonly tokens: TokenIssuer;
-  readonly gate: ApiGate;
-  readonly chores: readonly Chore[];
-  readonly ownChores: readonly OwnChore[];
-}
-
-/** Who somebody is, what they may do, and the record of what they did. */
-async function openAccessControl(deps: {
-  config: Config;
-  db: Database;
-  clock: Clock;
-  log: Log;
-  isChild: boolean;
-  isReadOnly: () => boolean;
-}): Promise<AccessControl> {
-  const { config, db, clock, log, isReadOnly } = deps;
-  const fromSetting = config.secretKeys.length > 0;
-  const secrets = createSecretBox(loadKeys({ setting: config.secretKeys, folder: config.data }));
-  const rotation = {
-    db,
-    box: secrets,
-    folder: fromSetting ? null : config.data,
-    async rederive(tx: Tx, earlier: readonly SecretBox[], current: SecretBox) {
-      await resealAuditChain(tx, current, earlier);
-    },
-  };
-  // The parent of several processes did, before it started them.
-  if (!deps.isChild) {
-    await assertNobodyHasEarlierKey(db, clock, secrets);
-    await finishRotation(rotation);
-  }
-  const audit = createAudit({ clock, secrets });
-  const tokens = createTokenIssuer({ db, clock, secrets, issuer: () => config.url });
-  const authenticator = createAuthenticator({ db, clock, log, audit, tokens, isReadOnly });
-  const limits = createRateLimits({ db, clock });
-  const isOpen = config.open !== "";
-  const { projectCreation } = config;
-  const rights = isOpen ? openAccess : createAccess({ db, clock, projectCreation });
-  const access: Access = {
-    decide: rights.decide,
-    changed() {
-      rights.changed();
-      authenticator.changed();
-      limits.changed();
-    },
-  };
-  const gate: ApiGate = {
-    identify: isOpen ? () => anonymous : authenticator.identify,
-    identifySession(context) {
-      const cookie = readCookie(context.request, cookieName("berth", context.scheme));
-      return cookie === null ? null : authenticator.identifySession(cookie, () => context.client);
-    },
-    publicOrigin: createPublicOrigin(config),
-    limit: limits.take,
-    pullsLeft: (principal, address) => limits.look("pulls", principal, address),
-  };
-  // Each process must know the keys; of two that make the next one at once, the database takes one.
-  const ownChores: OwnChore[] = [
-    { name: "renew the keys of tokens", everyMs: 60 * minuteMs, run: () => tokens.rotateIfDue() },
-  ];
-  const chores: Chore[] = [
-    {
-      name: "tell of robots that expire",
-      everyMs: 60 * minuteMs,
-      deletes: false,
-      async run(work) {
-        await tellOfExpiringRobots({ db: work.db, clock, audit });
-      },
-    },
-    {
-      name: "remove credentials that expired",
-      everyMs: 60 * minuteMs,
-      deletes: true,
-      async run(work) {
-        await removeExpiredCredentials({ db: work.db, clock });
-      },
-    },
-  ];
-  return { isOpen, access, audit, secrets, authenticator, tokens, gate, chores, ownChores };
-}
-
-/** Others would go on with the key that is about to be replaced, and write what nobody else takes for true. */
-async function assertNobodyHasEarlierKey(
-  db: Database,
-  clock: Clock,
-  secrets: SecretBox,
-): Promise<void> {
-  if (db.facts.oneServer) return;
-  const [, ...earlier] = keysOf(secrets);
-  for (const one of earlier) {
-    const isReplaced = await isChainOf(db.reads, createSecretBox([one]));
-    if (!isReplaced || !(await isAnyNodeLive(db, clock))) continue;
-    throw new KeyFileError(
-      "Nodes that run have the secret key that is to be replaced: stop all of them first",
-    );
-  }
-}
-
-/** What must be there before the first request. */
-async function prepareAccounts(
-  control: AccessControl,
-  management: Management,
-  isChild: boolean,
-): Promise<void> {
-  if (control.isOpen) return;
-  await control.tokens.rotateIfDue();
-  if (!isChild) await setUpUnattended(management);
-}
-
-/** `/api/`, the token service, and the keys with which others check its tokens. */
-function openManagement(control: AccessControl, management: Management, api: Api): Handler {
-  const { db, clock, log, access, audit, config } = management;
-  const { tokens, gate } = control;
-  const refresh = createRefreshTokens({ db, clock, audit, changed: access.changed });
-  const service = createTokenService({
-    db,
-    access,
-    identify: gate.identify,
-    async admit(principal, address) {
-      await gate.limit("requests", principal, address);
-    },
-    issue: tokens.issue,
-    refresh,
-    service: () => (config.url === null ? null : new URL(config.url).host),
-  });
-  const answerToken = createTokenEndpoint({ service, log });
-  return (context) => {
-    if (context.path === "/token") return answerToken(context);
-    if (context.path === "/.well-known/jwks.json") return keysResponse(tokens.jwks());
-    return api.serve(context);
-  };
-}
-
-/** Of everybody before this start, or of one process of this server. */
-function leftovers(registry: Registry, process: string | null = null): OwnChore {
-  return {
-    name: "clear away what an earlier process left",
-    everyMs: null,
-    async run(signal) {
-      const files = await removeLeftovers(registry, signal, process);
-      if (files > 0) registry.log.info(`Removed ${files} files of unfinished uploads`, { files });
-    },
-  };
-}
-
-/** Parts that a bucket keeps, and bills, for uploads of which nobody knows. */
-function abandonedParts(registry: Registry): Chore {
-  return {
-    name: "end uploads in the bucket that nobody knows",
-    everyMs: 24 * 60 * minuteMs,
-    deletes: true,
-    async run({ signal, db }) {
-      const uploads = await removeLeftovers({ ...registry, db }, signal);
-      if (uploads === 0) return;
-      registry.log.info(`Ended ${uploads} uploads in the bucket that nobody knew`, { uploads });
-    },
-  };
-}
-
-function idleUploads(registry: Registry): Chore {
-  return {
-    name: "end idle uploads",
-    everyMs: 10 * minuteMs,
-    deletes: true,
-    async run({ signal, db }) {
-      const uploads = await expireUploads({ ...registry, db }, signal);
-      if (uploads === 0) return;
-      registry.log.info(`Ended ${uploads} uploads that were idle for a day`, { uploads });
-    },
-  };
-}
-
-/** Records that are kept for a set time. */
-function choresOfRecords(management: Management): readonly Chore[] {
-  const { config } = management;
-  return [
-    {
-      name: "remove old lines of the audit",
-      everyMs: 60 * minuteMs,
-      deletes: true,
-      async run({ signal, db }) {
-        await pruneAudit({ ...management, db }, config.auditDays, signal);
-      },
-    },
-    {
-      name: "remove old pulls",
-      everyMs: 60 * minuteMs,
-      deletes: true,
-      async run({ signal, db }) {
-        await prunePulls({ ...management, db }, config.pullsDays, signal);
-      },
-    },
-    {
-      name: "forget answers of the management API",
-      everyMs: 60 * minuteMs,
-      deletes: true,
-      async run({ db }) {
-        await pruneIdempotencyKeys({ ...management, db });
-      },
-    },
-  ];
-}
-
 function boundedByBytes<Key extends {}>(maxSize: number) {
   return new LRUCache<Key, Uint8Array<ArrayBuffer>>({
     maxSize,
     // An entry costs more than its bytes: its key, its place in the list, its buffer's header.
     sizeCalculation: (bytes) => bytes.byteLength + 512,
   });
-}
-
-function describePulls(metrics: Metrics, stats: PullStats): void {
-  metrics.counter("berth_pulls_recorded_total", "Pulls kept one by one.", () => stats.recorded);
-  metrics.counter(
-    "berth_pulls_counted_total",
-    "Pulls that were only counted.",
-    () => stats.counted,
-  );
-  metrics.counter("berth_pulls_lost_total", "Pulls of which nothing was kept.", () => stats.lost);
-}
-
-function describe(metrics: Metrics, { db, traffic, liveUploads }: Registry): void {
-  const { stats } = db;
-  metrics.gauge(
-    "berth_uploads_receiving",
-    "Upload bodies being received.",
-    () => liveUploads.receiving,
-  );
-  metrics.counter("berth_db_commits_total", "Transactions committed.", () => stats.commits);
-  metrics.counter("berth_db_syncs_total", "Syncs of the write-ahead log.", () => stats.syncs);
-  metrics.counter("berth_db_checkpoints_total", "Checkpoints.", () => stats.checkpoints);
-  metrics.gauge(
-    "berth_wal_bytes",
-    "Bytes in the write-ahead log at the last checkpoint.",
-    () => stats.walBytes,
-    "max",
-  );
-  metrics.gauge(
-    "berth_writes_refused",
-    "1 after a disk error, until a restart.",
-    () => (stats.failure === null ? 0 : 1),
-    "max",
-  );
-  metrics.counter(
-    "berth_blob_received_bytes_total",
-    "Bytes of blobs received.",
-    () => traffic.receivedBytes,
-  );
-  metrics.counter(
-    "berth_blob_sent_bytes_total",
-    "Bytes of blobs that pulls asked for.",
-    () => traffic.sentBytes,
-  );
 }

@@ -1,0 +1,47 @@
+import type { Metrics } from "./platform/metrics.ts";
+import type { PullStats } from "./pulls/pull-recorder.ts";
+import type { Registry } from "./registry/registry.ts";
+
+export function describePulls(metrics: Metrics, stats: PullStats): void {
+  metrics.counter("berth_pulls_recorded_total", "Pulls kept one by one.", () => stats.recorded);
+  metrics.counter(
+    "berth_pulls_counted_total",
+    "Pulls that were only counted.",
+    () => stats.counted,
+  );
+  metrics.counter("berth_pulls_lost_total", "Pulls of which nothing was kept.", () => stats.lost);
+}
+
+export function describeRegistry(metrics: Metrics, { db, traffic, liveUploads }: Registry): void {
+  const { stats } = db;
+  metrics.gauge(
+    "berth_uploads_receiving",
+    "Upload bodies being received.",
+    () => liveUploads.receiving,
+  );
+  metrics.counter("berth_db_commits_total", "Transactions committed.", () => stats.commits);
+  metrics.counter("berth_db_syncs_total", "Syncs of the write-ahead log.", () => stats.syncs);
+  metrics.counter("berth_db_checkpoints_total", "Checkpoints.", () => stats.checkpoints);
+  metrics.gauge(
+    "berth_wal_bytes",
+    "Bytes in the write-ahead log at the last checkpoint.",
+    () => stats.walBytes,
+    "max",
+  );
+  metrics.gauge(
+    "berth_writes_refused",
+    "1 after a disk error, until a restart.",
+    () => (stats.failure === null ? 0 : 1),
+    "max",
+  );
+  metrics.counter(
+    "berth_blob_received_bytes_total",
+    "Bytes of blobs received.",
+    () => traffic.receivedBytes,
+  );
+  metrics.counter(
+    "berth_blob_sent_bytes_total",
+    "Bytes of blobs that pulls asked for.",
+    () => traffic.sentBytes,
+  );
+}
