@@ -167,7 +167,7 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
 
 async function through(trouble: () => Promise<void>, databaseDies = false): Promise<void> {
   round += 1;
-  expectCalm(await runThroughTrouble({ nodes, random, round, trouble, databaseDies }));
+  expectCalm(await runThroughTrouble({ nodes, stack, random, round, trouble, databaseDies }));
 }
 
 /** All that are free, and those that become free while nodes lose theirs. */

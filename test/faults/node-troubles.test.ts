@@ -148,7 +148,7 @@ function clockOff(ms: number): Record<string, string> {
 
 async function through(trouble: () => Promise<void>): Promise<void> {
   round += 1;
-  expectCalm(await runThroughTrouble({ nodes, random, round, trouble }));
+  expectCalm(await runThroughTrouble({ nodes, stack, random, round, trouble }));
 }
 
 function any(): Node {

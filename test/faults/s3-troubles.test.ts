@@ -73,6 +73,7 @@ describeFaults(`S3 and three nodes (BERTH_TEST_SEED=${seed})`, ["PostgreSQL"], (
           round += 1;
           const outcome = await runThroughTrouble({
             nodes,
+            stack,
             random,
             round,
             async trouble() {

@@ -18,6 +18,10 @@ export interface Stack {
   readonly postgres: TestPostgres;
   readonly wire: FaultProxy;
   readonly s3: S3FaultProxy;
+  /** Uploads that a node is at, also for a client that has gone. */
+  heldUploads(): Promise<number>;
+  /** As if a day had gone by: nodes do all that they do now and then. */
+  makeChoresDue(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,6 +52,15 @@ export async function openStack({ random, s3: kind, settings }: StackOptions): P
     postgres,
     wire,
     s3,
+    async heldUploads() {
+      const held = "held_by is not null and held_until > extract(epoch from now()) * 1000";
+      const name = database.pathname.slice(1);
+      const [row] = await postgres.run(`select count(*) as n from uploads where ${held}`, name);
+      return Number(row?.["n"]);
+    },
+    async makeChoresDue() {
+      await postgres.run("update chores set due_at = 0", database.pathname.slice(1));
+    },
     async stop() {
       await wire.stop();
       await s3.stop();

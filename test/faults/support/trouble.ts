@@ -6,6 +6,7 @@ import { findViolation, tell } from "./linearizable.ts";
 import { runLoad } from "./load.ts";
 import type { Node, Nodes } from "./nodes.ts";
 import type { Random } from "./random.ts";
+import type { Stack } from "./stack.ts";
 import { prepareTagLoad, readTags, type TagLoad } from "./tag-load.ts";
 
 /** What went on while something was wrong, and what was found afterwards. */
@@ -24,6 +25,7 @@ export interface Outcome {
 
 export interface TroubleOptions {
   readonly nodes: Nodes;
+  readonly stack: Pick<Stack, "heldUploads" | "makeChoresDue">;
   readonly random: Random;
   /** Distinguishes rounds on the same registry. */
   readonly round: number;
@@ -39,7 +41,7 @@ const calmMs = 1_000;
 /** There are other nodes: clients wait for none of them for long. */
 const patienceMs = 3_000;
 const healMsMax = 20_000;
-const quietMsMax = 30_000;
+const quietMsMax = 60_000;
 const errorsToldMax = 20;
 const tags = ["one", "two", "three"];
 const seedOfLayers = 4_711;
@@ -94,7 +96,7 @@ export async function runThroughTrouble(options: TroubleOptions): Promise<Outcom
     await Promise.all([mixed, moving, large]);
   }
   const moved = await moving;
-  await untilQuiet(nodes);
+  await untilQuiet(nodes, options.stack);
   for (const node of nodes.all) {
     await audit(createClient(node.url, ledger), {
       whole: true,
@@ -102,7 +104,11 @@ export async function runThroughTrouble(options: TroubleOptions): Promise<Outcom
     });
   }
   await auditTags(nodes, moved);
-  const violations = [...ledger.violations, ...moved.violations, ...(await verify(nodes))];
+  const violations = [
+    ...ledger.violations,
+    ...moved.violations,
+    ...(await verify(nodes, options.stack)),
+  ];
   for (const [tag, history] of moved.histories) {
     const violation = findViolation(history);
     if (violation !== null) violations.push(`tag ${tag}: ${tell(violation, history)}`);
@@ -166,8 +172,12 @@ async function untilHealed({ all }: Nodes, ledger: Ledger, round: number): Promi
 }
 
 /** A request that its client gave up may take its effect as long as it is under way. */
-async function untilQuiet({ all }: Nodes): Promise<void> {
+async function untilQuiet({ all }: Nodes, stack: Pick<Stack, "heldUploads">): Promise<void> {
   const deadline = performance.now() + quietMsMax;
+  while ((await stack.heldUploads()) > 0) {
+    if (performance.now() > deadline) throw new Error("nodes go on with uploads");
+    await Bun.sleep(50);
+  }
   for (const node of all) {
     for (;;) {
       const text = await (await fetch(`${node.url}/metrics`, { keepalive: false })).text();
@@ -194,17 +204,16 @@ async function auditTags({ all }: Nodes, moved: TagLoad): Promise<void> {
   for (const node of all) await readTags(moved, node.url);
 }
 
-async function verify({ all }: Nodes): Promise<string[]> {
+async function verify({ all }: Nodes, stack: Pick<Stack, "makeChoresDue">): Promise<string[]> {
   const [first] = all;
   if (first === undefined) return [];
   const begun = performance.now();
   let { code, output } = await first.command("verify");
   if (code !== 0 && !output.split("\n").some(isMoreThanLitter)) {
-    // A node clears them away when it starts, and all of them together once an hour.
-    await first.stop();
-    await first.start();
+    // Nodes clear it away once a day.
+    await stack.makeChoresDue();
     while (code !== 0 && performance.now() - begun < healMsMax) {
-      await Bun.sleep(100);
+      await Bun.sleep(200);
       ({ code, output } = await first.command("verify"));
     }
   }
