@@ -223,6 +223,9 @@ function nativeFolder(): string {
 }
 
 export function binary(name: "initdb" | "pg_ctl" | "postgres"): string {
+  // The folder with the programs of another version than that out of npm.
+  const other = process.env["BERTH_TEST_POSTGRES"];
+  if (other !== undefined) return join(other, name);
   linkLibraries();
   return join(nativeFolder(), "bin", name);
 }
