@@ -98,8 +98,8 @@ const holes: readonly Hole[] = [
     patches: [
       {
         file: "src/registry/upload-session.ts",
-        from: "row !== null && row.principal === actorOf(caller.principal)",
-        to: "row !== null",
+        from: "isThere && row.principal === actorOf(caller.principal)",
+        to: "isThere",
       },
     ],
     tests: "content",

@@ -13,12 +13,16 @@ export interface StoreWatch {
   close(): void;
 }
 
+/** Their rows change beside the requests. */
+const ownTime: ReadonlySet<string> = new Set(["chores", "nodes"]);
+
 /** Looks at a folder that a server uses, through a connection of its own. */
 export function watchStore(folder: string): StoreWatch {
   const db = new Database(join(folder, "berth.db"), { readonly: true });
   const tables = db
     .query<{ name: string }, []>("select name from sqlite_master where type = 'table' order by 1")
     .all()
+    .filter(({ name }) => !ownTime.has(name))
     .map(({ name }) => ({ name, all: db.prepare(`select ${columnsOf(db, name)} from "${name}"`) }));
   return {
     state: () => ({
