@@ -189,7 +189,7 @@ async function auditSession(
   const status = statusOf(answer);
   if (status === 404 && (session.ending || mayBeLost(options, session))) return;
   if (answer.kind === "lost" || status !== 204) {
-    ledger.violations.push(`upload ${location}: ${status}`);
+    ledger.violations.push(`upload ${location}, ${acknowledged} acknowledged: ${status}`);
     return;
   }
   const [, last = "0"] = (answer.headers.get("range") ?? "").split("-");

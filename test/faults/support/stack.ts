@@ -53,7 +53,9 @@ export async function openStack({ random, s3: kind, settings }: StackOptions): P
     wire,
     s3,
     async heldUploads() {
-      const held = "held_by is not null and held_until > extract(epoch from now()) * 1000";
+      // One that has ended is held for ever, until it is cleared away.
+      const now = "extract(epoch from now()) * 1000";
+      const held = `held_by is not null and held_until between ${now} and ${now} + 60000`;
       const name = database.pathname.slice(1);
       const [row] = await postgres.run(`select count(*) as n from uploads where ${held}`, name);
       return Number(row?.["n"]);
