@@ -51,7 +51,8 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
             await stack.postgres.start();
             await Bun.sleep(500);
           }
-        }),
+        }, true),
+
       120_000,
     );
 

@@ -214,7 +214,10 @@ async function verify({ nodes, stack, databaseDies }: TroubleOptions): Promise<s
     }
   }
   const lines = output.split("\n").filter((line) => line !== "" && !line.startsWith("Checked "));
-  if (databaseDies === true && lines.every((line) => orphan.test(line))) return [];
+  if (databaseDies === true && lines.length > 0 && lines.every((line) => orphan.test(line))) {
+    await first.command("verify", "--repair");
+    ({ code, output } = await first.command("verify"));
+  }
   return code === 0 ? [] : [`berth verify: ${output}`];
 }
 
