@@ -24,7 +24,7 @@ export interface RunningRegistry {
 
 const projectFolder = join(import.meta.dir, "..", "..");
 /** With this many, the registry is so many nodes on PostgreSQL and S3, and nginx sends each request to the next. */
-const nodes = Number(process.env["BERTH_TEST_NODES"] ?? "1");
+export const nodes = Number(process.env["BERTH_TEST_NODES"] ?? "1");
 
 /**
  * The registry that all clients talk to: Berth on a free port with a folder of its own, closed as it is

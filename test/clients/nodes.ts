@@ -61,7 +61,6 @@ http {
 ${temporary}
   client_max_body_size 0;
   proxy_http_version 1.1;
-  proxy_request_buffering off;
   proxy_buffering off;
   proxy_set_header Host $http_host;
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
