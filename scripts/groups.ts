@@ -23,10 +23,13 @@ interface Outcome {
 
 const bun = [process.execPath, "--no-env-file", `--config=${devNull}`];
 
-/** What is about who may do what: about half of the time that unit tests take. */
-const ofAccess = ["access", "accounts", "audit", "auth", "pages", "projects", "pulls", "records"];
+/** About half of the time that unit tests take: who may do what, and what is done beside requests. */
+const oneHalf = [
+  ...["access", "accounts", "audit", "auth", "pages", "projects", "pulls", "records"],
+  ...["jobs", "move", "nodes"],
+];
 const ofTheRest = readdirSync(join(projectFolder, "src"), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && !ofAccess.includes(entry.name))
+  .filter((entry) => entry.isDirectory() && !oneHalf.includes(entry.name))
   .map((entry) => entry.name);
 
 /** Everything that is quick: format, lint, types, house rules, unit and contract tests. In two halves. */
@@ -43,7 +46,7 @@ export const quickGroups: readonly [readonly Group[], readonly Group[]] = [
       isBunTest: false,
     },
     bunTest("house rules", ["./test/tidy.test.ts"]),
-    bunTest("unit tests of access", ofAccess.map(inSource)),
+    bunTest("unit and contract tests of access, jobs and moves", oneHalf.map(inSource)),
   ],
   [bunTest("unit and contract tests of the rest", ofTheRest.map(inSource))],
 ];

@@ -293,7 +293,8 @@ describe("the list of nodes", () => {
   });
 
   test("of a database that one server has is that server, and a dead one's leases are over", async () => {
-    await server("killed", false).start("127.0.0.1:5000", 1);
+    const killed = server("killed", false);
+    await killed.start("127.0.0.1:5000", 1);
     await db.transaction((tx) => addChores(tx, ["sweep"]));
     const held = { name: "sweep", holder: "killed", leaseMs };
     await db.transaction((tx) => takeChore(tx, held, nowOf(db, clock)));
@@ -302,6 +303,8 @@ describe("the list of nodes", () => {
     expect(await seen()).toEqual(["alone"]);
     expect((await sweep())?.lease_until).toBe(0);
     await alone.stop();
+    // It goes on for as long as this process does, and would tell of a database that is closed.
+    await killed.stop();
   });
 
   test("is tried again when the database does not take it", async () => {
