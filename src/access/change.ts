@@ -30,7 +30,7 @@ export async function change<T>(
     const { action, resource, projectId, detail } =
       typeof entry === "function" ? entry(made) : entry;
     await bumpAccessVersion(tx);
-    await deps.audit.append(tx, {
+    deps.audit.append(tx, {
       actor: auditActor(call.principal, call.address),
       action,
       resource,

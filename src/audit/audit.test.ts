@@ -55,7 +55,7 @@ type Store = Awaited<ReturnType<typeof open>>;
 
 async function append({ db, audit }: Store, count: number, more: Partial<AuditEntry> = {}) {
   await db.transaction(async (tx) => {
-    for (let k = 1; k <= count; k++) await audit.append(tx, entry(`team/app:v${k}`, more));
+    for (let k = 1; k <= count; k++) audit.append(tx, entry(`team/app:v${k}`, more));
   });
 }
 
@@ -114,7 +114,7 @@ describe("a line", () => {
     const store = await open();
     await append(store, 1);
     const failing = store.db.transaction(async (tx) => {
-      await store.audit.append(tx, entry("team/app:v2"));
+      store.audit.append(tx, entry("team/app:v2"));
       throw new Error("changed its mind");
     });
     expect(failing).rejects.toThrow("changed its mind");
@@ -138,7 +138,7 @@ describe("a line", () => {
   test("is bounded, and repeats no secret of the registry", async () => {
     const store = await open();
     const secret = `berth_pat_${"a1B2".repeat(12)}x`;
-    await store.db.transaction((tx) =>
+    await store.db.transaction(async (tx) =>
       store.audit.append(
         tx,
         entry(`user ${secret}`, {
@@ -169,7 +169,7 @@ describe("a line", () => {
       fc.asyncProperty(text, text, fc.jsonValue(), async (name, resource, value) => {
         const actor = { id: null, name: `\ud800${name}\0`, credentialId: null, address: "::1" };
         const more = { actor, detail: { [name]: value, [resource]: resource } };
-        await store.db.transaction((tx) => store.audit.append(tx, entry(resource, more)));
+        await store.db.transaction(async (tx) => store.audit.append(tx, entry(resource, more)));
       }),
       { numRuns: 200 },
     );
@@ -434,7 +434,7 @@ describe("a new key", () => {
     expect((await verifyAudit(store.db.reads, otherSecrets)).problem).toBeNull();
     expect(await found(store)).toEqual(["seal", 4]);
     const audit = createAudit({ clock: store.clock, secrets: otherSecrets });
-    await store.db.transaction((tx) => audit.append(tx, entry("team/app:v4")));
+    await store.db.transaction(async (tx) => audit.append(tx, entry("team/app:v4")));
     expect((await verifyAudit(store.db.reads, otherSecrets)).problem).toBeNull();
   });
 });
@@ -504,7 +504,7 @@ describe("a search", () => {
       store.time.now = k * 1_000;
       const actor =
         k % 3 === 0 ? { id: null, name: "(anonymous)" } : { id: `p${k % 3}`, name: "x" };
-      await store.db.transaction((tx) =>
+      await store.db.transaction(async (tx) =>
         store.audit.append(
           tx,
           entry(`team/App_${k % 5}:v${k}`, {

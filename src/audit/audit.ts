@@ -1,7 +1,15 @@
+import { atEnd } from "../db/at-end.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
 import { together } from "../lib/together.ts";
-import { auditKey, isSealed, type KeySource, rowHash, sealOf } from "./audit-chain.ts";
+import {
+  type AuditLine,
+  auditKey,
+  isSealed,
+  type KeySource,
+  rowHash,
+  sealOf,
+} from "./audit-chain.ts";
 import { lockChain, readChain, readEnd, writeLine, writeSeal } from "./audit-store.ts";
 import { auditText, detailText } from "./audit-text.ts";
 
@@ -27,8 +35,8 @@ export interface AuditEntry {
 
 /** The record of what changed. */
 export interface Audit {
-  /** Writes a line in the transaction of the change that it tells of. */
-  append(tx: Tx, entry: AuditEntry): Promise<void>;
+  /** Writes a line in the transaction of the change that it tells of, at its end. */
+  append(tx: Tx, entry: AuditEntry): void;
 }
 
 /**
@@ -37,33 +45,42 @@ export interface Audit {
  * not sealed again by going on, or the next line would hide what was done.
  */
 export function createAudit({ clock, secrets }: { clock: Clock; secrets: KeySource }): Audit {
+  async function write(tx: Tx, entries: readonly AuditEntry[]): Promise<void> {
+    // A server runs them one after the other: what is read was there when the lock was had.
+    const [, end] = await together([lockChain(tx), readEnd(tx)]);
+    // Not once and for all, and not before: keys rotate while the server runs, and this waited for that.
+    const key = auditKey(secrets);
+    let { hash } = end;
+    // The last line is not the end where somebody put one behind it, which must stop nobody.
+    let seq = Math.max(end.seq, end.last_seq ?? 0);
+    const at = Math.max(clock.now(), end.last_at ?? 0);
+    const lines = entries.map((entry) => {
+      seq += 1;
+      const line = lineOf(entry, seq, at);
+      hash = rowHash(hash, line);
+      return writeLine(tx, line, hash);
+    });
+    const grown = { first_seq: end.first_seq, first_hash: end.first_hash, seq, hash };
+    await together([...lines, writeSeal(tx, grown, sealOf(key, grown, end))]);
+  }
+
+  return { append: (tx, entry) => atEnd(tx, write, entry) };
+}
+
+function lineOf(entry: AuditEntry, seq: number, at: number): AuditLine {
+  const { actor } = entry;
   return {
-    async append(tx, entry) {
-      const { actor } = entry;
-      // A server runs them one after the other: what is read was there when the lock was had.
-      const [, end] = await together([lockChain(tx), readEnd(tx)]);
-      // Not once and for all, and not before: keys rotate while the server runs, and this waited for that.
-      const key = auditKey(secrets);
-      // The last line is not the end where somebody put one behind it, which must stop nobody.
-      const seq = Math.max(end.seq, end.last_seq ?? 0) + 1;
-      const line = {
-        seq,
-        at: Math.max(clock.now(), end.last_at ?? 0),
-        actor_id: actor.id,
-        actor_name: auditText(actor.name),
-        credential_id: actor.credentialId,
-        address: auditText(actor.address),
-        action: auditText(entry.action),
-        resource: auditText(entry.resource),
-        project_id: entry.projectId,
-        result: entry.result,
-        detail: detailText(entry.detail),
-      };
-      const hash = rowHash(end.hash, line);
-      const grown = { first_seq: end.first_seq, first_hash: end.first_hash, seq, hash };
-      const seal = sealOf(key, grown, end);
-      await together([writeLine(tx, line, hash), writeSeal(tx, grown, seal)]);
-    },
+    seq,
+    at,
+    actor_id: actor.id,
+    actor_name: auditText(actor.name),
+    credential_id: actor.credentialId,
+    address: auditText(actor.address),
+    action: auditText(entry.action),
+    resource: auditText(entry.resource),
+    project_id: entry.projectId,
+    result: entry.result,
+    detail: detailText(entry.detail),
   };
 }
 

@@ -46,7 +46,7 @@ async function tell(tx: Tx, audit: Audit, robot: PrincipalRow, now: number): Pro
   // Told within the same notice: an end that was put off since begins anew.
   if (notice === undefined || (toldAt !== null && toldAt >= end - notice)) return false;
   await setExpiryTold(tx, id, now);
-  await audit.append(tx, {
+  audit.append(tx, {
     actor: { id: null, name: "(system)", credentialId: null, address: "" },
     action: "robot.expiring",
     resource: `robot ${name}`,

@@ -39,7 +39,7 @@ export function createFailedSignIns(deps: {
   async function write(failed: FailedSignIn, attempts: number): Promise<void> {
     const { account, reason } = failed;
     await db.transaction(
-      (tx) =>
+      async (tx) =>
         audit.append(tx, {
           actor: {
             id: account?.id ?? null,

@@ -195,7 +195,7 @@ async function endFamily(
   const holder = await findPrincipal(tx, row.principal_id);
   await deleteFamily(tx, family);
   await bumpAccessVersion(tx);
-  await audit.append(tx, {
+  audit.append(tx, {
     actor: {
       id: row.principal_id,
       name: holder?.name ?? "(unknown)",

@@ -91,7 +91,7 @@ async function fill(box: SecretBox) {
   const audit = createAudit({ clock, secrets: box });
   const line = () =>
     db.transaction(async (tx) => {
-      await audit.append(tx, {
+      audit.append(tx, {
         actor: { id: null, name: "(operator)", credentialId: null, address: "" },
         action: "a.b",
         resource: "c",

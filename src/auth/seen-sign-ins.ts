@@ -33,7 +33,7 @@ export function createSeenSignIns(deps: {
 
   async function write(principal: KnownPrincipal, address: string): Promise<void> {
     await db.transaction(
-      (tx) =>
+      async (tx) =>
         audit.append(tx, {
           actor: auditActor(principal, address),
           action: "signin.done",

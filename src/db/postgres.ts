@@ -4,6 +4,7 @@ import { assert } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import { randomBelow, uuidv7 } from "../lib/random.ts";
 import { RegistryError } from "../oci/registry-error.ts";
+import { withEnd } from "./at-end.ts";
 import type { Beside, Database, Reads, Tx } from "./database.ts";
 import { DatabaseAwayError, isAway, OutcomeUnknownError } from "./database-away.ts";
 import { postgresFacts } from "./dialect-facts.ts";
@@ -100,7 +101,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     begun.catch(() => {});
     running.add(connection);
     try {
-      const result = await flow.run(connection, () => body(connection.tx));
+      const result = await flow.run(connection, () => withEnd(connection.tx, body));
       running.delete(connection);
       await begun;
       await commitOf(connection);

@@ -5,6 +5,7 @@ import { assert } from "../lib/assert.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createMutex } from "../lib/mutex.ts";
 import { RegistryError } from "../oci/registry-error.ts";
+import { withEnd } from "./at-end.ts";
 import { bunSqliteDialect } from "./bun-sqlite-dialect.ts";
 import { createCheckpointer } from "./checkpoint.ts";
 import type { Database, PreparedRead, Reads, Tx } from "./database.ts";
@@ -79,7 +80,7 @@ export function openSqlite(options: SqliteOptions): Database {
   async function run<T>(body: (tx: Tx) => Promise<T>): Promise<T> {
     inTransaction = true;
     try {
-      return await nesting.run(true, () => body(tx));
+      return await nesting.run(true, () => withEnd(tx, body));
     } finally {
       inTransaction = false;
     }

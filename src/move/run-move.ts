@@ -82,7 +82,7 @@ async function run(
       sourceName: describePlace(config),
       targetName: target.name,
       async record(tx) {
-        await deps.audit.append(tx, {
+        deps.audit.append(tx, {
           actor: auditActor(call.principal, call.address),
           action: "move.began",
           resource: "registry",

@@ -77,7 +77,7 @@ const principalRow: PrincipalRow = {
 };
 
 function append(resource: string, projectId: string | null = null) {
-  return db.transactionUnsynced((tx) =>
+  return db.transactionUnsynced(async (tx) =>
     audit.append(tx, {
       actor: { id: "p1", name: "alice", credentialId: null, address: "192.0.2.1" },
       action: "tag.moved",

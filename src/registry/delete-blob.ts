@@ -26,7 +26,7 @@ export async function deleteBlob(
       const deleted_by = actorOf(caller.principal);
       await insertTrash(tx, { ...unit, kind: "blob", deleted_by }, registry.clock.now());
       await unlinkBlob(tx, repositoryId, digest);
-      await registry.audit.append(tx, {
+      registry.audit.append(tx, {
         actor: caller.actor,
         action: "blob.deleted",
         resource: `${repository}@${digest}`,

@@ -143,7 +143,7 @@ async function record(
   detail: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const { actor } = caller;
-  await registry.audit.append(tx, { actor, action, resource, projectId, result: "done", detail });
+  registry.audit.append(tx, { actor, action, resource, projectId, result: "done", detail });
 }
 
 function unitTooLarge(digest: Digest): RegistryError {

@@ -143,7 +143,7 @@ async function record(
   },
 ): Promise<void> {
   const { projectId, digest, inserted, moves } = done;
-  await registry.audit.append(tx, {
+  registry.audit.append(tx, {
     actor: caller.actor,
     action: inserted === "present" ? "tag.moved" : "manifest.pushed",
     resource:

@@ -79,7 +79,7 @@ export async function ensureRepository(
       created_by: actor,
     })
     .execute();
-  await registry.audit.append(tx, {
+  registry.audit.append(tx, {
     actor: caller.actor,
     action: "repository.created",
     resource: name,
@@ -133,7 +133,7 @@ async function ensureProject(
     await grantOwner(tx, { projectId: id, project: name, principalId: actor, actor, now });
   }
   await bumpAccessVersion(tx);
-  await registry.audit.append(tx, {
+  registry.audit.append(tx, {
     actor: caller.actor,
     action: "project.created",
     resource: `project ${name}`,

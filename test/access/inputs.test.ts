@@ -260,7 +260,11 @@ describe("cursors", () => {
         if (next === null) break;
         after = next;
       }
-      expect(`${path} ${JSON.stringify(found)}`).toBe(`${path} ${JSON.stringify(all.items)}`);
+      // A node is seen again and again, also between two pages.
+      const still = (items: Json[]) => items.map((item) => ({ ...item, seen_at: undefined }));
+      expect(`${path} ${JSON.stringify(still(found))}`).toBe(
+        `${path} ${JSON.stringify(still(all.items))}`,
+      );
     }
   });
 

@@ -40,10 +40,7 @@ export interface CallInit {
 export interface ClientOptions {
   /** Statuses from 500 that the fault at hand excuses. Any other is a violation. */
   readonly excused?: readonly number[];
-  /**
-   * After so long a client takes a request for lost, and nobody is to blame. Each request has a connection
-   * of its own then, since `fetch` sends a request again where a connection that it used before breaks.
-   */
+  /** After so long a client takes a request for lost, and nobody is to blame. */
   readonly patienceMs?: number;
 }
 
@@ -74,7 +71,9 @@ export function createClient(url: string, ledger: Ledger, options: ClientOptions
           headers: init.headers ?? {},
           body: init.body ?? null,
           signal: AbortSignal.timeout(patienceMs ?? answerMsMax),
-          keepalive: patienceMs === undefined,
+          // `fetch` sends a request again where a connection that it used before breaks: the second answer
+          // would say that there was nothing to do.
+          keepalive: false,
         });
         const body = (await response.bytes()) as Uint8Array<ArrayBuffer>;
         const { status, headers } = response;
