@@ -71,6 +71,40 @@ export async function receive(
   }
 }
 
+/** Of a body that was refused so much is still received, if no piece of it takes longer. */
+const restBytesMax = 1024 * 1024 * 1024;
+const restWaitSeconds = 10;
+
+/**
+ * Receives the rest of a body that was refused, where the connection ends with the answer: it would take the
+ * answer along, and a proxy that still sends would tell of a bad gateway. Null where there is nothing to wait
+ * for. On connections that stay, Bun does the same behind the answer.
+ */
+export function discardRest({ headers, body }: Request): Promise<void> | null {
+  if (body === null || body.locked || headers.get("connection")?.toLowerCase() !== "close")
+    return null;
+  // Such a client sends nothing before it has an answer (RFC 9110 §10.1.1).
+  return headers.has("expect") ? null : discard(body.getReader());
+}
+
+async function discard(
+  reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel" | "releaseLock">,
+): Promise<void> {
+  const timer = setTimeout(() => reader.cancel().catch(() => {}), restWaitSeconds * 1_000);
+  try {
+    for (let total = 0; total < restBytesMax; timer.refresh()) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      total += value.byteLength;
+    }
+  } catch {
+    // Whoever sent it went away.
+  } finally {
+    clearTimeout(timer);
+    reader.releaseLock();
+  }
+}
+
 async function readOrAbort(
   reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read">,
 ): Promise<{ done: boolean; value?: Uint8Array | undefined }> {

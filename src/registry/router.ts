@@ -12,6 +12,7 @@ import type { Caller } from "./caller.ts";
 import { type Gate, refusal, tokenTooNarrow, withChallenge } from "./gate.ts";
 import { type Pattern, parsePath } from "./path.ts";
 import type { Registry } from "./registry.ts";
+import { discardRest } from "./request-body.ts";
 import { type Route, routes } from "./routes.ts";
 
 /** Answers a request under `/v2/`. Errors become answers here; nothing is thrown. */
@@ -263,7 +264,7 @@ function bodyOf({ body }: Answer): ConstructorParameters<typeof Response>[0] {
   }
 }
 
-function fail(registry: Registry, context: RequestContext, error: unknown): Response {
+function fail(registry: Registry, context: RequestContext, error: unknown): MaybePromise<Response> {
   if (!(error instanceof RegistryError)) {
     registry.log.error(`${context.request.method} ${context.path} failed`, {
       request_id: context.id,
@@ -272,8 +273,9 @@ function fail(registry: Registry, context: RequestContext, error: unknown): Resp
   } else if (error.status >= 500) {
     registry.log.warn(error.message, { request_id: context.id, error: error.cause });
   }
-  return errorResponse(error, {
+  const answer = errorResponse(error, {
     "docker-distribution-api-version": apiVersion,
     "x-request-id": context.id,
   });
+  return discardRest(context.request)?.then(() => answer) ?? answer;
 }

@@ -4,7 +4,7 @@ import { loadConfig } from "../../src/platform/config.ts";
 import { createHostGuard } from "../../src/platform/http/host-guard.ts";
 import { digestOf, makeImage } from "../support/images.ts";
 import { createOciClient, expectError, type OciClient } from "../support/oci-client.ts";
-import { exchange } from "../support/raw-socket.ts";
+import { exchange, openSocket } from "../support/raw-socket.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
 
 const repository = "team/app";
@@ -49,6 +49,23 @@ describe("the base", () => {
         }
       }
     }
+  });
+
+  test("of a body that is refused the rest is taken, where the connection ends with the answer", async () => {
+    const { socket, received, closed } = await listen(app.port);
+    const size = 3_000_000;
+    socket.write(
+      `PUT /v2/${repository}/blobs/uploads/none?digest=${digestOf("x")} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${size}\r\n\r\n`,
+    );
+    for (let sent = 0; sent < size; sent += size / 10) {
+      await Bun.sleep(20);
+      // A proxy that still sends would lose it.
+      expect(received()).toBe("");
+      socket.write(Buffer.alloc(size / 10));
+    }
+    await closed;
+    expect(received()).toStartWith("HTTP/1.1 404 ");
+    expect(received()).toContain("BLOB_UPLOAD_UNKNOWN");
   });
 
   test("every answer has a request id of its own", async () => {
@@ -245,3 +262,17 @@ describe("health and metrics", () => {
     }
   });
 });
+
+/** A client that reads what comes, and fails where the connection is reset. */
+async function listen(port: number) {
+  const socket = await openSocket(port);
+  let text = "";
+  socket.on("data", (data) => {
+    text += data.toString();
+  });
+  const closed = new Promise<void>((resolve, reject) => {
+    socket.on("error", reject);
+    socket.on("close", () => resolve());
+  });
+  return { socket, received: () => text, closed };
+}
