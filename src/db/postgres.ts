@@ -28,11 +28,15 @@ const attemptsMax = 5;
 const pauseMsMax = 40;
 
 /**
- * What holds in each transaction. A node that stops in the middle of one keeps nobody waiting for long,
- * nor does a lock. `set local`, since a pooler may give the connection to another client after it.
+ * What holds in each transaction, and no longer, since a pooler may give the connection to another client
+ * after it. A node that stops in the middle of one keeps nobody waiting for long, nor does a lock.
  */
-const limits = `set local idle_in_transaction_session_timeout = '10s';
-  set local lock_timeout = '15s'; set local statement_timeout = '30s'`;
+const limits = [
+  "idle_in_transaction_session_timeout=10s",
+  "lock_timeout=15s",
+  "statement_timeout=30s",
+];
+const unsynced = ["synchronous_commit=off"];
 /** Locks of transactions, by two numbers: all of Berth, or one repository by a hash of its name. */
 const lockSpace = 0x62_65_72;
 const everything = `${lockSpace}, 0`;
@@ -156,9 +160,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     facts: postgresFacts,
     reads,
     prepare: (text) => batchedRead(text, async (own, values) => (await read(own, values)).rows),
-    transaction: (body, beside) => commit(beginning(beside), body),
-    transactionUnsynced: (body) =>
-      commit(`${beginning("rows")}; set local synchronous_commit = off`, body),
+    transaction: (body, beside) => commit(beginning(beside, limits), body),
+    transactionUnsynced: (body) => commit(beginning("rows", [...limits, ...unsynced]), body),
     settled: () => null,
     refuseWrites(cause) {
       failure ??= cause;
@@ -183,14 +186,23 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
 }
 
 /** The first statement that reads comes after these: it sees all that whoever was waited for did. */
-function beginning(beside: Beside | undefined): string {
-  const lock = (mode: "" | "_shared", on: string) => `select pg_advisory_xact_lock${mode}(${on})`;
-  const begin = `begin isolation level read committed; ${limits}`;
-  if (beside === undefined) return `${begin}; ${lock("", everything)}`;
-  const shared = `${begin}; ${lock("_shared", everything)}`;
-  if (beside === "rows") return shared;
-  if ("adds" in beside) return `${shared}; ${lock("_shared", repositoryLock(beside.adds))}`;
-  return `${shared}; ${lock("", repositoryLock(beside.removes))}`;
+function beginning(beside: Beside | undefined, settings: readonly string[]): string {
+  const set = settings.map((setting) => {
+    const [name, value] = setting.split("=");
+    return `set_config('${name}', '${value}', true)`;
+  });
+  const begun = [...set, ...locksBeside(beside)].join(", ");
+  return `begin isolation level read committed; select ${begun}`;
+}
+
+/** In the order in which they are taken. */
+function locksBeside(beside: Beside | undefined): readonly string[] {
+  const lock = (mode: "" | "_shared", on: string) => `pg_advisory_xact_lock${mode}(${on})`;
+  if (beside === undefined) return [lock("", everything)];
+  const shared = lock("_shared", everything);
+  if (beside === "rows") return [shared];
+  if ("adds" in beside) return [shared, lock("_shared", repositoryLock(beside.adds))];
+  return [shared, lock("", repositoryLock(beside.removes))];
 }
 
 /** Two names may have one lock: they wait for each other, no more. */
