@@ -166,13 +166,28 @@ async function connectTo(
 }
 
 /**
- * A statement is four messages, which pg hands to the socket together. Bun's sends each by itself
- * unless it is told how to send several: that took two fifths more of the processor, here and there.
+ * A statement is four messages, and several statements are often asked at once: all of them go to the
+ * server in one write. Bun's socket sends each by itself unless it is told how to send several: that
+ * took two fifths more of the processor, here and there.
  */
 function oneWriteSocket(): Socket {
   const socket = new Socket();
   socket._writev = (chunks, done) => {
     socket._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), "buffer" as never, done);
+  };
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+  let isHeld = false;
+  const release = () => {
+    isHeld = false;
+    socket.uncork();
+  };
+  socket.write = (...args: unknown[]) => {
+    if (!isHeld) {
+      isHeld = true;
+      socket.cork();
+      process.nextTick(release);
+    }
+    return write(...args);
   };
   return socket;
 }
