@@ -168,7 +168,8 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
 
 async function through(trouble: () => Promise<void>, databaseDies = false): Promise<void> {
   round += 1;
-  expectCalm(await runThroughTrouble({ nodes, stack, random, round, trouble, databaseDies }));
+  const options = { nodes, stack, random, round, trouble, databaseDies, commitsUnknown: true };
+  expectCalm(await runThroughTrouble(options));
 }
 
 /** All that are free, and those that become free while nodes lose theirs. */

@@ -34,6 +34,8 @@ export interface TroubleOptions {
   readonly clients?: { readonly mixed: number; readonly tags: number };
   /** The database dies without a word: sessions that were begun without waiting for its disk may go. */
   readonly databaseDies?: boolean;
+  /** What became of a commit may stay unknown, and with it whose an object is, until a repair. */
+  readonly commitsUnknown?: boolean;
 }
 
 /** Clients work this long before the trouble, and after it. */
@@ -200,7 +202,7 @@ async function auditTags({ all }: Nodes, moved: TagLoad): Promise<void> {
   for (const node of all) await readTags(moved, node.url);
 }
 
-async function verify({ nodes, stack, databaseDies }: TroubleOptions): Promise<string[]> {
+async function verify({ nodes, stack, commitsUnknown }: TroubleOptions): Promise<string[]> {
   const [first] = nodes.all;
   if (first === undefined) return [];
   const begun = performance.now();
@@ -214,7 +216,7 @@ async function verify({ nodes, stack, databaseDies }: TroubleOptions): Promise<s
     }
   }
   const lines = output.split("\n").filter((line) => line !== "" && !line.startsWith("Checked "));
-  if (databaseDies === true && lines.length > 0 && lines.every((line) => orphan.test(line))) {
+  if (commitsUnknown === true && lines.length > 0 && lines.every((line) => orphan.test(line))) {
     await first.command("verify", "--repair");
     ({ code, output } = await first.command("verify"));
   }
@@ -226,5 +228,5 @@ function isMoreThanLitter(line: string): boolean {
   return line !== "" && !/^Checked |^stray-file: .* belongs to no upload$/.test(line);
 }
 
-/** An object whose upload was begun without waiting for the database's disk, just before that died. */
+/** An object whose commit failed or not, or whose upload went with the database's unwritten rows. */
 const orphan = /^stray-file: .* has the name of a blob that the database does not know$/;
