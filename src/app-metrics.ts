@@ -34,6 +34,12 @@ export function describeRegistry(metrics: Metrics, { db, traffic, liveUploads }:
     () => (stats.failure === null ? 0 : 1),
     "max",
   );
+  metrics.gauge(
+    "berth_database_away",
+    "1 while the database cannot be reached.",
+    () => (db.away() === null ? 0 : 1),
+    "max",
+  );
   metrics.counter(
     "berth_blob_received_bytes_total",
     "Bytes of blobs received.",

@@ -242,7 +242,7 @@ async function openOn(
       notReady: () =>
         draining
           ? "draining"
-          : ((db.stats.failure ?? db.away())?.message ?? sharing?.notReady() ?? null),
+          : (db.stats.failure?.message ?? sharing?.notReady() ?? null),
     }),
     api: api.serveControl,
     async greeting(url) {
