@@ -240,9 +240,7 @@ async function openOn(
             publicOrigin: gate.publicOrigin,
           }),
       notReady: () =>
-        draining
-          ? "draining"
-          : (db.stats.failure?.message ?? sharing?.notReady() ?? null),
+        draining ? "draining" : (db.stats.failure?.message ?? sharing?.notReady() ?? null),
     }),
     api: api.serveControl,
     async greeting(url) {

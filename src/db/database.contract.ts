@@ -163,6 +163,17 @@ export function databaseContract(name: string, open: () => Promise<DatabaseUnder
       expect(await ids()).toEqual(["a"]);
     });
 
+    test("a statement by itself is there for every read after it, and leaves nothing where it fails", async () => {
+      for (const synced of ["synced", "unsynced"] as const) {
+        await db.statement((tx) => insert(tx, synced), synced);
+        const again = db.statement((tx) => insert(tx, synced), synced);
+        expect(again).rejects.toThrow(/unique/i);
+        await again.catch(() => {});
+        await db.statement((tx) => insert(tx, `${synced} too`), synced);
+      }
+      expect(await ids()).toEqual(["synced", "synced too", "unsynced", "unsynced too"]);
+    });
+
     test("a prepared read sees each commit, and gives null for no row", async () => {
       const find = db.prepare<{ id: string }>("select id from projects where id = ?1");
       expect(await find("a")).toBeNull();

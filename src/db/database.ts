@@ -57,6 +57,11 @@ export interface Database {
    * Only for rows that may be lost, such as an upload's offset, and that it relies on alone (`rows`).
    */
   transactionUnsynced<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * A transaction of one statement that relies on the rows that it changes alone (`rows`): a server is told
+   * of it and of its end at once. `synced` or not, as of the two above.
+   */
+  statement<T>(body: (tx: Tx) => Promise<T>, synced: "synced" | "unsynced"): Promise<T>;
   /** Null when all commits so far are durable; else resolves when those made before the call are. */
   settled(): Promise<void> | null;
   /** Refuses every write until the next start: another part of the storage can no longer be trusted. */

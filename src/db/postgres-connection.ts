@@ -40,6 +40,8 @@ export interface PostgresConnection extends Queryable {
   readonly broken: Error | null;
   /** What failed first since whoever uses it set this to null: what comes after fails for that. */
   failure: unknown;
+  /** Called once, behind the next statement of the transaction. */
+  onSent: (() => void) | null;
   /** Called when it ends although nobody uses it. */
   onLost: (() => void) | null;
   close(): Promise<void>;
@@ -92,13 +94,16 @@ async function connectTo(
     tx: new Kysely<Tables>({
       dialect: postgresDialect((text, values) => {
         guard(connection);
-        return connection.run(text, values, statementMsMax);
+        const answered = connection.run(text, values, statementMsMax);
+        connection.onSent?.();
+        return answered;
       }),
     }) as Tx,
     get broken() {
       return broken;
     },
     failure: null,
+    onSent: null,
     onLost: null,
     run(text, values, msMax, name = isPrepared ? nameOf(text, values) : undefined) {
       return within(msMax, text, (done) => {

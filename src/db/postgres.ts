@@ -36,7 +36,7 @@ const limits = [
   "lock_timeout=15s",
   "statement_timeout=30s",
 ];
-const unsynced = ["synchronous_commit=off"];
+const unsynced = [...limits, "synchronous_commit=off"];
 /** Locks of transactions, by two numbers: all of Berth, or one repository by a hash of its name. */
 const lockSpace = 0x62_65_72;
 const everything = `${lockSpace}, 0`;
@@ -95,10 +95,19 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
 
   async function attempt<T>(
     connection: PostgresConnection,
-    begin: string,
+    { begin, isOneStatement }: Beginning,
     body: (tx: Tx) => Promise<T>,
   ): Promise<T> {
     connection.failure = null;
+    let committed: Promise<Rows> | null = null;
+    connection.onSent = isOneStatement
+      ? () => {
+          connection.onSent = null;
+          running.delete(connection);
+          committed = connection.run("commit", [], waitMsMax);
+          committed.catch(() => {});
+        }
+      : null;
     // Not waited for: the first statement goes out behind it, and fails where it does.
     const begun = connection.run(begin, [], waitMsMax);
     // It may fail before anybody waits for it.
@@ -108,12 +117,14 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
       const result = await flow.run(connection, () => withEnd(connection.tx, body));
       running.delete(connection);
       await begun;
-      await commitOf(connection);
+      await commitOf(connection, committed);
       commits += 1;
       return result;
     } catch (error) {
       running.delete(connection);
+      connection.onSent = null;
       await begun.catch(() => {});
+      if (committed !== null && isLost(connection, error)) throw new OutcomeUnknownError(error);
       const first = codeOf(error) === aborted ? (connection.failure ?? error) : error;
       await rollBack(connection);
       if (codeOf(first) === takesNoWrites) {
@@ -125,10 +136,14 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     }
   }
 
-  async function commitOf(connection: PostgresConnection): Promise<void> {
+  /** `sent`: the answer to a commit that is under way. */
+  async function commitOf(
+    connection: PostgresConnection,
+    sent: Promise<Rows> | null,
+  ): Promise<void> {
     let done: Rows;
     try {
-      done = await connection.run("commit", [], waitMsMax);
+      done = await (sent ?? connection.run("commit", [], waitMsMax));
     } catch (error) {
       if (isLost(connection, error)) throw new OutcomeUnknownError(error);
       throw error;
@@ -139,7 +154,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     );
   }
 
-  async function commit<T>(begin: string, body: (tx: Tx) => Promise<T>): Promise<T> {
+  async function commit<T>(begin: Beginning, body: (tx: Tx) => Promise<T>): Promise<T> {
     assert(flow.getStore() === undefined, "transactions do not nest");
     for (let tries = 1; ; tries++) {
       if (failure !== null) throw readOnly(failure);
@@ -156,12 +171,14 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   }
 
   const reads: Reads = new Kysely<Tables>({ dialect: postgresDialect(read) });
+  const begin = { synced: beginning("rows", limits), unsynced: beginning("rows", unsynced) };
   return {
     facts: postgresFacts,
     reads,
     prepare: (text) => batchedRead(text, async (own, values) => (await read(own, values)).rows),
-    transaction: (body, beside) => commit(beginning(beside, limits), body),
-    transactionUnsynced: (body) => commit(beginning("rows", [...limits, ...unsynced]), body),
+    transaction: (body, beside) => commit({ begin: beginning(beside, limits) }, body),
+    transactionUnsynced: (body) => commit({ begin: begin.unsynced }, body),
+    statement: (body, synced) => commit({ begin: begin[synced], isOneStatement: true }, body),
     settled: () => null,
     refuseWrites(cause) {
       failure ??= cause;
@@ -183,6 +200,13 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
       await readers.close();
     },
   };
+}
+
+interface Beginning {
+  /** What begins the transaction. */
+  readonly begin: string;
+  /** Whether it ends behind its first statement. */
+  readonly isOneStatement?: true;
 }
 
 /** The first statement that reads comes after these: it sees all that whoever was waited for did. */

@@ -153,6 +153,16 @@ export function openSqlite(options: SqliteOptions): Database {
     });
   }
 
+  async function transaction<T>(body: (tx: Tx) => Promise<T>): Promise<T> {
+    const result = await commit(body, true);
+    await walSync?.settled()?.catch(refuseUnsettled);
+    return result;
+  }
+
+  function transactionUnsynced<T>(body: (tx: Tx) => Promise<T>): Promise<T> {
+    return commit(body, false);
+  }
+
   return {
     facts: sqliteFacts,
     reads,
@@ -161,12 +171,10 @@ export function openSqlite(options: SqliteOptions): Database {
       prepared.push(statement);
       return (...params) => statement.get(...params) as Row | null;
     },
-    async transaction(body) {
-      const result = await commit(body, true);
-      await walSync?.settled()?.catch(refuseUnsettled);
-      return result;
-    },
-    transactionUnsynced: (body) => commit(body, false),
+    transaction,
+    transactionUnsynced,
+    statement: (body, synced) =>
+      synced === "synced" ? transaction(body) : transactionUnsynced(body),
     settled() {
       return walSync?.settled()?.catch(refuseUnsettled) ?? null;
     },

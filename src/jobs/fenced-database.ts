@@ -12,5 +12,9 @@ export function fencedDatabase(db: Database, fence: (tx: Tx) => Promise<void>): 
     ...db,
     transaction: (body, beside) => db.transaction(fenced(body), beside),
     transactionUnsynced: (body) => db.transactionUnsynced(fenced(body)),
+    statement: (body, synced) =>
+      synced === "synced"
+        ? db.transaction(fenced(body), "rows")
+        : db.transactionUnsynced(fenced(body)),
   };
 }

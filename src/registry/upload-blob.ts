@@ -1,7 +1,6 @@
 import type { Hash } from "node:crypto";
 import { actorOf } from "../auth/principal.ts";
 import { storageError } from "../blobs/disk-calls.ts";
-import type { Tx } from "../db/database.ts";
 import { uuidv7 } from "../lib/random.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
@@ -54,7 +53,8 @@ export interface UploadRequest {
 /** Opens an upload session and returns its id. */
 export async function startUpload(registry: Registry, start: UploadStart): Promise<string> {
   const id = uuidv7();
-  await openSession(registry, start, (tx, row) => insertUpload(tx, { id, ...row }));
+  const row = await admitSession(registry, start);
+  await registry.db.statement((tx) => insertUpload(tx, { id, ...row }), "unsynced");
   if (registry.blobs.stagedIsDurable) {
     // What is not known of a session may have been staged by a process that came to no end.
     registry.liveUploads.remember(id, newUpload(start.algorithm));
@@ -70,17 +70,17 @@ async function startHeldUpload(
 ): Promise<Upload | null> {
   const { sharesUploads, id: holder } = registry.process;
   const times = claimTimes(registry);
-  return await openSession(registry, start, async (tx, row) => {
+  const row = await admitSession(registry, start);
+  return await registry.db.transactionUnsynced(async (tx) => {
     await insertUpload(tx, { id, ...row });
     return sharesUploads ? await claimUpload(tx, { id }, holder, times) : null;
   });
 }
 
-async function openSession<T>(
+async function admitSession(
   registry: Registry,
   start: UploadStart,
-  insert: (tx: Tx, row: Omit<NewUpload, "id">) => Promise<T>,
-): Promise<T> {
+): Promise<Omit<NewUpload, "id">> {
   refuseReservedName(start.repository);
   registry.admitWrite();
   const { client } = start;
@@ -92,7 +92,7 @@ async function openSession<T>(
     });
   }
   const now = registry.clock.now();
-  const row = {
+  return {
     repository: start.repository,
     algorithm: start.algorithm,
     offset_bytes: 0,
@@ -101,7 +101,6 @@ async function openSession<T>(
     created_at: now,
     touched_at: now,
   };
-  return await registry.db.transactionUnsynced((tx) => insert(tx, row));
 }
 
 /** Bytes received so far. */

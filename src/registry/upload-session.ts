@@ -115,7 +115,7 @@ export async function saveProgress(registry: Registry, session: HeldUpload): Pro
   const { offsetBytes, state, hasher } = upload;
   const touched_at = clock.now();
   if (claim === null && !blobs.stagedIsDurable) {
-    await db.transactionUnsynced((tx) => setUploadOffset(tx, row.id, offsetBytes, touched_at));
+    await db.statement((tx) => setUploadOffset(tx, row.id, offsetBytes, touched_at), "unsynced");
     return;
   }
   const progress = {
@@ -130,9 +130,7 @@ export async function saveProgress(registry: Registry, session: HeldUpload): Pro
   const save = (tx: Tx) => saveUpload(tx, row.id, claim, progress);
   const { told } = session;
   session.told = true;
-  const saved = blobs.stagedIsDurable
-    ? await db.transaction(save, "rows")
-    : await db.transactionUnsynced(save);
+  const saved = await db.statement(save, blobs.stagedIsDurable ? "synced" : "unsynced");
   if (!saved) {
     session.told = told;
     throw claimLost(session);
@@ -244,7 +242,7 @@ async function claim(registry: Registry, asked: SessionAsked): Promise<Upload> {
   let seenUntil: number | null = null;
   for (;;) {
     const times = claimTimes(registry);
-    const row = await db.transactionUnsynced((tx) => claimUpload(tx, wanted, process.id, times));
+    const row = await db.statement((tx) => claimUpload(tx, wanted, process.id, times), "unsynced");
     if (row !== null) return row;
     const { held_until } = await getUpload(registry, asked);
     const isAlive = seenUntil !== null && held_until > seenUntil;
@@ -285,7 +283,7 @@ async function renew(registry: Registry, session: HeldUpload): Promise<void> {
 
 async function isRenewed(registry: Registry, id: string, mine: UploadClaim): Promise<boolean> {
   const times = claimTimes(registry);
-  return await registry.db.transactionUnsynced((tx) => renewClaim(tx, id, mine, times));
+  return await registry.db.statement((tx) => renewClaim(tx, id, mine, times), "unsynced");
 }
 
 /** After a failure: others may go on from what is there. */
@@ -314,5 +312,5 @@ async function dropOwn(registry: Registry, { row, upload }: HeldUpload): Promise
 }
 
 async function dropLater(registry: Registry, id: string, mine: UploadClaim): Promise<void> {
-  await registry.db.transactionUnsynced((tx) => dropClaim(tx, id, mine));
+  await registry.db.statement((tx) => dropClaim(tx, id, mine), "unsynced");
 }
