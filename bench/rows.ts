@@ -277,6 +277,19 @@ export const rows: Row[] = [
     goal: atLeast(0.8),
   },
   {
+    key: "asof_get",
+    title: "manifest GET by tag as of an earlier time, a tag that moved 1,000 times",
+    ...rate,
+    latencies: false,
+    only: "berth",
+  },
+  {
+    key: "asof_get_x",
+    title: "manifest GET by tag, time against that as of an earlier time",
+    ...berthBeside,
+    goal: atMost(1.5),
+  },
+  {
     key: "token",
     title: "GET /token by a robot, one scope, 8 connections",
     ...rate,

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { type Bench, type Results, removeFolder } from "./bench.ts";
 import { writeCapacity } from "./capacity.ts";
 import { accessControl } from "./cases/access.ts";
+import { pullsOfThePast } from "./cases/asof.ts";
 import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
 import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
 import { millionTags } from "./cases/million.ts";
@@ -43,6 +44,7 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   memory: slowDiskPeak,
   syncs,
   access: accessControl,
+  asof: pullsOfThePast,
   postgres: onPostgres,
   s3: onS3,
   nodes: threeNodes,
@@ -55,6 +57,7 @@ const peersOf: Record<string, readonly PeerName[]> = {
   curve: ["berth"],
   million: ["berth"],
   access: ["berth"],
+  asof: ["berth"],
   postgres: ["berth"],
   s3: ["berth", "distribution"],
   nodes: ["berth"],

@@ -36,9 +36,15 @@ export type Resource =
   | { readonly kind: "project"; readonly name: ProjectName }
   /**
    * With a tag: whether that tag may be written; without: whether anything there may be; with null:
-   * whether that may be which no tag names or any tag may, such as a manifest by its digest.
+   * whether that may be which no tag names or any tag may, such as a manifest by its digest. `gone`:
+   * one that had the name and was deleted. What has the name now says nothing about it.
    */
-  | { readonly kind: "repository"; readonly name: RepositoryName; readonly tag?: Tag | null };
+  | {
+      readonly kind: "repository";
+      readonly name: RepositoryName;
+      readonly tag?: Tag | null;
+      readonly gone?: true;
+    };
 
 /** The project that it is, or lies in; null for the registry itself. */
 export function projectNameOf(resource: Resource): ProjectName | null {

@@ -52,7 +52,7 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
   function decideNow(asked: Asked): MaybePromise<Decision> {
     const { principal, action, resource } = asked;
     const key =
-      resource.kind === "repository" && action.startsWith("repository:")
+      resource.kind === "repository" && !resource.gone && action.startsWith("repository:")
         ? keyOf(principal, action, resource)
         : null;
     const known = key === null ? undefined : memory.decisions.get(key);
@@ -205,7 +205,7 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
       roles = null;
     },
     async factsOf(resource: Resource): Promise<Facts> {
-      if (resource.kind !== "repository") return factsReads.of(resource);
+      if (resource.kind !== "repository" || resource.gone) return factsReads.of(resource);
       const known = facts.get(resource.name);
       if (known !== undefined) return known;
       const asOf = age;
@@ -215,7 +215,7 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
     },
     readFactsOf: factsReads.of,
     remembersFactsOf: (resource: Resource) =>
-      resource.kind === "repository" && facts.has(resource.name),
+      resource.kind === "repository" && !resource.gone && facts.has(resource.name),
     /** Enough of them to judge what lies in the project; null: what lies in none. */
     async rightsOf(principal: Principal, projectId: string | null): Promise<Rights> {
       if (!isKnown(principal)) return noRights;

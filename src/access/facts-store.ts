@@ -86,6 +86,7 @@ export const prepareFactsReads = perDatabase((db): FactsReads => {
         case "project":
           return ofProject(resource.name);
         case "repository":
+          if (resource.gone) return ofProject(projectOf(resource.name));
           return ofRepository(resource.name);
       }
     },

@@ -132,6 +132,8 @@ function isStillMeant(issuedFor: IssuedFor | undefined, question: ScopeQuestion)
       ? madeSince(facts.project)
       : facts.project?.id === issuedFor.projectId;
   if (!sameProject) return false;
+  // A token can be had for what has the name now: rights alone judge what was deleted.
+  if (question.resource.kind === "repository" && question.resource.gone) return true;
   return issuedFor.repositoryId === null
     ? madeSince(facts.repository)
     : facts.repository?.id === issuedFor.repositoryId;

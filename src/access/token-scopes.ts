@@ -1,11 +1,14 @@
+import { type AskedName, parseAskedName } from "../oci/past-name.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
 
 /** Scopes that one request may name, and characters of all of them. */
 export const askedScopesMax = 100;
 const askedLengthMax = 8_192;
 
 const repositoryVerbs = ["pull", "push", "delete"] as const;
+
+const pastVerbs = ["pull"] as const satisfies RepositoryVerb[];
 
 export type RepositoryVerb = (typeof repositoryVerbs)[number];
 
@@ -19,7 +22,8 @@ export interface AskedScopes {
  * Reads `scope` parameters in the distribution project's grammar: `repository:team/app:pull,push`,
  * with a class (`repository(plugin):...`), or `registry:catalog:*`; several apart by spaces. What
  * it does not know is left out, as the grammar asks: the token is then not for it. `service` is the
- * host that a name may begin with. Throws UNSUPPORTED (400) when there is too much of it.
+ * host that a name may begin with. A name of the past (`asof/<time>/team/app`) asks for pulling from the
+ * repository itself. Throws UNSUPPORTED (400) when there is too much of it.
  */
 export function parseScopes(parameters: readonly string[], service: string | null): AskedScopes {
   const length = parameters.reduce((sum, text) => sum + text.length, 0);
@@ -35,10 +39,11 @@ export function parseScopes(parameters: readonly string[], service: string | nul
       catalog ||= scope.name === "catalog" && scope.actions.includes("*");
       continue;
     }
-    const name = readName(scope.name, service);
-    if (name === null) continue;
+    const asked = readName(scope.name, service);
+    if (asked === null) continue;
+    const { name, past } = asked;
     const verbs = repositories.get(name) ?? new Set();
-    for (const verb of repositoryVerbs) {
+    for (const verb of past === null ? repositoryVerbs : pastVerbs) {
       if (scope.actions.includes(verb) || scope.actions.includes("*")) verbs.add(verb);
     }
     if (verbs.size > 0) repositories.set(name, verbs);
@@ -62,13 +67,13 @@ function takeApart(text: string): Parts | null {
   return { type, name: text.slice(first + 1, last), actions: text.slice(last + 1).split(",") };
 }
 
-function readName(text: string, service: string | null): RepositoryName | null {
+function readName(text: string, service: string | null): AskedName | null {
   const name =
     service !== null && text.startsWith(`${service}/`) && service.includes(":")
       ? text.slice(service.length + 1)
       : text;
   try {
-    return parseRepositoryName(name);
+    return parseAskedName(name);
   } catch {
     return null;
   }

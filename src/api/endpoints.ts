@@ -6,6 +6,8 @@ import { roleEndpoints } from "../access/role-endpoints.ts";
 import { tagRuleEndpoints } from "../access/tag-rule-endpoints.ts";
 import { whyEndpoints } from "../access/why-endpoint.ts";
 import { accountsEndpoints } from "../accounts/endpoints.ts";
+import { repositoryPastEndpoints } from "../asof/repository-past-endpoint.ts";
+import { tagHistoryEndpoints } from "../asof/tag-history-endpoints.ts";
 import { moveEndpoints } from "../move/move-endpoints.ts";
 import { nodeEndpoints } from "../nodes/node-endpoints.ts";
 import { memberEndpoints } from "../projects/member-endpoints.ts";
@@ -14,6 +16,7 @@ import { repositoryEndpoints } from "../projects/repository-endpoints.ts";
 import { tagEndpoints } from "../projects/tag-endpoints.ts";
 import { pullEndpoints } from "../pulls/pull-endpoints.ts";
 import { auditEndpoints } from "../records/audit-endpoints.ts";
+import { usageEndpoints } from "../usage/usage-endpoints.ts";
 import { verifyEndpoints } from "../verify/verify-endpoint.ts";
 import { openApiEndpoint } from "./openapi.ts";
 
@@ -23,6 +26,8 @@ const described: readonly Endpoint[] = [
   ...memberEndpoints,
   ...repositoryEndpoints,
   ...tagEndpoints,
+  ...tagHistoryEndpoints,
+  ...repositoryPastEndpoints,
   ...tagRuleEndpoints,
   ...groupEndpoints,
   ...roleEndpoints,
@@ -31,6 +36,7 @@ const described: readonly Endpoint[] = [
   ...whyEndpoints,
   ...auditEndpoints,
   ...pullEndpoints,
+  ...usageEndpoints,
   ...verifyEndpoints,
   ...nodeEndpoints,
   ...moveEndpoints,

@@ -39,6 +39,7 @@ export interface Tables {
   nodes: NodeRow;
   chores: ChoreRow;
   moves: MoveRow;
+  manifest_absences: ManifestAbsenceRow;
 }
 
 /** Trashed rows stay where they are until garbage collection removes them. */
@@ -120,6 +121,15 @@ export interface ManifestRow {
   pushed_by: string | null;
 }
 
+/** A time during which a manifest lay in the trash, and when it had been pushed before. */
+export interface ManifestAbsenceRow {
+  repository_id: string;
+  digest: Digest;
+  gone_at: number;
+  back_at: number;
+  pushed_at: number;
+}
+
 /** What a manifest refers to. A child of kind `manifest` may be a blob in a sparse or cache index. */
 export interface ManifestEdgeRow {
   repository_id: string;
@@ -149,7 +159,7 @@ export interface TagHistoryRow {
   digest: Digest | null;
   moved_at: number;
   moved_by: string | null;
-  cause: "push" | "delete" | "repair";
+  cause: "push" | "delete" | "repair" | "restore";
   trash_id: string | null;
 }
 

@@ -1,4 +1,5 @@
 import type { MaybePromise } from "../lib/maybe-promise.ts";
+import type { Past } from "../oci/past-name.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Caller } from "./caller.ts";
 
@@ -8,6 +9,8 @@ export interface Call {
   readonly method: string;
   /** Null on routes of the whole registry. */
   readonly name: RepositoryName | null;
+  /** The moment whose state is asked for; null: what is there now. */
+  readonly past: Past | null;
   /** The last path component: a tag, a digest or an upload's id; empty where the route has none. */
   readonly last: string;
   readonly query: string;

@@ -20,6 +20,8 @@ export interface Caller {
    * keeps them from pulling there: with another one of the same credential they could.
    */
   assertTokenReaches(repository: RepositoryName): Promise<void>;
+  /** Whether they may see one of this name that was deleted: whatever the name stands for now. */
+  mayPullGone(repository: RepositoryName): Promise<boolean>;
   /** Whether the repository is shown where repositories are listed. */
   mayList(repository: RepositoryName): Promise<boolean>;
   /** Throws DENIED where the rights end before this tag; null: before what any tag may point to. */

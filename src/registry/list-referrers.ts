@@ -1,14 +1,16 @@
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseManifest } from "../oci/manifest.ts";
 import { isIndexMediaType, ociImageIndex } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { referrersTag } from "../oci/tag.ts";
+import { referrersTag, type Tag } from "../oci/tag.ts";
+import type { ManifestRef } from "./hot-reads-store.ts";
 import {
   listReferrerRows,
-  liveReferrerRows,
   type ReferrerRow,
   referrerAnnotations,
+  referrerRowsOf,
 } from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
 
@@ -29,21 +31,42 @@ export interface ReferrersPage {
   readonly next: Digest | null;
 }
 
+/** Where referrers are looked for, and what a tag points to there. */
+export interface ReferrersSource {
+  readonly repositoryId: string;
+  /** The moment that is asked about; null: now. */
+  readonly at: number | null;
+  tagged(tag: Tag): MaybePromise<Pick<ManifestRef, "digest" | "media_type"> | null>;
+}
+
+/** Null of a repository that does not exist, which has no referrers: 404 would mean that there is no such API. */
+export async function referrersNow(
+  { reads }: Registry,
+  repository: RepositoryName,
+): Promise<ReferrersSource | null> {
+  const row = await reads.repositoryId(repository);
+  if (row === null) return null;
+  return {
+    repositoryId: row.id,
+    at: null,
+    tagged: (tag) => reads.manifestByTag(repository, tag),
+  };
+}
+
 /**
  * The manifests whose subject is `subject`, by digest, and those that older clients listed under the
  * fallback tag (distribution-spec §Listing Referrers, §Enabling the Referrers API), each once.
  */
 export async function listReferrers(
   registry: Registry,
-  repository: RepositoryName,
+  source: ReferrersSource | null,
   query: ReferrersQuery,
 ): Promise<ReferrersPage> {
-  // A repository that does not exist has no referrers: 404 would mean that there is no such API.
-  const repositoryId = (await registry.reads.repositoryId(repository))?.id;
-  if (repositoryId === undefined) return noReferrers;
+  if (source === null) return noReferrers;
+  const { repositoryId, at } = source;
   const limit = referrersPageMax + 1;
-  const known = await listReferrerRows(registry.db.reads, repositoryId, { ...query, limit });
-  const tagged = await listTagged(registry, repository, repositoryId, query);
+  const known = await listReferrerRows(registry.db.reads, repositoryId, at, { ...query, limit });
+  const tagged = await listTagged(registry, source, query);
   const byDigest = new Map<Digest, Referrer>();
   for (const row of known) byDigest.set(row.digest, { row, listed: null });
   for (const referrer of tagged) byDigest.set(referrer.row.digest, referrer);
@@ -96,11 +119,10 @@ function formatIndex(descriptors: readonly string[]): string {
 /** What the index under the fallback tag lists, as far as it is in the repository. */
 async function listTagged(
   registry: Registry,
-  repository: RepositoryName,
-  repositoryId: string,
+  { repositoryId, at, tagged }: ReferrersSource,
   query: ReferrersQuery,
 ): Promise<Referrer[]> {
-  const found = await registry.reads.manifestByTag(repository, referrersTag(query.subject));
+  const found = await tagged(referrersTag(query.subject));
   if (found === null || !isIndexMediaType(found.media_type)) return [];
   const row = await registry.reads.manifestBytes(repositoryId, found.digest);
   if (row === null) return [];
@@ -108,7 +130,7 @@ async function listTagged(
   if (index.kind !== "index") return [];
   const listed = new Map(index.manifests.map((entry) => [entry.digest, entry]));
   const wanted = [...listed.keys()].filter((digest) => digest > query.last);
-  const rows = await liveReferrerRows(registry.db, repositoryId, wanted);
+  const rows = await referrerRowsOf(registry.db, repositoryId, at, wanted);
   return rows
     .map((live) => ({ row: live, listed: listed.get(live.digest) ?? null }))
     .filter((live) => query.artifactType === null || artifactTypeOf(live) === query.artifactType);

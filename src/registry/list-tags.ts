@@ -1,3 +1,4 @@
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Registry } from "./registry.ts";
 import { unknownRepository } from "./unknown.ts";
@@ -16,15 +17,17 @@ export interface TagPage {
   readonly next: string | null;
 }
 
-/** Up to `limit` tags after `last`. */
-export async function listTags(
-  registry: Registry,
-  repositoryId: string,
+/** Names of tags after `last`, joined by commas, but for the first `offset`. */
+export type ReadTagNames = (
   last: string,
   limit: number,
-): Promise<TagPage> {
+  offset: number,
+) => MaybePromise<{ names: string | null; count: number } | null>;
+
+/** Up to `limit` tags after `last`. */
+export async function listTags(read: ReadTagNames, last: string, limit: number): Promise<TagPage> {
   if (limit === 0) return { names: "", next: null };
-  const row = await registry.reads.tagNames(repositoryId, last, limit + 1, 0);
+  const row = await read(last, limit + 1, 0);
   if (row === null || row.names === null) return { names: "", next: null };
   let joined = row.names;
   let next: string | null = null;
@@ -43,29 +46,20 @@ export interface WholeTagList {
   readonly next: string | null;
 }
 
-export async function listAllTags(
-  registry: Registry,
-  repositoryId: string,
-  last: string,
-): Promise<WholeTagList> {
-  const first = await listTags(registry, repositoryId, last, tagsChunk);
+export async function listAllTags(read: ReadTagNames, last: string): Promise<WholeTagList> {
+  const first = await listTags(read, last, tagsChunk);
   if (first.next === null) return { pages: first, next: null };
   // The header that says whether there is more goes out before the list does.
-  const border = await registry.reads.tagNames(repositoryId, last, 2, tagsListMax - 1);
+  const border = await read(last, 2, tagsListMax - 1);
   const next = border?.count === 2 ? (border.names?.split(",")[0] ?? null) : null;
-  return { pages: chunks(registry, repositoryId, first, tagsListMax), next };
+  return { pages: chunks(read, first, tagsListMax), next };
 }
 
-async function* chunks(
-  registry: Registry,
-  repositoryId: string,
-  first: TagPage,
-  limit: number,
-): AsyncGenerator<TagPage> {
+async function* chunks(read: ReadTagNames, first: TagPage, limit: number): AsyncGenerator<TagPage> {
   yield first;
   let next = first.next;
   for (let listed = tagsChunk; next !== null && listed < limit; listed += tagsChunk) {
-    const page = await listTags(registry, repositoryId, next, tagsChunk);
+    const page = await listTags(read, next, tagsChunk);
     // Tags may be deleted while the client reads.
     if (page.names === "") return;
     yield page;
@@ -73,11 +67,13 @@ async function* chunks(
   }
 }
 
-export async function repositoryIdOf(
-  registry: Registry,
+/** Of the repository as it is. Throws NAME_UNKNOWN where there is none. */
+export async function tagNamesNow(
+  { reads }: Registry,
   repository: RepositoryName,
-): Promise<string> {
-  const row = await registry.reads.repositoryId(repository);
+): Promise<ReadTagNames> {
+  const row = await reads.repositoryId(repository);
   if (row === null) throw unknownRepository(repository);
-  return row.id;
+  const { id } = row;
+  return (last, limit, offset) => reads.tagNames(id, last, limit, offset);
 }

@@ -6,6 +6,7 @@ import { together } from "../lib/together.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { children, type Manifest, requiredBlobs } from "../oci/manifest.ts";
+import { recordAbsences, wasThere } from "./presence-store.ts";
 
 export interface NewManifest {
   readonly repositoryId: string;
@@ -99,6 +100,10 @@ async function reviveManifest(
 ): Promise<void> {
   const { repositoryId, digest, manifest } = row;
   const isSame = found.media_type === manifest.mediaType;
+  if (found.state !== "live") {
+    const itself = sql<boolean>`m.repository_id = ${repositoryId} and m.digest = ${digest}`;
+    await recordAbsences(tx, itself, row.now);
+  }
   await tx
     .updateTable("manifests")
     .set({
@@ -315,10 +320,14 @@ const referrerColumns = [
   sql<number | null>`octet_length(annotations)`.as("annotation_bytes"),
 ] as const;
 
-/** Live manifests with this subject, by digest, after `last`; `artifactType` null means any. */
+/**
+ * Manifests with this subject that are there, or were `at` a moment, by digest, after `last`;
+ * `artifactType` null means any.
+ */
 export async function listReferrerRows(
   reads: Reads,
   repositoryId: string,
+  at: number | null,
   page: { subject: Digest; artifactType: string | null; last: string; limit: number },
 ): Promise<ReferrerRow[]> {
   let query = reads
@@ -326,16 +335,17 @@ export async function listReferrerRows(
     .select(referrerColumns)
     .where("repository_id", "=", repositoryId)
     .where("subject", "=", page.subject)
-    .where("state", "=", live)
+    .where(at === null ? sql<boolean>`state = 'live'` : wasThere(at))
     .where("digest", ">", page.last as Digest);
   if (page.artifactType !== null) query = query.where("artifact_type", "=", page.artifactType);
   return query.orderBy("digest").limit(page.limit).execute();
 }
 
-/** Of the digests asked for: the live manifests, as a referrers list shows them. */
-export async function liveReferrerRows(
+/** Of the digests asked for: the manifests that are there, or were, as a referrers list shows them. */
+export async function referrerRowsOf(
   db: Database,
   repositoryId: string,
+  at: number | null,
   digests: readonly Digest[],
 ): Promise<ReferrerRow[]> {
   if (digests.length === 0) return [];
@@ -343,7 +353,7 @@ export async function liveReferrerRows(
     .selectFrom("manifests")
     .select(referrerColumns)
     .where("repository_id", "=", repositoryId)
-    .where("state", "=", live)
+    .where(at === null ? sql<boolean>`state = 'live'` : wasThere(at))
     .where("digest", "in", (query) =>
       query
         .selectFrom(db.facts.values(JSON.stringify(digests)).as("asked"))

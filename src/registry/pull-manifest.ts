@@ -46,16 +46,14 @@ function findManifest(
     reference.kind === "tag"
       ? reads.manifestByTag(repository, reference.tag)
       : (reliedOn ? reads : pullReads).manifestByDigest(repository, reference.digest);
-  return found instanceof Promise
-    ? found.then((ref) => withBytes(registry, ref))
-    : withBytes(registry, found);
+  return chain(found, (ref) => (ref === null ? null : withBytes(registry, ref)));
 }
 
-function withBytes(
+/** Of a row that says where they are. */
+export function withBytes(
   { reads, manifestCache }: Registry,
-  ref: ManifestRef | null,
-): MaybePromise<PulledManifest | null> {
-  if (ref === null) return null;
+  ref: ManifestRef,
+): MaybePromise<PulledManifest> {
   const { repository_id: repositoryId, digest, media_type: mediaType } = ref;
   const bytes = manifestCache.get(digest);
   if (bytes !== undefined) return { repositoryId, digest, mediaType, bytes };

@@ -40,7 +40,7 @@ export interface RepositoryIds {
 export async function findJudged(
   tx: Tx,
   name: RepositoryName,
-  { projectId }: Caller,
+  { projectId }: Pick<Caller, "projectId">,
 ): Promise<RepositoryIds> {
   const [found] = await selectLive(tx, name);
   const isJudged = projectId === undefined || projectId === found?.project_id;

@@ -2,14 +2,16 @@ import type { Decision, Resource } from "../access/authorize.ts";
 import { asListing } from "../access/scope.ts";
 import { actorName, actorOf, auditActor, type Principal } from "../auth/principal.ts";
 import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
+import { type Past, parseAskedName } from "../oci/past-name.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
 import { errorResponse } from "../platform/http/error-response.ts";
 import type { RequestContext } from "../platform/http/request-context.ts";
 import type { Answer } from "./answer.ts";
 import type { Call } from "./call.ts";
 import type { Caller } from "./caller.ts";
 import { type Gate, refusal, tokenTooNarrow, withChallenge } from "./gate.ts";
+import { assertOver } from "./past.ts";
 import { type Pattern, parsePath } from "./path.ts";
 import type { Registry } from "./registry.ts";
 import { discardRest } from "./request-body.ts";
@@ -41,13 +43,14 @@ interface Asked {
   readonly route: Route;
   readonly action: Route["action"];
   readonly name: RepositoryName | null;
+  readonly past: Past | null;
   readonly last: string;
 }
 
 function handle(registry: Registry, gate: Gate, context: RequestContext): MaybePromise<Answer> {
   let asked: Asked | null = null;
   try {
-    asked = readPath(context);
+    asked = readPath(registry, context);
     const from = () => context.client;
     const principal = gate.identify(context.request.headers.get("authorization"), from);
     if (!(principal instanceof Promise)) return answer(registry, gate, context, asked, principal);
@@ -63,14 +66,17 @@ function handle(registry: Registry, gate: Gate, context: RequestContext): MaybeP
   }
 }
 
-function readPath(context: RequestContext): Asked {
+function readPath(registry: Registry, context: RequestContext): Asked {
   const path = parsePath(context.path);
   if (path === null) throw noSuchPath(context);
   const route = findRoute(path.pattern, context.request.method);
   context.handler = route.handler;
-  const name = path.pattern.includes("<name>") ? parseRepositoryName(path.name) : null;
+  const asked = path.pattern.includes("<name>") ? parseAskedName(path.name) : null;
+  const name = asked?.name ?? null;
+  const past = asked?.past ?? null;
+  if (past !== null) assertReadsPast(registry, route, name, past);
   context.repository = name;
-  return { route, action: route.action, name, last: path.last };
+  return { route, action: route.action, name, past, last: path.last };
 }
 
 /** Authorizes and answers: nothing below asks who may, but for what a request names besides. */
@@ -109,7 +115,7 @@ function answerJudged(
   if (!decision.allowed) {
     const isKnown = principal.kind !== "anonymous";
     if (route.unseen !== undefined && isKnown && !decision.visible && !decision.scopeIsShort) {
-      return route.unseen({ name, last: asked.last, query: context.query });
+      return route.unseen({ name, past: asked.past, last: asked.last, query: context.query });
     }
     throw refusal(gate, context, { principal, action, name }, decision);
   }
@@ -117,6 +123,7 @@ function answerJudged(
     request: context.request,
     method: context.request.method,
     name,
+    past: asked.past,
     last: asked.last,
     query: context.query,
     caller: createCaller(registry, gate, context, asked, principal, decision.projectId),
@@ -196,6 +203,10 @@ function createCaller(
       if (decision.allowed || !decision.scopeIsShort) return;
       throw tokenTooNarrow(gate, context, asked.name, name);
     },
+    async mayPullGone(name) {
+      const gone = { kind: "repository", name, gone: true } as const;
+      return (await registry.access.decide(principal, "repository:pull", gone, from)).allowed;
+    },
     mayList: (name) => mayRead(asListing(principal), name),
     async assertMayWriteTag(action, name, tag) {
       const decision = await registry.access.decide(
@@ -219,6 +230,25 @@ for (const route of routes) {
   methods.set(route.method, route);
   if (route.method === "GET") methods.set("HEAD", route);
   routesByPattern.set(route.pattern, methods);
+}
+
+/** What was, changes no more, and what has not been yet may change. */
+function assertReadsPast(
+  { clock }: Registry,
+  { action }: Route,
+  name: RepositoryName | null,
+  past: Past,
+): void {
+  if (action !== "repository:pull") {
+    const allow = "GET, HEAD";
+    throw new RegistryError("UNSUPPORTED", {
+      status: 405,
+      message: `${past.prefix}${name} is read only: push to ${name}`,
+      detail: { repository: name, allow },
+      headers: { allow },
+    });
+  }
+  assertOver(clock, past);
 }
 
 function findRoute(pattern: Pattern, method: string): Route {

@@ -7,9 +7,10 @@ import { type Digest, parseDigest, parseDigestAlgorithm } from "../oci/digest.ts
 import { formatNextLink } from "../oci/link-header.ts";
 import { manifestBytesMax } from "../oci/manifest.ts";
 import { acceptsMediaType, ociImageIndex } from "../oci/media-type.ts";
+import { type Past, parseAskedName, spell } from "../oci/past-name.ts";
 import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
 import { parseTag, type Tag } from "../oci/tag.ts";
 import type { HandlerName } from "../platform/metrics.ts";
 import { type Answer, empty, json } from "./answer.ts";
@@ -21,19 +22,21 @@ import {
   noReferrers,
   type ReferrersPage,
   type ReferrersQuery,
+  referrersNow,
 } from "./list-referrers.ts";
 import { listRepositories, repositoriesPageMax } from "./list-repositories.ts";
-import {
-  listAllTags,
-  listTags,
-  repositoryIdOf,
-  tagsPageMax,
-  type WholeTagList,
-} from "./list-tags.ts";
+import { listAllTags, listTags, tagNamesNow, tagsPageMax, type WholeTagList } from "./list-tags.ts";
 import { mountBlob } from "./mount-blob.ts";
 import type { Pattern } from "./path.ts";
 import { confirmBlob, findBlob, linkToBlob, openBlob } from "./pull-blob.ts";
 import { type PulledManifest, pullManifest } from "./pull-manifest.ts";
+import {
+  findPastBlob,
+  type PastView,
+  pastReferrers,
+  pastTagNames,
+  pullPastManifest,
+} from "./pull-past.ts";
 import { pushManifest, type TagCondition } from "./push-manifest.ts";
 import type { Pull, Registry } from "./registry.ts";
 import { bodyOf, receiveWhole } from "./request-body.ts";
@@ -57,7 +60,7 @@ export interface Route {
   readonly handler: HandlerName;
   readonly answer: (registry: Registry, call: Call) => MaybePromise<Answer>;
   /** What is answered of a repository that does not exist, or that the caller may not see, where that is no error. */
-  readonly unseen?: (asked: Pick<Call, "name" | "last" | "query">) => Answer;
+  readonly unseen?: (asked: Pick<Call, "name" | "past" | "last" | "query">) => Answer;
 }
 
 /** Every route of the data plane, with the right it takes. */
@@ -114,19 +117,21 @@ async function getCatalog(registry: Registry, call: Call): Promise<Answer> {
 }
 
 async function getTags(registry: Registry, call: Call): Promise<Answer> {
-  const name = nameOf(call);
-  const repositoryId = await repositoryIdOf(registry, name);
+  const readNames = await (call.past === null
+    ? tagNamesNow(registry, nameOf(call))
+    : pastTagNames(registry, pastView(call, call.past)));
+  const name = spelledName(call);
   const query = new URLSearchParams(call.query);
   const last = query.get("last") ?? "";
   const limit = pageSize(query, tagsPageMax);
   const path = `/v2/${name}/tags/list`;
   if (limit !== null) {
-    const { names, next } = await listTags(registry, repositoryId, last, limit);
+    const { names, next } = await listTags(readNames, last, limit);
     await registry.db.settled();
     const link = next === null ? {} : nextLink(path, { n: `${limit}`, last: next });
     return json(`{"name":"${name}","tags":[${names}]}`, link);
   }
-  const { pages, next } = await listAllTags(registry, repositoryId, last);
+  const { pages, next } = await listAllTags(readNames, last);
   await registry.db.settled();
   return {
     status: 200,
@@ -141,7 +146,7 @@ async function getTags(registry: Registry, call: Call): Promise<Answer> {
 /** Text where one page is all, else a stream that reads a page when the client took the one before. */
 function streamTags(
   registry: Registry,
-  name: RepositoryName,
+  name: string,
   pages: WholeTagList["pages"],
 ): string | ReadableStream<Uint8Array> {
   if (!(Symbol.asyncIterator in pages)) return `{"name":"${name}","tags":[${pages.names}]}`;
@@ -165,15 +170,18 @@ function streamTags(
 
 async function getReferrers(registry: Registry, call: Call): Promise<Answer> {
   const query = readReferrersQuery(call);
-  return referrersAnswer(query, await listReferrers(registry, query.name, query));
+  const source = await (call.past === null
+    ? referrersNow(registry, nameOf(call))
+    : pastReferrers(registry, pastView(call, call.past)));
+  return referrersAnswer(query, await listReferrers(registry, source, query));
 }
 
-type AskedReferrers = ReferrersQuery & { readonly name: RepositoryName };
+type AskedReferrers = ReferrersQuery & { readonly name: string };
 
-function readReferrersQuery(asked: Pick<Call, "name" | "last" | "query">): AskedReferrers {
+function readReferrersQuery(asked: Pick<Call, "name" | "past" | "last" | "query">): AskedReferrers {
   const query = new URLSearchParams(asked.query);
   return {
-    name: nameOf(asked),
+    name: spelledName(asked),
     subject: parseDigest(asked.last),
     artifactType: query.get("artifactType"),
     last: query.get("last") ?? "",
@@ -199,7 +207,10 @@ function referrersAnswer(
 
 function getManifest(registry: Registry, call: Call): MaybePromise<Answer> {
   const reference = readReference(call);
-  const pulled = pullManifest(registry, nameOf(call), reference, call.method === "HEAD");
+  const pulled =
+    call.past === null
+      ? pullManifest(registry, nameOf(call), reference, call.method === "HEAD")
+      : pullPastManifest(registry, pastView(call, call.past), reference);
   return chain(pulled, (manifest) => sendManifest(registry, call, reference, manifest));
 }
 
@@ -332,7 +343,9 @@ async function getBlob(registry: Registry, call: Call): Promise<Answer> {
   const digest = parseDigest(call.last);
   const { headers } = call.request;
   const head = call.method === "HEAD";
-  const blob = await (head ? confirmBlob : findBlob)(registry, name, digest);
+  const blob = await (call.past === null
+    ? (head ? confirmBlob : findBlob)(registry, name, digest)
+    : findPastBlob(registry, pastView(call, call.past), digest));
   const etag = `"${digest}"`;
   const common = {
     "docker-content-digest": digest,
@@ -441,7 +454,8 @@ async function mounted(
 
 function asRepositoryName(text: string): RepositoryName | undefined {
   try {
-    return parseRepositoryName(text);
+    // What is in the past of a repository is mounted from the repository, if it still has it.
+    return parseAskedName(text).name;
   } catch {
     return undefined;
   }
@@ -520,6 +534,14 @@ function blobCreated(name: RepositoryName, digest: Digest): Answer {
 function nameOf(call: Pick<Call, "name">): RepositoryName {
   assert(call.name !== null, "a route without a name asked for one");
   return call.name;
+}
+
+function spelledName(call: Pick<Call, "name" | "past">): string {
+  return spell({ name: nameOf(call), past: call.past });
+}
+
+function pastView(call: Call, past: Past): PastView {
+  return { name: nameOf(call), past, caller: call.caller };
 }
 
 /** A reference to read. What cannot be a tag is one that does not exist. */

@@ -55,12 +55,13 @@ export async function pointTag(
   move: TagMove,
   current: PresentTag | null,
   digest: Digest,
+  cause: "push" | "restore" = "push",
 ): Promise<void> {
   const { repositoryId, tag, actor } = move;
   const next = await nextLine(tx, move);
   const { version, moved_at } = next;
   await together([
-    appendLine(tx, move, next, { digest, cause: "push", trashId: null }),
+    appendLine(tx, move, next, { digest, cause, trashId: null }),
     current === null
       ? insertTag(tx, repositoryId, tag, tagSortKey(tag), digest, version, moved_at, actor)
       : updateTag(tx, digest, version, moved_at, actor, repositoryId, tag),

@@ -189,10 +189,10 @@ runAbuse("names that are kept for the registry", [
     },
   ]),
   {
-    name: "a pull is one from a repository that does not exist",
+    name: "a pull of the past that names no time",
     target: "/v2/asof/x/manifests/v1",
-    status: 404,
-    code: "NAME_UNKNOWN",
+    status: 400,
+    code: "NAME_INVALID",
     names: "asof/x",
   },
 ]);

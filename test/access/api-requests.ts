@@ -118,7 +118,18 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "DELETE /api/v1/repositories/{repository}": stale,
   "GET /api/v1/repositories/{repository}/pulls": plain,
   "GET /api/v1/repositories/{repository}/pulls/summary": plain,
+  "GET /api/v1/repositories/{repository}/past": () => ({
+    query: `at=${new Date(Date.now() - 1).toISOString()}`,
+  }),
+  "GET /api/v1/repositories/{repository}/usage": plain,
+  "GET /api/v1/projects/{project}/usage": plain,
+  "GET /api/v1/usage": plain,
   "GET /api/v1/repositories/{repository}/tags": plain,
+  "GET /api/v1/repositories/{repository}/tags/{tag}/history": { params: { tag: "none" } },
+  "POST /api/v1/repositories/{repository}/tags/{tag}/restore": {
+    params: { tag: "none" },
+    body: { version: 1 },
+  },
   "PUT /api/v1/repositories/{repository}/tags/{tag}/lock": { params: { tag: "none" } },
   "DELETE /api/v1/repositories/{repository}/tags/{tag}/lock": { params: { tag: "none" } },
 

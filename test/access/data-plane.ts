@@ -34,6 +34,11 @@ export const planeRequests: readonly PlaneRequest[] = [
   ...read(manifest, (name) => `/v2/${name}/manifests/${image.digest}`),
   ...read(manifest, (name) => `/v2/${name}/manifests/v1`, { "if-none-match": "*" }),
   ...read(blob, (name) => `/v2/${name}/blobs/${configDigest}`),
+  ...read(tags, (name) => `/v2/${past()}/${name}/tags/list`),
+  ...read(referrers, (name) => `/v2/${past()}/${name}/referrers/${image.digest}`),
+  ...read(manifest, (name) => `/v2/${past()}/${name}/manifests/v1`),
+  ...read(manifest, (name) => `/v2/${past()}/${name}/manifests/${image.digest}`),
+  ...read(blob, (name) => `/v2/${past()}/${name}/blobs/${configDigest}`),
   ...read(blob, (name) => `/v2/${name}/blobs/${configDigest}`, { range: "bytes=0-3" }),
   write("PUT", manifest, (name) => `/v2/${name}/manifests/v1`, "not a manifest"),
   write("PUT", manifest, (name) => `/v2/${name}/manifests/v2?tag=v1&tag=v3`, "not a manifest"),
@@ -51,6 +56,11 @@ export const planeRequests: readonly PlaneRequest[] = [
   write("PUT", upload, (name, id) => `/v2/${name}/blobs/uploads/${id}`, "x"),
   write("DELETE", upload, (name) => `/v2/${name}/blobs/uploads/${absentDigest.slice(7)}`),
 ];
+
+/** The millisecond that has just passed. */
+function past(): string {
+  return `asof/${new Date(Date.now() - 1).toISOString().replace(/[-:.]/g, "").toLowerCase()}`;
+}
 
 function read(
   route: string,

@@ -12,11 +12,13 @@ anyone  POST /setup, POST /signup, GET /openapi.json
 enter   GET /v2/, GET /v2/_catalog, GET /projects, GET /roles, GET /roles/{role}
 list    GET /v2/<name>/referrers/<digest>
 pull    GET /v2/<name>/tags/list, GET /v2/<name>/blobs/<digest>, GET /v2/<name>/manifests/<reference>
-pull    GET /repositories/{repository}
+pull    GET /repositories/{repository}, GET /repositories/{repository}/past
 pull    GET /repositories/{repository}/tags, GET /repositories/{repository}/pulls/summary
+pull    GET /repositories/{repository}/tags/{tag}/history
 push    PUT /v2/<name>/manifests/<reference>, POST /v2/<name>/blobs/uploads/
 push    GET PATCH PUT DELETE /v2/<name>/blobs/uploads/<id>
 delete  DELETE /v2/<name>/manifests/<reference>, DELETE /v2/<name>/blobs/<digest>, DELETE /repositories/{repository}
+delete  POST /repositories/{repository}/tags/{tag}/restore
 edit    PATCH /repositories/{repository}
 lock    PUT DELETE /repositories/{repository}/tags/{tag}/lock
 create  POST /projects
@@ -25,6 +27,7 @@ manage  PATCH DELETE /projects/{project}, GET /projects/{project}/audit, GET /pr
 manage  PUT DELETE /projects/{project}/members/{member}, GET POST /projects/{project}/grants
 manage  DELETE /projects/{project}/grants/{id}, GET POST /projects/{project}/tag-rules
 manage  PATCH DELETE /projects/{project}/tag-rules/{id}, GET POST /projects/{project}/robots
+manage  GET /projects/{project}/usage, GET /repositories/{repository}/usage
 manage  GET PATCH DELETE /projects/{project}/robots/{robot}, POST /projects/{project}/robots/{robot}/secrets
 manage  DELETE /projects/{project}/robots/{robot}/secrets/{id}, GET /repositories/{repository}/pulls
 explain GET /access/why
@@ -37,7 +40,7 @@ system  DELETE /robots/{robot}/secrets/{id}, POST /roles, PATCH DELETE /roles/{r
 system  GET POST /groups, GET PATCH DELETE /groups/{group}, GET /groups/{group}/members
 system  PUT DELETE /groups/{group}/members/{member}, GET POST /grants, DELETE /grants/{id}
 system  GET POST /rate-limits, PATCH DELETE /rate-limits/{id}, POST /secrets/rotate, POST /verify
-system  GET /nodes, GET /chores
+system  GET /nodes, GET /chores, GET /usage
 operator POST /move, POST /move/plan, POST /move/cancel
 system  GET /audit, GET /audit/export, GET /audit/head, POST /audit/verify`;
 /** Roles in `mine` that names do not say. Robots reach one repository there, and `beside` is another. */

@@ -10,6 +10,7 @@ import {
   layoutTar,
   multiPlatform,
   seed,
+  seedMoves,
   smallImage,
 } from "./content.ts";
 import { door } from "./door.ts";
@@ -138,6 +139,12 @@ function containerdCells(client: string, prefix: string, target: () => Promise<s
   cell(client, "multi-arch", { needs }, async () => {
     await pushed(await target(), `${prefix}/index-pushed`, multiPlatform());
     await pulled(await target(), `${prefix}/index-pulled`, multiPlatform(), "--all-platforms");
+  });
+  cell(client, "past", { needs }, async () => {
+    const { host } = await registry();
+    for (const { image, past } of await seedMoves(door(host), `${prefix}/moves`)) {
+      await pull(`${await target()}/${past}/${prefix}/moves:moved`, image);
+    }
   });
   cell(client, "copy", { needs }, async () => {
     await copied(await target(), `${prefix}/original`, `${prefix}/copy`);

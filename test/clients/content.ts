@@ -147,6 +147,23 @@ async function fileDigest(path: string): Promise<{ digest: string; size: number 
   return { digest: `sha256:${hash.digest("hex")}`, size: Bun.file(path).size };
 }
 
+/** Moves the tag `moved` five times; what it pointed to, and what a name begins with for each moment. */
+export async function seedMoves(
+  to: Door,
+  repository: string,
+): Promise<{ image: Image; past: string }[]> {
+  const moves: { image: Image; past: string }[] = [];
+  for (let move = 0; move < 5; move++) {
+    const image = smallImage();
+    await seed(to, repository, "moved", image);
+    // A moment that has passed, before the next move.
+    await Bun.sleep(20);
+    const at = new Date(Date.now() - 10).toISOString();
+    moves.push({ image, past: `asof/${at.replace(/[-:.]/g, "").toLowerCase()}` });
+  }
+  return moves;
+}
+
 /** Pushes an image or index with the test's own requests. */
 export async function seed(
   to: Door,

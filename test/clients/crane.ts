@@ -8,6 +8,7 @@ import {
   layoutOf,
   multiPlatform,
   seed,
+  seedMoves,
   smallImage,
   tarOf,
 } from "./content.ts";
@@ -98,6 +99,16 @@ describe("crane", () => {
     await crane(...filter, `${host}/crane/platforms:1`, "-t", `${host}/crane/platforms:arm`);
     const { manifest } = await door(host).readBack("crane/platforms", "arm");
     expect(manifest.manifests?.[0]?.digest).toBe(index.images[1]?.descriptor.digest ?? "");
+  });
+
+  cell("crane", "past", { needs }, async () => {
+    const { host } = await registry();
+    for (const { image, past } of await seedMoves(door(host), "crane/moves")) {
+      const reference = `${host}/${past}/crane/moves`;
+      expect(await crane("digest", `${reference}:moved`)).toBe(image.descriptor.digest);
+      expect(await crane("ls", reference)).toBe("moved");
+      expect(await crane("validate", "--remote", `${reference}:moved`)).toContain("PASS");
+    }
   });
 
   cell("crane", "copy", { needs }, async () => {

@@ -7,6 +7,7 @@ import {
   hugeTar,
   multiPlatform,
   seed,
+  seedMoves,
   smallImage,
 } from "./content.ts";
 import { dockerdNeeds, startDockerd } from "./dockerd.ts";
@@ -105,6 +106,35 @@ async function pullPlatforms(target: string, repository: string): Promise<void> 
   }
 }
 
+/** What was pulled from the past is pushed, which docker tries to mount from there. */
+async function pullMoves(target: string, repository: string): Promise<void> {
+  const { host } = await registry();
+  for (const { image, past } of await seedMoves(door(host), repository)) {
+    const reference = `${target}/${past}/${repository}:moved`;
+    const output = await docker(["pull", reference]);
+    expect(output).toContain(`Digest: ${image.descriptor.digest}`);
+    expect(await imageId(reference)).toBe(image.config.descriptor.digest);
+    const copy = `${target}/${repository}-again:1`;
+    await docker(["tag", reference, copy]);
+    await expectSame(
+      `${repository}-again`,
+      "1",
+      await docker(["push", copy]),
+      image.config.descriptor.digest,
+    );
+    const { stderr, exitCode } = await refusedPush(reference);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("is read only");
+    await docker(["rmi", reference, copy]);
+  }
+}
+
+async function refusedPush(reference: string) {
+  const argv = ["push", reference];
+  const env = await signIn.at(argv);
+  return await run(["docker", "--host", await dockerd(), ...argv], { env, mayFail: true });
+}
+
 async function copyToOtherRepository(target: string, from: string, to: string): Promise<void> {
   await newImage(`${target}/${from}:1`);
   const first = await docker(["push", `${target}/${from}:1`]);
@@ -134,6 +164,9 @@ function dockerCells(client: string, prefix: string, target: () => Promise<strin
   });
   cell(client, "multi-arch", { needs }, async () => {
     await pullPlatforms(await target(), `${prefix}/platforms`);
+  });
+  cell(client, "past", { needs }, async () => {
+    await pullMoves(await target(), `${prefix}/moves`);
   });
   cell(client, "copy", { needs }, async () => {
     await copyToOtherRepository(await target(), `${prefix}/original`, `${prefix}/copy`);

@@ -8,6 +8,7 @@ const columns = [
   "copy",
   "mount",
   "list",
+  "past",
   "delete",
   "referrers",
 ] as const;

@@ -2,7 +2,15 @@ import { describe, expect } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { registry } from "./berth.ts";
-import { debianImage, hugeImage, layoutOf, multiPlatform, seed, smallImage } from "./content.ts";
+import {
+  debianImage,
+  hugeImage,
+  layoutOf,
+  multiPlatform,
+  seed,
+  seedMoves,
+  smallImage,
+} from "./content.ts";
 import { door, type Manifest } from "./door.ts";
 import { proxy } from "./proxy.ts";
 import { refusedCell } from "./sign-in.ts";
@@ -62,6 +70,17 @@ describe("skopeo", () => {
       `docker://${host}/skopeo/index:1`,
     );
     expect(raw).toBe(index.text);
+  });
+
+  cell("skopeo", "past", { needs }, async () => {
+    const { host } = await registry();
+    for (const { image, past } of await seedMoves(door(host), "skopeo/moves")) {
+      const reference = `docker://${host}/${past}/skopeo/moves:moved`;
+      const layout = join(workspace, `skopeo-${Bun.randomUUIDv7()}`);
+      await skopeo("copy", from, reference, `oci:${layout}:1`);
+      const index = JSON.parse(await readFile(join(layout, "index.json"), "utf8")) as Manifest;
+      expect(index.manifests?.[0]?.digest).toBe(image.descriptor.digest);
+    }
   });
 
   cell("skopeo", "copy", { needs }, async () => {

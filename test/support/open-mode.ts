@@ -13,6 +13,7 @@ export const openCaller: Caller = {
   actor: { id: null, name: "(anonymous)", credentialId: null, address: "192.0.2.1" },
   mayPull: async () => true,
   async assertTokenReaches() {},
+  mayPullGone: async () => true,
   mayList: async () => true,
   async assertMayWriteTag() {},
 };

@@ -4,15 +4,21 @@ import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import type { BlobStore } from "../../src/blobs/blob-store.ts";
 import { createMemoryBlobStore } from "../../src/blobs/memory-blob-store.ts";
+import type { Database } from "../../src/db/database.ts";
 import { migrate } from "../../src/db/migrations/migrate.ts";
+import { openPostgres } from "../../src/db/postgres.ts";
 import { openSqlite } from "../../src/db/sqlite.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 import { openContext } from "../../src/platform/http/request-context.ts";
 import { createLog } from "../../src/platform/log.ts";
+import { parsePostgresUrl } from "../../src/platform/postgres-url.ts";
 import { prepareHotReads } from "../../src/registry/hot-reads-store.ts";
 import { createLiveUploads } from "../../src/registry/live-uploads.ts";
 import type { ProcessIdentity, Registry } from "../../src/registry/registry.ts";
 import { createRegistryHandler } from "../../src/registry/router.ts";
 import { openGate, openRules } from "./open-mode.ts";
+import { sharedPostgres } from "./postgres.ts";
+import { migratedDatabase, onPostgres } from "./test-database.ts";
 
 /** The registry without sockets, at a time that the test sets. */
 export interface TestRegistry {
@@ -31,13 +37,17 @@ export interface TestRegistryOptions {
   readonly beside?: TestRegistry;
 }
 
+async function openDatabase(folder: string, clock: Clock): Promise<Database> {
+  if (!onPostgres) return openSqlite({ file: join(folder, "berth.db"), onFailure: () => {} });
+  const address = parsePostgresUrl(await migratedDatabase(await sharedPostgres()));
+  return await openPostgres({ address, unsafe: false, prepared: "auto", clock });
+}
+
 export async function openTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
   const folder = mkdtempSync(join(tmpdir(), "berth-registry-"));
   let now = Date.UTC(2026, 0, 1);
   const clock = options.beside?.registry.clock ?? { now: () => now, monotonic: () => now };
-  const db =
-    options.beside?.registry.db ??
-    openSqlite({ file: join(folder, "berth.db"), onFailure: () => {} });
+  const db = options.beside?.registry.db ?? (await openDatabase(folder, clock));
   await migrate(db, clock);
   const registry: Registry = {
     db,

@@ -7,6 +7,7 @@ import * as releases from "./0003-releases.ts";
 import * as uploads from "./0004-uploads.ts";
 import * as nodes from "./0005-nodes.ts";
 import * as moves from "./0006-moves.ts";
+import * as asof from "./0009-asof.ts";
 
 /**
  * Which release this is, counted from 1: it goes up by one with each release whose migrations the one
@@ -22,6 +23,7 @@ const migrations = [
   { ...uploads, release: 3 },
   { ...nodes, release: 3 },
   { ...moves, release: 3 },
+  { ...asof, release: 3 },
 ];
 
 /** The tables are too new for this release. */

@@ -1,0 +1,147 @@
+import { z } from "zod";
+import { change } from "../access/change.ts";
+import { defineEndpoint, type Endpoint, nameFor } from "../access/endpoint.ts";
+import {
+  formatTime,
+  moment,
+  pageInput,
+  pageOf,
+  pageOutput,
+  parsed,
+  repositoryName,
+  tagName,
+  time,
+} from "../access/schema.ts";
+import { actorOf } from "../auth/principal.ts";
+import type { Reads } from "../db/database.ts";
+import { type Digest, parseDigest } from "../oci/digest.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import { findJudged, findRepositoryId } from "../registry/repository-store.ts";
+import { unknownRepository } from "../registry/unknown.ts";
+import { restoreTag, type Wanted } from "./restore-tag.ts";
+import { listTagMoves } from "./tag-history-store.ts";
+
+const inTag = z.strictObject({ repository: repositoryName, tag: tagName });
+const ofTag = ({ repository, tag }: z.output<typeof inTag>) =>
+  ({ kind: "repository", name: repository, tag }) as const;
+
+const history = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/repositories/{repository}/tags/{tag}/history",
+  command: "tag history",
+  summary: "Lists the moves of a tag, newest first: also of one that was deleted.",
+  action: "repository:pull",
+  resource: ofTag,
+  input: inTag.extend({
+    limit: pageInput.limit,
+    after: z
+      .string()
+      .regex(/^[0-9]{0,15}$/, "must be the `next` of an earlier answer")
+      .default("")
+      .describe(pageInput.after.description ?? ""),
+  }),
+  output: pageOutput(
+    z.object({
+      version: z.int().describe("Counts the moves of the tag, from 1."),
+      moved_at: time,
+      moved_by: z.string().nullable(),
+      cause: z.string().describe("push, delete, restore or repair."),
+      from: z.string().nullable().describe("Null where there was no such tag."),
+      to: z.string().nullable().describe("Null where it was deleted."),
+      trash_id: z.string().nullable().describe("The unit of trash that came of it."),
+    }),
+  ),
+  async handler({ db }, { repository, tag, limit, after }, call) {
+    const repositoryId = await idOf(db.reads, repository);
+    const before = after === "" ? null : Number(after);
+    const moves = await listTagMoves(db.reads, { repositoryId, tag, before, limit: limit + 1 });
+    await db.settled();
+    if (moves.length === 0 && before === null) {
+      throw new RegistryError("MANIFEST_UNKNOWN", {
+        message: `the repository ${repository} never had a tag ${tag}`,
+        detail: { repository, tag },
+      });
+    }
+    return pageOf(
+      moves,
+      limit,
+      ({ version }) => `${version}`,
+      (move) => ({
+        version: move.version,
+        moved_at: formatTime(move.movedAt),
+        moved_by: nameFor(call, move.movedBy),
+        cause: move.cause,
+        from: move.from,
+        to: move.to,
+        trash_id: move.trashId,
+      }),
+    );
+  },
+});
+
+const wantedInput = inTag
+  .extend({
+    to: parsed(parseDigest).optional().describe("A digest that the tag pointed to before."),
+    version: z.int().min(1).optional().describe("Of its history: what it pointed to from then on."),
+    at: moment.optional().describe("RFC 3339: what it pointed to then."),
+  })
+  .refine(
+    ({ to, version, at }) => [to, version, at].filter((way) => way !== undefined).length === 1,
+    "must say one of to, version and at",
+  );
+
+const restore = defineEndpoint({
+  method: "POST",
+  path: "/api/v1/repositories/{repository}/tags/{tag}/restore",
+  command: "tag restore",
+  summary: "Points a tag to what it pointed to before, also one that was deleted.",
+  action: "repository:delete",
+  resource: ofTag,
+  input: wantedInput,
+  output: z.object({
+    name: z.string(),
+    from: z.string().nullable().describe("Null where there was no such tag."),
+    to: z.string(),
+  }),
+  async handler(deps, { repository, tag, ...input }, call) {
+    let projectId: string | null = null;
+    const entry = ({ from, to }: { from: string | null; to: string }) => ({
+      action: "tag.restored",
+      resource: `${repository}:${tag}`,
+      projectId,
+      detail: { from, to },
+    });
+    return change(deps, call, entry, async (tx) => {
+      const found = await findJudged(tx, repository, { projectId: undefined });
+      projectId = found.projectId;
+      const place = { repositoryId: found.repositoryId, repository, tag };
+      const actor = actorOf(call.principal);
+      const now = deps.clock.now();
+      const wanted = wantedOf(input);
+      return { name: tag, ...(await restoreTag(tx, { ...place, wanted, actor, now })) };
+    });
+  },
+});
+
+function wantedOf({
+  to,
+  version,
+  at,
+}: {
+  readonly to?: Digest | undefined;
+  readonly version?: number | undefined;
+  readonly at?: number | undefined;
+}): Wanted {
+  if (to !== undefined) return { kind: "digest", digest: to };
+  if (version !== undefined) return { kind: "version", version };
+  return { kind: "moment", at: at ?? 0 };
+}
+
+async function idOf(reads: Reads, repository: RepositoryName): Promise<string> {
+  const id = await findRepositoryId(reads, repository);
+  if (id === null) throw unknownRepository(repository);
+  return id;
+}
+
+export const tagHistoryEndpoints: readonly Endpoint[] = [history, restore];

@@ -1,0 +1,167 @@
+import type { Database } from "../db/database.ts";
+import type { Clock } from "../lib/clock.ts";
+import { createMutex } from "../lib/mutex.ts";
+import { type Bytes, createTally, type Hold, type Tally } from "./tally.ts";
+import {
+  type CountedRepository,
+  heldByOthers,
+  type LinkedBlob,
+  listCounted,
+  listImageSizes,
+  listLinked,
+  listStored,
+  listTrashedBlobs,
+  trashedUntil,
+} from "./usage-store.ts";
+
+/** Rows of one query: some two milliseconds of the database's time. */
+const pageRows = 200;
+/** Rows that are no more than read. */
+const plainPageRows = 2_000;
+
+export interface Usage extends Bytes {
+  /** What all images would take if each had its own copy of its blobs. */
+  readonly logical: number;
+  /** Epoch milliseconds; null where nothing lies in the trash. */
+  readonly trashUntil: number | null;
+  /** All that the blob store holds: of the whole store alone. */
+  readonly stored: number | null;
+}
+
+/** What is counted: everything, a project, or a repository beside the others of its project. */
+export type Scope =
+  | { readonly kind: "store" }
+  | { readonly kind: "project"; readonly projectId: string }
+  | { readonly kind: "repository"; readonly projectId: string; readonly repositoryId: string };
+
+interface Deps {
+  readonly db: Database;
+  readonly clock: Clock;
+}
+
+/** However many ask, one count is under way. */
+const turns = createMutex();
+
+/**
+ * Counts in small pieces and rests as long as it works: who pulls meanwhile does not notice. What
+ * changes during that is counted as before or as after.
+ */
+export function countUsage(deps: Deps, scope: Scope): Promise<Usage> {
+  return turns.run(() => count(deps, scope));
+}
+
+async function count(deps: Deps, scope: Scope): Promise<Usage> {
+  const tally = createTally();
+  const totals = { logical: 0, trashUntil: null as number | null };
+  for await (const repository of repositoriesOf(deps, scope)) {
+    await addRepository(deps, scope, repository, tally);
+    totals.trashUntil = later(totals.trashUntil, await trashedUntil(deps.db.reads, repository.id));
+    if (repository.live === 1) totals.logical += await logicalOf(deps, repository.id);
+  }
+  if (scope.kind !== "store") return { ...tally.bytes, ...totals, stored: null };
+  let stored = 0;
+  for await (const rows of pages(
+    deps,
+    ({ digest }: { digest: string }) => digest,
+    (after) => listStored(deps.db.reads, { after, limit: plainPageRows }),
+  )) {
+    for (const row of rows) {
+      stored += row.size;
+      // What no repository knows of is held by nothing.
+      tally.add(row, "nothing");
+    }
+  }
+  return { ...tally.bytes, ...totals, stored };
+}
+
+function later(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.max(one, other);
+}
+
+async function* repositoriesOf(deps: Deps, scope: Scope): AsyncGenerator<CountedRepository> {
+  if (scope.kind === "repository") {
+    yield { id: scope.repositoryId, live: 1 };
+    return;
+  }
+  const projectId = scope.kind === "project" ? scope.projectId : null;
+  for await (const rows of pages(
+    deps,
+    ({ id }: CountedRepository) => id,
+    (after) => listCounted(deps.db.reads, { projectId, after, limit: pageRows }),
+  )) {
+    yield* rows;
+  }
+}
+
+async function addRepository(
+  deps: Deps,
+  scope: Scope,
+  { id: repositoryId, live }: CountedRepository,
+  tally: Tally,
+): Promise<void> {
+  const { reads } = deps.db;
+  for await (const rows of pages(
+    deps,
+    ({ digest }: LinkedBlob) => digest,
+    (after) => listLinked(reads, { repositoryId, after, limit: pageRows }),
+  )) {
+    const now = deps.clock.now();
+    const others =
+      scope.kind === "repository"
+        ? await heldByOthers(
+            reads,
+            scope,
+            rows.map(({ digest }) => digest),
+          )
+        : null;
+    for (const row of rows) {
+      tally.add(row, holdOf(row, live === 1, now), others?.has(row.digest));
+    }
+  }
+  for await (const rows of pages(
+    deps,
+    ({ unit }: { unit: string }) => unit,
+    (after) => listTrashedBlobs(reads, { repositoryId, after, limit: pageRows }),
+  )) {
+    for (const row of rows) tally.add(row, "trash");
+  }
+}
+
+function holdOf(row: LinkedBlob, isLive: boolean, now: number): Hold {
+  if (!isLive) return "trash";
+  if (row.referredLive === 1) return "image";
+  // What was deleted soon after its push counts as trash at once, although its lease goes on for a while.
+  if (row.referred === 1) return "trash";
+  return row.leaseUntil > now ? "lease" : "nothing";
+}
+
+async function logicalOf(deps: Deps, repositoryId: string): Promise<number> {
+  let bytes = 0;
+  for await (const rows of pages(
+    deps,
+    ({ digest }: { digest: string }) => digest,
+    (after) => listImageSizes(deps.db.reads, { repositoryId, after, limit: pageRows }),
+  )) {
+    for (const { size } of rows) bytes += size;
+  }
+  return bytes;
+}
+
+/** Page by page, until one is empty. */
+async function* pages<Row>(
+  { clock }: Deps,
+  keyOf: (row: Row) => string,
+  read: (after: string) => Promise<readonly Row[]>,
+): AsyncGenerator<readonly Row[]> {
+  let after = "";
+  for (;;) {
+    const begin = clock.monotonic();
+    const rows = await read(after);
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows;
+    after = keyOf(last);
+    await Bun.sleep(clock.monotonic() - begin);
+  }
+}

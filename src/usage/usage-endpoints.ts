@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { defineEndpoint, type Endpoint, type Management } from "../access/endpoint.ts";
+import { formatTimeOrNull, projectName, repositoryName, time } from "../access/schema.ts";
+import { unknownProject } from "../access/unknown.ts";
+import { projectOf } from "../oci/repository-name.ts";
+import { unknownRepository } from "../registry/unknown.ts";
+import { countUsage, type Scope } from "./count-usage.ts";
+import { findProjectId, findRepository } from "./usage-store.ts";
+
+const bytes = z.int().describe("Bytes of blobs; each blob is counted once.");
+
+const output = z.object({
+  logical_bytes: z.int().describe("What images would take if each had its own copy of its blobs."),
+  unique_bytes: bytes.describe("Of images of one repository alone."),
+  shared_bytes: bytes.describe("Of images of several repositories: of the project, or of all."),
+  leased_bytes: bytes.describe("Pushed or mounted within a day, and not part of an image yet."),
+  trash_bytes: bytes.describe("Held by the trash alone."),
+  trash_until: time.nullable().describe("When the last of it goes; null: nothing lies there."),
+  reclaimable_bytes: bytes.describe("Held by nothing: garbage collection frees them."),
+});
+
+const ofStore = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/usage",
+  command: "usage",
+  summary: "Tells how many bytes everything takes, and what holds them.",
+  action: "system:manage",
+  input: z.strictObject({}),
+  output: output.extend({ stored_bytes: z.int().describe("All that the blob store holds.") }),
+  handler: async (deps) => {
+    const { shown, stored } = await usageOf(deps, { kind: "store" });
+    return { ...shown, stored_bytes: stored ?? 0 };
+  },
+});
+
+const ofProject = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/projects/{project}/usage",
+  command: "usage",
+  summary: "Tells how many bytes a project takes, and what holds them.",
+  action: "project:manage",
+  resource: ({ project }) => ({ kind: "project", name: project }),
+  input: z.strictObject({ project: projectName }),
+  output,
+  async handler(deps, { project }) {
+    const projectId = await findProjectId(deps.db.reads, project);
+    if (projectId === null) throw unknownProject(project);
+    return (await usageOf(deps, { kind: "project", projectId })).shown;
+  },
+});
+
+const ofRepository = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/repositories/{repository}/usage",
+  command: "usage",
+  summary: "Tells how many bytes a repository takes, and what it shares within its project.",
+  // It tells of others in the project: not for everybody who may pull.
+  action: "project:manage",
+  resource: ({ repository }) => ({ kind: "project", name: projectOf(repository) }),
+  input: z.strictObject({ repository: repositoryName }),
+  output,
+  async handler(deps, { repository }) {
+    const ids = await findRepository(deps.db.reads, repository);
+    if (ids === null) throw unknownRepository(repository);
+    return (await usageOf(deps, { kind: "repository", ...ids })).shown;
+  },
+});
+
+async function usageOf(
+  deps: Management,
+  scope: Scope,
+): Promise<{ shown: z.input<typeof output>; stored: number | null }> {
+  const { stored, ...usage } = await countUsage(deps, scope);
+  return {
+    shown: {
+      logical_bytes: usage.logical,
+      unique_bytes: usage.unique,
+      shared_bytes: usage.shared,
+      leased_bytes: usage.leased,
+      trash_bytes: usage.trash,
+      trash_until: formatTimeOrNull(usage.trashUntil),
+      reclaimable_bytes: usage.reclaimable,
+    },
+    stored,
+  };
+}
+
+export const usageEndpoints: readonly Endpoint[] = [ofStore, ofProject, ofRepository];
