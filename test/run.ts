@@ -5,7 +5,7 @@ import { whyNoPostgres } from "./support/postgres.ts";
 /** Quick ones first. A folder that is not named here runs after them. */
 const order = ["protocol", "s3", "postgres", "abuse", "access", "release", "faults", "clients"];
 /** What is seen through the door is the same whichever the database. */
-const onPostgresToo = ["protocol", "accounts", "access"];
+const onPostgresToo = ["protocol", "accounts", "access", "asof"];
 /** And whichever node answers: on PostgreSQL and S3, behind a balancer. */
 const onThreeNodesToo = ["test/access/matrix.test.ts", "test/clients/clients.test.ts"];
 
