@@ -7,6 +7,7 @@ import { writeCapacity } from "./capacity.ts";
 import { accessControl } from "./cases/access.ts";
 import { pullsOfThePast } from "./cases/asof.ts";
 import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
+import { garbage } from "./cases/gc.ts";
 import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
 import { millionTags } from "./cases/million.ts";
 import { threeNodes } from "./cases/nodes.ts";
@@ -49,6 +50,7 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   s3: onS3,
   nodes: threeNodes,
   processes: severalProcesses,
+  gc: garbage,
 };
 
 const everyPeer: readonly PeerName[] = ["berth", "zot", "distribution"];
@@ -62,6 +64,7 @@ const peersOf: Record<string, readonly PeerName[]> = {
   s3: ["berth", "distribution"],
   nodes: ["berth"],
   processes: ["berth"],
+  gc: ["berth"],
 };
 const onS3Server = new Set(["s3", "nodes"]);
 

@@ -20,6 +20,8 @@ import { migrate } from "./db/migrations/migrate.ts";
 import { openPostgres } from "./db/postgres.ts";
 import { openSqlite } from "./db/sqlite.ts";
 import { createDoor } from "./door.ts";
+import { gcChores } from "./gc/gc-chores.ts";
+import { describeGc } from "./gc/gc-metrics.ts";
 import { createChoreRunner } from "./jobs/chore-runner.ts";
 import { createHeartbeat, type Node } from "./jobs/heartbeat.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
@@ -213,6 +215,7 @@ async function openOn(
     [
       idleUploads(registry),
       ...(blobs.stagedIsDurable ? [abandonedParts(registry)] : []),
+      ...gcChores({ blobs, clock, log }),
       ...choresOfRecords(management),
       ...control.chores,
     ].map((chore) => ({
@@ -220,7 +223,10 @@ async function openOn(
       run: unlessMoving(moves, chore.run),
     })),
   );
-  if (!isChild) describeNodes(metrics, { db, clock, heartbeat });
+  if (!isChild) {
+    describeNodes(metrics, { db, clock, heartbeat });
+    describeGc(metrics, { db, clock });
+  }
   let starting: Promise<void> = Promise.resolve();
 
   let draining = false;

@@ -3,11 +3,25 @@ import { bunTest, projectFolder, quickGroups, runGroups } from "../scripts/group
 import { whyNoPostgres } from "./support/postgres.ts";
 
 /** Quick ones first. A folder that is not named here runs after them. */
-const order = ["protocol", "s3", "postgres", "abuse", "access", "release", "faults", "clients"];
+const order = [
+  "protocol",
+  "gc",
+  "s3",
+  "postgres",
+  "abuse",
+  "access",
+  "release",
+  "faults",
+  "clients",
+];
 /** What is seen through the door is the same whichever the database. */
 const onPostgresToo = ["protocol", "accounts", "access", "asof"];
 /** And whichever node answers: on PostgreSQL and S3, behind a balancer. */
-const onThreeNodesToo = ["test/access/matrix.test.ts", "test/clients/clients.test.ts"];
+const onThreeNodesToo = [
+  "test/access/matrix.test.ts",
+  "test/clients/clients.test.ts",
+  "test/gc/door.test.ts",
+];
 
 /** What has to do with the bytes of blobs is the same wherever they lie. */
 const onS3Too = ["blobs", "uploads", "manifests"].map((name) => `./test/protocol/${name}.test.ts`);

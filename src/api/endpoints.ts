@@ -8,6 +8,7 @@ import { whyEndpoints } from "../access/why-endpoint.ts";
 import { accountsEndpoints } from "../accounts/endpoints.ts";
 import { repositoryPastEndpoints } from "../asof/repository-past-endpoint.ts";
 import { tagHistoryEndpoints } from "../asof/tag-history-endpoints.ts";
+import { gcEndpoints } from "../gc/gc-endpoints.ts";
 import { moveEndpoints } from "../move/move-endpoints.ts";
 import { nodeEndpoints } from "../nodes/node-endpoints.ts";
 import { memberEndpoints } from "../projects/member-endpoints.ts";
@@ -39,6 +40,7 @@ const described: readonly Endpoint[] = [
   ...usageEndpoints,
   ...verifyEndpoints,
   ...nodeEndpoints,
+  ...gcEndpoints,
   ...moveEndpoints,
 ];
 

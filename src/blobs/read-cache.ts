@@ -13,6 +13,8 @@ const loadBatch = 256;
 
 export interface ReadCache {
   open(key: BlobKey, sizeBytes: number, range: ByteRange | null): Promise<BlobBody | null>;
+  /** Blobs that are no more where they came from. */
+  forget(keys: readonly BlobKey[]): void;
   readonly stats: CacheStats;
   close(): Promise<void>;
 }
@@ -159,6 +161,9 @@ export function createReadCache(options: ReadCacheOptions): ReadCache {
       const bytes = range ?? { first: 0, last: sizeBytes - 1 };
       const elsewhere = (rest: ByteRange) => source(key, sizeBytes, rest);
       return { kind: "stream", stream: followFill(fill, bytes, elsewhere) };
+    },
+    forget(keys) {
+      for (const key of keys) drop(basename(key));
     },
     stats,
     async close() {

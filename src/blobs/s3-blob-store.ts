@@ -263,6 +263,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
 
     async remove(keys) {
       await during("a delete", () => calls.remove(keys));
+      cache?.forget(keys);
     },
 
     async quarantine(item) {

@@ -40,6 +40,8 @@ export interface Tables {
   chores: ChoreRow;
   moves: MoveRow;
   manifest_absences: ManifestAbsenceRow;
+  blob_deletions: BlobDeletionRow;
+  gc_state: GcStateRow;
 }
 
 /** Trashed rows stay where they are until garbage collection removes them. */
@@ -89,19 +91,26 @@ export interface RepositoryRow {
   trashed_by: Generated<string | null>;
 }
 
-/** Bytes that the blob store holds under `key`. A quarantined blob failed its check: nobody sees it. */
+/**
+ * Bytes that the blob store holds under `key`. A quarantined blob failed its check: nobody sees it. A
+ * condemned one is held by nothing: nobody sees it, and it goes unless it is pushed again.
+ */
 export interface BlobRow {
   digest: Digest;
   size: number;
   key: BlobKey;
-  state: "live" | "quarantined";
+  state: "live" | "quarantined" | "condemned";
   created_at: number;
+  condemned_at: number | null;
+  /** When its bytes may go, if nothing holds it by then; null while they may not. */
+  collect_after: number | null;
 }
 
 /** Makes a blob visible in a repository. The lease keeps it while no manifest refers to it yet. */
 export interface RepositoryBlobRow {
   repository_id: string;
   digest: Digest;
+  /** Garbage collection looks at the link then; 0: it has, and a manifest refers to the blob. */
   lease_until: number;
 }
 
@@ -167,7 +176,7 @@ export interface TagHistoryRow {
 export interface TrashRow {
   id: string;
   repository_id: string;
-  kind: "tag" | "manifest" | "blob";
+  kind: "tag" | "manifest" | "blob" | "repository";
   digest: Digest;
   tag: Tag | null;
   deleted_at: number;
@@ -464,4 +473,30 @@ export interface MoveRow {
   /** When the changes of the source were refused. Rows of an earlier time are not what is there now. */
   started_at: number;
   ended_at: number | null;
+}
+
+/** Bytes that are to go from the blob store: no row speaks of them any more. */
+export interface BlobDeletionRow {
+  key: BlobKey;
+  /** Null where the key does not tell it and no row did. */
+  digest: Digest | null;
+  size: number;
+  due_at: number;
+  /** How often the store did not let them go, and what it said last. */
+  attempts: number;
+  error: string | null;
+}
+
+/** One row: how garbage collection stands. Times are the database's. */
+export interface GcStateRow {
+  id: number;
+  /** When it last ran, for telling a clock that jumped. */
+  seen_at: number | null;
+  /** Why it does nothing until a person says so. */
+  paused: "clock" | "amount" | null;
+  paused_at: number | null;
+  /** Until then any amount may go. */
+  amount_accepted_until: number;
+  removed_blobs: number;
+  removed_bytes: number;
 }

@@ -19,3 +19,9 @@ export function randomHex(bytes: number): string {
 export function randomFraction(): number {
   return Math.random();
 }
+
+/** When a UUIDv7 was made, epoch milliseconds; null for what is none. */
+export function timeOfUuidv7(id: string): number | null {
+  const parts = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-/.exec(id);
+  return parts === null ? null : Number.parseInt(`${parts[1]}${parts[2]}`, 16);
+}

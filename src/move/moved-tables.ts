@@ -35,6 +35,9 @@ export const tablePlan: { readonly [Name in keyof Tables]: MovedTable<Name> | Ow
   // Of the servers of each end, which go on with them.
   nodes: own,
   chores: own,
+  // Of the bytes in the earlier store.
+  blob_deletions: own,
+  gc_state: own,
   // Sessions end: their bytes are on their way to the earlier store. Clients begin again.
   uploads: { kind: "own", isFenced: true },
   projects: moved("id"),

@@ -3,13 +3,21 @@ import type { BlobKey } from "../blobs/blob-store.ts";
 import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
+import type { BlobRow } from "../db/tables.ts";
 import { assert } from "../lib/assert.ts";
 import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import { graceMs, queueDeletion } from "./deletion-store.ts";
 
-/** How long an uploaded or mounted blob stays visible although no manifest refers to it. */
+/**
+ * How long an uploaded or mounted blob stays visible although no manifest refers to it. The end of the
+ * lease is also when garbage collection looks at the link: nothing else has to be written for it.
+ */
 export const leaseMs = 24 * 60 * 60 * 1000;
+
+/** A blob that was collected is not there to be collected again. */
+const insertTriesMax = 3;
 
 /** What the database knows of a stored blob. */
 export interface StoredBlob {
@@ -17,20 +25,21 @@ export interface StoredBlob {
   readonly size: number;
 }
 
-export async function findLiveBlob(reads: Reads, digest: Digest): Promise<StoredBlob | null> {
-  const [row] = await selectLive(reads, digest);
+/** A blob whose bytes an upload of the same ones need not store again, also where it is condemned. */
+export async function findStoredBlob(reads: Reads, digest: Digest): Promise<StoredBlob | null> {
+  const [row] = await selectStored(reads, digest);
   return row ?? null;
 }
 
-const selectLive = compiled((db, digest: Digest) =>
+const selectStored = compiled((db, digest: Digest) =>
   db
     .selectFrom("blobs")
     .select(["key", "size"])
     .where("digest", "=", digest)
-    .where("state", "=", live),
+    .where("state", "<>", sql.lit("quarantined" as const)),
 );
 
-/** As `findLiveBlob`; the blob stays as it is until the end of the transaction. */
+/** The live blob, which stays as it is until the end of the transaction. */
 export async function holdLiveBlob(tx: Tx, digest: Digest): Promise<StoredBlob | null> {
   const [row] = await selectLiveForShare(tx, digest);
   return row ?? null;
@@ -43,6 +52,22 @@ const selectLiveForShare = compiled((db, digest: Digest) =>
     .where("digest", "=", digest)
     .where("state", "=", live)
     .forShare(),
+);
+
+/** Makes a condemned blob live again, if its bytes are those under `key`: they are there as long as its row is. */
+export async function reviveBlob(tx: Tx, digest: Digest, key: BlobKey): Promise<boolean> {
+  const rows = await updateCondemned(tx, digest, key);
+  return rows.length > 0;
+}
+
+const updateCondemned = compiled((db, digest: Digest, key: BlobKey) =>
+  db
+    .updateTable("blobs")
+    .set({ state: live, condemned_at: null, collect_after: null })
+    .where("digest", "=", digest)
+    .where("key", "=", key)
+    .where("state", "=", sql.lit("condemned" as const))
+    .returning("digest"),
 );
 
 /** The key under which the blob's bytes lie, whatever its state. */
@@ -63,32 +88,57 @@ export async function insertBlob(
   tx: Tx,
   blob: { digest: Digest; size: number; key: BlobKey; replace: BlobKey | null; now: number },
 ): Promise<BlobKey> {
-  // Whoever came first has it, be it a transaction that ended while this one waited to insert.
-  const [, [found]] = await together([
-    insertNewBlob(tx, blob.digest, blob.size, blob.key, blob.now),
-    selectBlobForUpdate(tx, blob.digest),
-  ]);
-  assert(found !== undefined, "a blob that cannot be inserted is there");
+  const found = await insertOrHold(tx, blob);
   if (found.key === blob.key) return blob.key;
   if (found.state === "live" && found.key !== blob.replace) return found.key;
-  await replaceBlob(tx, blob.digest, blob.size, blob.key);
+  await together([
+    replaceBlob(tx, blob.digest, blob.size, blob.key),
+    queueDeletion(tx, {
+      key: found.key,
+      digest: blob.digest,
+      size: found.size,
+      dueAt: blob.now + graceMs,
+    }),
+  ]);
   return blob.key;
+}
+
+/** Whoever came first has it, be it a transaction that ended while this one waited to insert. */
+async function insertOrHold(
+  tx: Tx,
+  blob: { digest: Digest; size: number; key: BlobKey; now: number },
+): Promise<Pick<BlobRow, "key" | "size" | "state">> {
+  for (let tries = 1; ; tries++) {
+    const [, [found]] = await together([
+      insertNewBlob(tx, blob.digest, blob.size, blob.key, blob.now),
+      selectBlobForUpdate(tx, blob.digest),
+    ]);
+    if (found !== undefined) return found;
+    // It was in the way of the insertion, and was collected before it could be held.
+    assert(tries < insertTriesMax, "a blob that cannot be inserted is there");
+  }
 }
 
 const insertNewBlob = compiled(
   (db, digest: Digest, size: number, key: BlobKey, created_at: number) =>
     db
       .insertInto("blobs")
-      .values({ digest, size, key, state: "live", created_at })
+      .values({
+        ...{ digest, size, key, created_at },
+        ...{ state: "live", condemned_at: null, collect_after: null },
+      })
       .onConflict((conflict) => conflict.doNothing()),
 );
 
 const selectBlobForUpdate = compiled((db, digest: Digest) =>
-  db.selectFrom("blobs").select(["key", "state"]).where("digest", "=", digest).forUpdate(),
+  db.selectFrom("blobs").select(["key", "size", "state"]).where("digest", "=", digest).forUpdate(),
 );
 
 const replaceBlob = compiled((db, digest: Digest, size: number, key: BlobKey) =>
-  db.updateTable("blobs").set({ key, size, state: "live" }).where("digest", "=", digest),
+  db
+    .updateTable("blobs")
+    .set({ key, size, state: live, condemned_at: null, collect_after: null })
+    .where("digest", "=", digest),
 );
 
 /** Makes a live blob visible in the repository and gives it a fresh lease. */

@@ -3,7 +3,13 @@ import type { Tx } from "../db/database.ts";
 import { OutcomeUnknownError } from "../db/database-away.ts";
 import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
-import { findLiveBlob, holdLiveBlob, insertBlob, linkBlob } from "./blob-link-store.ts";
+import {
+  findStoredBlob,
+  holdLiveBlob,
+  insertBlob,
+  linkBlob,
+  reviveBlob,
+} from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
@@ -23,7 +29,7 @@ export async function commitBlob(
   const adds = row.repository;
   const ensure = (tx: Tx, now: number) => ensureRepository(registry, tx, adds, caller, now);
 
-  const stored = await findLiveBlob(db.reads, digest);
+  const stored = await findStoredBlob(db.reads, digest);
   const intact = stored !== null && (await blobs.size(stored.key)) === stored.size;
   if (intact) {
     let linked = false;
@@ -32,7 +38,7 @@ export async function commitBlob(
         async (tx) => {
           const now = registry.clock.now();
           const { repositoryId } = await ensure(tx, now);
-          if ((await holdLiveBlob(tx, digest))?.key !== stored.key) return false;
+          if (!(await holdStored(tx, digest, stored.key))) return false;
           await together([
             linkBlob(tx, repositoryId, digest, now),
             (blobs.stagedIsDurable ? beginEnd : endIn)(tx, session),
@@ -78,6 +84,12 @@ export async function commitBlob(
     await blobs.remove([key]);
     await db.transactionUnsynced((tx) => deleteUpload(tx, row.id, session.claim));
   });
+}
+
+/** Whether the blob has the bytes under `key`, which stay with it; one that was condemned is live again. */
+async function holdStored(tx: Tx, digest: Digest, key: BlobKey): Promise<boolean> {
+  const held = await holdLiveBlob(tx, digest);
+  return held === null ? await reviveBlob(tx, digest, key) : held.key === key;
 }
 
 /** The blob is there: that its spare bytes stay for a while is no failure of the push. */

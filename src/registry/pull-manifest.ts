@@ -1,4 +1,3 @@
-import { assert } from "../lib/assert.ts";
 import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
@@ -49,16 +48,16 @@ function findManifest(
   return chain(found, (ref) => (ref === null ? null : withBytes(registry, ref)));
 }
 
-/** Of a row that says where they are. */
+/** Of a row that says where they are; null where they are gone since it was read. */
 export function withBytes(
   { reads, manifestCache }: Registry,
   ref: ManifestRef,
-): MaybePromise<PulledManifest> {
+): MaybePromise<PulledManifest | null> {
   const { repository_id: repositoryId, digest, media_type: mediaType } = ref;
   const bytes = manifestCache.get(digest);
   if (bytes !== undefined) return { repositoryId, digest, mediaType, bytes };
   return chain(reads.manifestBytes(repositoryId, digest), (row) => {
-    assert(row !== null, `manifest ${digest} went away while it was read`);
+    if (row === null) return null;
     manifestCache.set(digest, row.bytes);
     return { repositoryId, digest, mediaType, bytes: row.bytes };
   });

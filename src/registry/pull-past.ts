@@ -35,7 +35,11 @@ export function pullPastManifest(
       reference.kind === "tag"
         ? reads.manifestByTag(name, reference.tag, past.at)
         : reads.manifestByDigest(name, reference.digest, past.at),
-    show: (row) => withBytes(registry, row),
+    async show(row) {
+      const manifest = await withBytes(registry, row);
+      if (manifest === null) throw unknownManifest(view, reference);
+      return manifest;
+    },
     missing: () => unknownManifest(view, reference),
   });
 }

@@ -1,4 +1,5 @@
-import type { StoredItem } from "../blobs/blob-store.ts";
+import type { BlobKey, StoredItem } from "../blobs/blob-store.ts";
+import { keysToDelete } from "../registry/deletion-store.ts";
 import type { Damage } from "./damage.ts";
 import { type Checked, letOthersRun, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
 import { type BlobPlace, findBlobs, findBlobsByKey, findUploads } from "./verify-store.ts";
@@ -25,9 +26,11 @@ async function* checkBatch(
   // Uploads first: a session ends in the transaction that makes its bytes a blob.
   const uploads = await findUploads(deps.db, items.map(sessionOf).filter(isNotNull));
   const blobOf = await findBlobsOf(deps, items);
+  const leaving = await keysToDelete(deps.db, items.flatMap(keysOf));
   for (const item of items) {
     const session = sessionOf(item);
     if (session !== null && uploads.has(session)) continue;
+    if (item.kind === "blob" && leaving.has(item.key)) continue;
     const blob = blobOf(item);
     const damage = damageOf(item, blob);
     if (damage !== null) yield suspectFile(deps, item, damage, blob);
@@ -63,6 +66,10 @@ function sessionOf(item: StoredItem): string | null {
   }
 }
 
+function keysOf(item: StoredItem): BlobKey[] {
+  return item.kind === "blob" ? [item.key] : [];
+}
+
 function damageOf(item: StoredItem, blob: BlobPlace | null): Damage | null {
   // A quarantined blob's file was moved, or was to be moved when the process ended.
   if (item.kind !== "blob" || blob === null || blob.state === "quarantined") return "stray-file";
@@ -90,6 +97,7 @@ function suspectFile(
       if (session !== null && (await findUploads(db, [session])).has(session)) return false;
       if (item.kind === "staged") return (await blobs.stagedBytes(item)) !== null;
       if (item.kind === "stray") return true;
+      if ((await keysToDelete(db, [item.key])).size > 0) return false;
       if (damageOf(item, (await findBlobsOf(deps, [item]))(item)) === null) return false;
       return (await blobs.size(item.key)) !== null;
     },

@@ -40,6 +40,9 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "POST /api/v1/move/cancel": { body: {} },
   "GET /api/v1/nodes": plain,
   "GET /api/v1/chores": plain,
+  "GET /api/v1/gc": plain,
+  "GET /api/v1/gc/preview": plain,
+  "POST /api/v1/gc/run": { body: {} },
 
   "GET /api/v1/account": plain,
   "PATCH /api/v1/account": { body: { description: "changed" }, ...stale },

@@ -16,7 +16,10 @@ export async function storeBlob(end: End, bytes: Uint8Array): Promise<BlobRow> {
   if (bytes.byteLength > 0) await writer?.write(bytes.slice());
   await writer?.close();
   const key = await end.blobs.publish({ id, state: writer?.state ?? nothingStaged }, digest);
-  const row: BlobRow = { digest, size: bytes.byteLength, key, state: "live", created_at: 1 };
+  const row: BlobRow = {
+    ...{ digest, size: bytes.byteLength, key, state: "live", created_at: 1 },
+    ...{ condemned_at: null, collect_after: null },
+  };
   await end.db.transaction((tx) => tx.insertInto("blobs").values(row).execute());
   return row;
 }

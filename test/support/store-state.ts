@@ -14,7 +14,7 @@ export interface StoreWatch {
 }
 
 /** Their rows change beside the requests. */
-const ownTime: ReadonlySet<string> = new Set(["chores", "nodes"]);
+const ownTime: ReadonlySet<string> = new Set(["chores", "nodes", "gc_state"]);
 
 /** Looks at a folder that a server uses, through a connection of its own. */
 export function watchStore(folder: string): StoreWatch {

@@ -33,6 +33,9 @@ export interface TestRegistryOptions {
   /** Default: bytes in memory. */
   readonly blobs?: BlobStore;
   readonly process?: ProcessIdentity;
+  /** Default: SQLite in a folder of its own. Closed with the registry. */
+  readonly openDatabase?: (clock: Clock) => Promise<Database>;
+  readonly sparse?: boolean;
   /** Another one whose database this one shares, and its time. It is to be removed last. */
   readonly beside?: TestRegistry;
 }
@@ -47,7 +50,9 @@ export async function openTestRegistry(options: TestRegistryOptions = {}): Promi
   const folder = mkdtempSync(join(tmpdir(), "berth-registry-"));
   let now = Date.UTC(2026, 0, 1);
   const clock = options.beside?.registry.clock ?? { now: () => now, monotonic: () => now };
-  const db = options.beside?.registry.db ?? (await openDatabase(folder, clock));
+  const db =
+    options.beside?.registry.db ??
+    (await (options.openDatabase?.(clock) ?? openDatabase(folder, clock)));
   await migrate(db, clock);
   const registry: Registry = {
     db,
@@ -56,7 +61,7 @@ export async function openTestRegistry(options: TestRegistryOptions = {}): Promi
     blobs: options.blobs ?? createMemoryBlobStore(),
     clock,
     log: createLog({ format: "text", level: "error" }),
-    sparse: false,
+    sparse: options.sparse ?? false,
     manifestCache: new LRUCache({ max: 10 }),
     blobCache: new LRUCache({ max: 10 }),
     liveUploads: createLiveUploads(),

@@ -7,6 +7,7 @@ import * as releases from "./0003-releases.ts";
 import * as uploads from "./0004-uploads.ts";
 import * as nodes from "./0005-nodes.ts";
 import * as moves from "./0006-moves.ts";
+import * as gc from "./0007-gc.ts";
 import * as asof from "./0009-asof.ts";
 
 /**
@@ -23,6 +24,7 @@ const migrations = [
   { ...uploads, release: 3 },
   { ...nodes, release: 3 },
   { ...moves, release: 3 },
+  { ...gc, release: 3 },
   { ...asof, release: 3 },
 ];
 

@@ -1,0 +1,121 @@
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
+import { manage, seed } from "../accounts.ts";
+import { type Bench, berthOf, folderOf, launch, record, removeFolder } from "../bench.ts";
+import { connect, head } from "../connection.ts";
+import { getLoad, median } from "../measure.ts";
+import { blobOf, connections, expectStatus, newImage, nth, pushImage } from "../registry-client.ts";
+import type { Server } from "../server.ts";
+
+const repositories = 20;
+const layerBytes = 2048;
+const pulls = { connections: 4, seconds: 4 };
+const windowsIdle = 3;
+const collectWithinMs = 600_000;
+
+/**
+ * Blobs to which nothing refers are collected while an image is pulled by four connections and others are
+ * pushed one after another: how long it takes, and what pulls notice of it.
+ */
+export async function garbage(bench: Bench): Promise<void> {
+  const peer = berthOf(bench);
+  const blobs = bench.quick ? 10_000 : 100_000;
+  const server = await launch(bench, "gc", peer);
+  const pushing = new AbortController();
+  try {
+    await pushGarbage(server, blobs);
+    const image = newImage([layerBytes]);
+    const at = await connect(server.port);
+    await pushImage(at, "bench/kept", "v1", image);
+    at.close();
+    const paths = ["manifests/v1", `blobs/${image.layers[0]?.digest}`].map(
+      (path) => `/v2/bench/kept/${path}`,
+    );
+    const pushes = pushOn(server, pushing.signal);
+
+    const idle: number[] = [];
+    for (let window = 0; window < windowsIdle; window++) {
+      idle.push((await getLoad(server.origin, paths, pulls)).p99Ms);
+    }
+    const during: number[] = [];
+    let collecting = true;
+    const measuring = (async () => {
+      while (collecting) during.push((await getLoad(server.origin, paths, pulls)).p99Ms);
+    })();
+    const condemning = await timed(
+      server,
+      "update repository_blobs set lease_until = 1",
+      async () => {
+        return (await waiting(server)).condemned >= blobs;
+      },
+    );
+    const removing = await timed(
+      server,
+      "update blobs set collect_after = 1 where collect_after is not null",
+      async () => (await waiting(server)).removed >= blobs,
+    );
+    collecting = false;
+    await measuring;
+    pushing.abort();
+    await pushes;
+    record(bench, "gc_seconds", peer, condemning + removing);
+    record(bench, "gc_rate", peer, blobs / (condemning + removing));
+    record(bench, "gc_idle", peer, median(idle));
+    record(bench, "gc_during", peer, median(during));
+    record(bench, "gc_x", peer, median(during) / median(idle));
+  } finally {
+    pushing.abort();
+    await server.stop();
+    await removeFolder(folderOf(bench, "gc", peer));
+  }
+}
+
+async function pushGarbage(server: Server, count: number): Promise<void> {
+  const all = await connections(server.port, 16);
+  const free = [...all];
+  await seed(count, async (index) => {
+    const at = free.pop() ?? nth(all, index);
+    const blob = blobOf(Buffer.from(`garbage ${index} ${"x".repeat(100)}`));
+    const path = `/v2/bench/gc${index % repositories}/blobs/uploads/?digest=${blob.digest}`;
+    const headers = { "Content-Length": String(blob.bytes.length) };
+    expectStatus(await at.request(head("POST", path, headers), { body: [blob.bytes] }), 201, path);
+    free.push(at);
+  });
+  for (const at of all) at.close();
+}
+
+/** Images of their own, one after another, until it is told to stop. */
+async function pushOn(server: Server, signal: AbortSignal): Promise<void> {
+  const at = await connect(server.port);
+  for (let number = 0; !signal.aborted; number++) {
+    await pushImage(at, "bench/pushed", `v${number}`, newImage([layerBytes]));
+  }
+  at.close();
+}
+
+/** Seconds from when garbage collection is told to begin, at what has become old just then. */
+async function timed(
+  server: Server,
+  aging: string,
+  isDone: () => Promise<boolean>,
+): Promise<number> {
+  const db = new Database(join(server.folder, "data", "berth.db"));
+  db.run("PRAGMA busy_timeout = 30000");
+  db.run(aging);
+  db.close();
+  const begun = performance.now();
+  await manage(server, "POST", "/gc/run", { accept: "amount" });
+  while (!(await isDone())) {
+    if (performance.now() - begun > collectWithinMs) throw new Error("it is not collected");
+    await Bun.sleep(200);
+  }
+  return (performance.now() - begun) / 1000;
+}
+
+async function waiting(server: Server): Promise<{ condemned: number; removed: number }> {
+  const status = (await manage(server, "GET", "/gc")) as {
+    condemned: { blobs: number };
+    removed: { blobs: number };
+  };
+  return { condemned: status.condemned.blobs, removed: status.removed.blobs };
+}
