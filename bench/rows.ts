@@ -285,7 +285,7 @@ export const rows: Row[] = [
   },
   {
     key: "asof_get_x",
-    title: "manifest GET by tag, time against that as of an earlier time",
+    title: "manifest GET by tag, its rate over that as of an earlier time",
     ...berthBeside,
     goal: atMost(1.5),
   },

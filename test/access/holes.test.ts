@@ -34,6 +34,18 @@ const holes: readonly Hole[] = [
     only: "CVE-2024-39897",
   },
   {
+    name: "a deleted repository is shown to who may see what has its name now",
+    patches: [
+      {
+        file: "src/registry/pull-past.ts",
+        from: 'return row.state === "live" || (await caller.mayPullGone(name));',
+        to: "return true;",
+      },
+    ],
+    tests: "past",
+    only: "that was deleted is seen by those",
+  },
+  {
     name: "the catalog lists everything",
     patches: [
       {
