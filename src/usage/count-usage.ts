@@ -8,6 +8,7 @@ import {
   type LinkedBlob,
   listCounted,
   listImageSizes,
+  listLeaving,
   listLinked,
   listStored,
   listTrashedBlobs,
@@ -71,7 +72,16 @@ async function count(deps: Deps, scope: Scope): Promise<Usage> {
       tally.add(row, "nothing");
     }
   }
-  return { ...tally.bytes, ...totals, stored };
+  let leaving = 0;
+  for await (const rows of pages(
+    deps,
+    ({ key }: { key: string }) => key,
+    (after) => listLeaving(deps.db.reads, { after, limit: plainPageRows }),
+  )) {
+    for (const { size } of rows) leaving += size;
+  }
+  const reclaimable = tally.bytes.reclaimable + leaving;
+  return { ...tally.bytes, ...totals, reclaimable, stored: stored + leaving };
 }
 
 function later(one: number | null, other: number | null): number | null {

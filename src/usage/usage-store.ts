@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import type { BlobKey } from "../blobs/blob-store.ts";
 import type { Reads } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -134,6 +135,20 @@ export async function listStored(
     .select(["digest", "size"])
     .where("digest", ">", page.after as Digest)
     .orderBy("digest")
+    .limit(page.limit)
+    .execute();
+}
+
+/** Bytes that the blob store still holds and no row speaks of, by key, after one. */
+export async function listLeaving(
+  reads: Reads,
+  page: { readonly after: string; readonly limit: number },
+): Promise<{ key: BlobKey; size: number }[]> {
+  return await reads
+    .selectFrom("blob_deletions")
+    .select(["key", "size"])
+    .where("key", ">", page.after as BlobKey)
+    .orderBy("key")
     .limit(page.limit)
     .execute();
 }

@@ -88,7 +88,7 @@ describe("usage", () => {
     const kinds = ["unique", "shared", "leased", "trash", "reclaimable"];
     const sum = kinds.reduce((total, kind) => total + Number(store[`${kind}_bytes`]), 0);
     expect(store["stored_bytes"]).toBe(sum);
-    if (process.env["BERTH_TEST_BLOBS"] !== "s3") expect(bytesOnDisk()).toBe(sum);
+    expect(bytesOnDisk()).toBe(sum);
     expect(await usage("projects/other/usage")).toMatchObject({
       logical_bytes: 20_013,
       unique_bytes: 20_013,
