@@ -647,4 +647,21 @@ export const rows: Row[] = [
     ...berthBeside,
     goal: atMost(1.5),
   },
+  {
+    key: "backup_first",
+    title: "backup of 100,000 blobs to a folder, the first",
+    unit: "s",
+    better: "less",
+    digits: 1,
+    only: "berth",
+  },
+  {
+    key: "backup_unchanged",
+    title: "the same again, nothing changed",
+    unit: "s",
+    better: "less",
+    digits: 2,
+    only: "berth",
+    goal: atMost(2),
+  },
 ];

@@ -6,6 +6,7 @@ import { type Bench, type Results, removeFolder } from "./bench.ts";
 import { writeCapacity } from "./capacity.ts";
 import { accessControl } from "./cases/access.ts";
 import { pullsOfThePast } from "./cases/asof.ts";
+import { backups } from "./cases/backup.ts";
 import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
 import { garbage } from "./cases/gc.ts";
 import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
@@ -51,6 +52,7 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   nodes: threeNodes,
   processes: severalProcesses,
   gc: garbage,
+  backup: backups,
 };
 
 const everyPeer: readonly PeerName[] = ["berth", "zot", "distribution"];
@@ -65,6 +67,7 @@ const peersOf: Record<string, readonly PeerName[]> = {
   nodes: ["berth"],
   processes: ["berth"],
   gc: ["berth"],
+  backup: ["berth"],
 };
 const onS3Server = new Set(["s3", "nodes"]);
 

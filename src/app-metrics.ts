@@ -1,6 +1,9 @@
+import type { Database } from "./db/database.ts";
 import type { Metrics } from "./platform/metrics.ts";
 import type { PullStats } from "./pulls/pull-recorder.ts";
 import type { Registry } from "./registry/registry.ts";
+import type { OnlineVerifyStats } from "./verify/online-verify.ts";
+import { findPass } from "./verify/pass-store.ts";
 
 export function describePulls(metrics: Metrics, stats: PullStats): void {
   metrics.counter("berth_pulls_recorded_total", "Pulls kept one by one.", () => stats.recorded);
@@ -49,5 +52,31 @@ export function describeRegistry(metrics: Metrics, { db, traffic, liveUploads }:
     "berth_blob_sent_bytes_total",
     "Bytes of blobs that pulls asked for.",
     () => traffic.sentBytes,
+  );
+}
+
+export function describeVerify(
+  metrics: Metrics,
+  { reads }: Pick<Database, "reads">,
+  stats: OnlineVerifyStats,
+): void {
+  metrics.counter("berth_verify_blobs_total", "Stored blobs read again.", () => stats.blobs);
+  metrics.counter("berth_verify_bytes_total", "Bytes of blobs read again.", () => stats.bytes);
+  metrics.counter(
+    "berth_verify_findings_total",
+    "Stored blobs that were not what they should be, and were set aside.",
+    () => stats.findings,
+  );
+  metrics.gauge(
+    "berth_verify_finished_timestamp_seconds",
+    "When all stored blobs had last been read; 0 for never.",
+    async () => ((await findPass(reads))?.finished_at ?? 0) / 1000,
+    "own",
+  );
+  metrics.gauge(
+    "berth_verify_stopped",
+    "1 while reading the stored blobs is stopped, since too many were wrong.",
+    async () => ((await findPass(reads))?.stopped == null ? 0 : 1),
+    "own",
   );
 }

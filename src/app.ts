@@ -7,8 +7,10 @@ import { isSetUp } from "./accounts/setup.ts";
 import { setupText } from "./accounts/setup-text.ts";
 import { endpoints } from "./api/endpoints.ts";
 import { createApi } from "./api/router.ts";
-import { describePulls, describeRegistry } from "./app-metrics.ts";
+import { describePulls, describeRegistry, describeVerify } from "./app-metrics.ts";
 import { auditHead } from "./audit/audit.ts";
+import { assertNotRestoring } from "./backup/restoring.ts";
+import { interruptBackup } from "./backup/run-backup.ts";
 import type { BlobKey, BlobStore } from "./blobs/blob-store.ts";
 import { createDiskReserve, type DiskReserve } from "./blobs/disk-reserve.ts";
 import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
@@ -43,6 +45,7 @@ import { createPullReads } from "./registry/outage-reads.ts";
 import { createRedirectRule } from "./registry/redirect-rule.ts";
 import type { Registry } from "./registry/registry.ts";
 import { createRegistryHandler } from "./registry/router.ts";
+import { createOnlineVerify } from "./verify/online-verify.ts";
 
 /** Memory for manifests and for small blobs that were read or pushed lately. */
 const manifestCacheBytes = 32 * 1024 * 1024;
@@ -96,6 +99,7 @@ export interface Sharing {
 export async function openApp(config: Config, log: Log, sharing?: Sharing): Promise<App> {
   const lock = lockDataFolder(config.data, sharing?.role ?? "alone");
   try {
+    assertNotRestoring(config.data);
     return await openLocked(config, log, lock, sharing);
   } catch (error) {
     lock.release();
@@ -197,6 +201,8 @@ async function openOn(
   };
   describeRegistry(metrics, registry);
   describePulls(metrics, pulls.stats);
+  const onlineVerify = createOnlineVerify({ blobs, clock, log });
+  describeVerify(metrics, db, onlineVerify.stats);
   metrics.gauge(
     "berth_moving",
     "1 while changes are refused since all is moved elsewhere.",
@@ -218,6 +224,7 @@ async function openOn(
       ...gcChores({ blobs, clock, log }),
       ...choresOfRecords(management),
       ...control.chores,
+      onlineVerify.chore,
     ].map((chore) => ({
       ...chore,
       run: unlessMoving(moves, chore.run),
@@ -270,6 +277,7 @@ async function openOn(
     families: metrics.families,
     async close() {
       await interruptMove(db);
+      await interruptBackup(db);
       await moves.stop();
       await starting;
       await Promise.all([own.stop(), chores.stop()]);

@@ -8,6 +8,7 @@ import { whyEndpoints } from "../access/why-endpoint.ts";
 import { accountsEndpoints } from "../accounts/endpoints.ts";
 import { repositoryPastEndpoints } from "../asof/repository-past-endpoint.ts";
 import { tagHistoryEndpoints } from "../asof/tag-history-endpoints.ts";
+import { backupEndpoints } from "../backup/backup-endpoints.ts";
 import { gcEndpoints } from "../gc/gc-endpoints.ts";
 import { moveEndpoints } from "../move/move-endpoints.ts";
 import { nodeEndpoints } from "../nodes/node-endpoints.ts";
@@ -42,6 +43,7 @@ const described: readonly Endpoint[] = [
   ...nodeEndpoints,
   ...gcEndpoints,
   ...moveEndpoints,
+  ...backupEndpoints,
 ];
 
 /** The management API: what the router serves, the commands call and the OpenAPI document describes. */

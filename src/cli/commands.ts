@@ -2,6 +2,7 @@ import { ConfigError } from "../platform/config.ts";
 import { version } from "../platform/version.ts";
 import { adminResetPassword } from "./admin-command.ts";
 import { parseArguments } from "./arguments.ts";
+import { backupCommands } from "./backup-commands.ts";
 import { type Command, type CommandDeps, UsageError } from "./command.ts";
 import { configPrint } from "./config-print.ts";
 import { endpointCommands } from "./endpoint-commands.ts";
@@ -30,6 +31,7 @@ const ownCommands: readonly [Command, ...Command[]] = [
   verifyCommand,
   healthCommand,
   moveCommand,
+  ...backupCommands,
   configPrint,
   versionCommand,
 ];

@@ -15,19 +15,17 @@ import {
   type OwnFlags,
   UsageError,
 } from "./command.ts";
-import { CallError, callApi, withApi } from "./control-client.ts";
+import { callApi, withApi } from "./control-client.ts";
 import { rows } from "./help.ts";
 import { orExplain } from "./setup-command.ts";
+import { createDisplay, followWork } from "./work-lines.ts";
 
 /** Everything is there, and of some blobs the bytes are not what they should be. */
 const brokenExitCode = 3;
 const interruptedExitCode = 130;
-/** Where nobody watches a terminal, how often a line tells how far it is. */
-const lineEveryMs = 5000;
 
 type Line = z.output<typeof moveLine>;
 type Report = Extract<Line, { report: unknown }>["report"];
-type Progress = Extract<Line, { progress: unknown }>["progress"];
 
 export const moveCommand: Command = {
   name: "move",
@@ -128,7 +126,10 @@ async function move(target: Target, config: Config, deps: CommandDeps): Promise<
   try {
     return await withApi(config, deps, async (send) => {
       const response = await send("POST", "/api/v1/move", target);
-      const report = await follow(response, interruption.signal, show.progress);
+      const report = await followWork(response, interruption.signal, moveLine, {
+        show: show.progress,
+        ended: "the server went away before all was moved",
+      });
       show.end();
       if (report !== null) {
         console.log(reportText(report));
@@ -144,79 +145,6 @@ async function move(target: Target, config: Config, deps: CommandDeps): Promise<
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
-}
-
-/** Null when it was interrupted: then nothing of it runs any more in this process. */
-async function follow(
-  response: Response,
-  signal: AbortSignal,
-  show: (progress: Progress) => void,
-): Promise<Report | null> {
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  let stopped: Promise<void> | null = null;
-  const stop = () => {
-    stopped = reader.cancel();
-  };
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop);
-  for await (const line of linesOf(reader)) {
-    if ("progress" in line) show(line.progress);
-    if ("problem" in line) throw new CallError(line.problem.detail, line.problem.status);
-    if ("report" in line) return line.report;
-  }
-  if (!signal.aborted) throw new CallError("the server went away before all was moved", 503);
-  await stopped;
-  return null;
-}
-
-async function* linesOf(reader: {
-  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
-}): AsyncGenerator<Line> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for (;;) {
-    // A connection that breaks is an answer that ends early.
-    const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
-    if (done) return;
-    text += decoder.decode(value, { stream: true });
-    const whole = text.split("\n");
-    text = whole.pop() ?? "";
-    for (const line of whole) if (line !== "") yield moveLine.parse(JSON.parse(line));
-  }
-}
-
-/** One line that is written over on a terminal; else a line now and then. On standard error: the report is the output. */
-function createDisplay() {
-  const isTerminal = process.stderr.isTTY === true;
-  let shownAt = Number.NEGATIVE_INFINITY;
-  let width = 0;
-  let work = "";
-  return {
-    progress(progress: Progress): void {
-      const now = performance.now();
-      if (!isTerminal && progress.work === work && now - shownAt < lineEveryMs) return;
-      shownAt = now;
-      work = progress.work;
-      const text = progressText(progress);
-      process.stderr.write(isTerminal ? `\r${text.padEnd(width)}` : `${text}\n`);
-      width = text.length;
-    },
-    end(): void {
-      if (isTerminal && width > 0) process.stderr.write("\n");
-      width = 0;
-    },
-  };
-}
-
-function progressText({ work, done, of, done_bytes, of_bytes }: Progress): string {
-  if (of === 0) return `${work} ...`;
-  const share = of_bytes > 0 ? done_bytes / of_bytes : done / of;
-  const bytes = of_bytes > 0 ? `, ${megabytes(done_bytes)} of ${megabytes(of_bytes)} MB` : "";
-  return `${work}: ${Math.floor(100 * share)} %, ${done} of ${of}${bytes}`;
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(0);
 }
 
 function reportText(report: Report): string {

@@ -1,5 +1,6 @@
 import { KeyFileError } from "../auth/key-file.ts";
 import { SealError } from "../auth/secret-box.ts";
+import { HalfRestoredError } from "../backup/restoring.ts";
 import { BucketError } from "../blobs/open-s3.ts";
 import { FolderInUseError } from "../db/data-folder.ts";
 import { DatabaseAwayError } from "../db/database-away.ts";
@@ -35,7 +36,9 @@ export function explainStartError(error: unknown, config: Config): string | null
   if (error instanceof SealError && config.database !== null && config.secretKeys.length === 0) {
     return `The stored secrets of the database were sealed with another key than that of ${config.data}: give all nodes of a database the same BERTH_SECRET_KEY, that of the node which was there first.`;
   }
-  if (error instanceof HalfMovedError) return `${error.message}.`;
+  if (error instanceof HalfMovedError || error instanceof HalfRestoredError) {
+    return `${error.message}.`;
+  }
   if (error instanceof BucketError) return `${error.message}: see the settings blobs and s3.`;
   if (error instanceof SealError) {
     return `The stored secrets of ${config.data} cannot be opened: ${error.message}. Put the key back from where you keep its copy.`;

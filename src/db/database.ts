@@ -64,6 +64,11 @@ export interface Database {
   statement<T>(body: (tx: Tx) => Promise<T>, synced: "synced" | "unsynced"): Promise<T>;
   /** Null when all commits so far are durable; else resolves when those made before the call are. */
   settled(): Promise<void> | null;
+  /**
+   * Writes all that is committed, as of one moment, into a new SQLite file, while writers go on; it is not
+   * synced. Null where the server has tools of its own for that.
+   */
+  readonly snapshot: ((file: string) => Promise<void>) | null;
   /** Refuses every write until the next start: another part of the storage can no longer be trusted. */
   refuseWrites(cause: Error): void;
   /** Why it cannot be reached at the moment; null while it can, as far as anybody knows. */

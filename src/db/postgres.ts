@@ -180,6 +180,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     transactionUnsynced: (body) => commit({ begin: begin.unsynced }, body),
     statement: (body, synced) => commit({ begin: begin[synced], isOneStatement: true }, body),
     settled: () => null,
+    snapshot: null,
     refuseWrites(cause) {
       failure ??= cause;
     },

@@ -12,6 +12,7 @@ import type { Database, PreparedRead, Reads, Tx } from "./database.ts";
 import { sqliteFacts } from "./dialect-facts.ts";
 import { fencedError, fenceText } from "./fence.ts";
 import { createGroupCommit } from "./group-commit.ts";
+import { writeSnapshot } from "./snapshot.ts";
 import { connect, isFull, isOfDisk, sharedSync } from "./sqlite-connection.ts";
 import type { Tables } from "./tables.ts";
 import { openWalSync } from "./wal-sync.ts";
@@ -178,6 +179,7 @@ export function openSqlite(options: SqliteOptions): Database {
     settled() {
       return walSync?.settled()?.catch(refuseUnsettled) ?? null;
     },
+    snapshot: (to) => writeSnapshot(file, to),
     refuseWrites: fail,
     away: () => null,
     stats: {

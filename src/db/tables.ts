@@ -42,6 +42,7 @@ export interface Tables {
   manifest_absences: ManifestAbsenceRow;
   blob_deletions: BlobDeletionRow;
   gc_state: GcStateRow;
+  verify_pass: VerifyPassRow;
 }
 
 /** Trashed rows stay where they are until garbage collection removes them. */
@@ -499,4 +500,23 @@ export interface GcStateRow {
   amount_accepted_until: number;
   removed_blobs: number;
   removed_bytes: number;
+}
+
+/** One row: how far the reading of all stored blobs is, and how the last one ended. */
+export interface VerifyPassRow {
+  id: number;
+  /** The last digest that was looked at. */
+  after: string;
+  /** Of the next pass; one that is under way has begun. */
+  due_at: number;
+  /** Of the pass that is under way; null while none is. */
+  started_at: number | null;
+  finished_at: number | null;
+  /** Of the pass under way, or else of the last. */
+  blobs: number;
+  bytes: number;
+  findings: number;
+  last_finding: string | null;
+  /** Why the last one stopped before its end. */
+  stopped: string | null;
 }

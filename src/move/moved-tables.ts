@@ -32,6 +32,7 @@ const blobs = { ...moved("digest"), isBlobs: true } as const;
 export const tablePlan: { readonly [Name in keyof Tables]: MovedTable<Name> | OwnTable } = {
   migrations: own,
   moves: own,
+  verify_pass: own,
   // Of the servers of each end, which go on with them.
   nodes: own,
   chores: own,

@@ -38,6 +38,7 @@ export interface OpenTarget extends End {
 
 /** What Berth itself has in a data folder. */
 const ownEntries: ReadonlySet<string> = new Set([
+  "backup",
   "ballast",
   "berth.db",
   "berth.db-shm",

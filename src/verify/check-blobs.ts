@@ -27,12 +27,20 @@ export async function* checkBlobs(deps: VerifyDeps, checked: Checked): AsyncGene
   }
 }
 
-interface Wrong {
+export interface Wrong {
   readonly damage: Damage;
   readonly message: string;
 }
 
-async function checkBlob({ blobs }: VerifyDeps, blob: BlobPlace): Promise<Wrong | null> {
+/** Told of bytes that were read; what it returns is waited for, and null ends the reading. */
+type OnRead = (bytes: number) => Promise<void> | null;
+
+/** What is wrong with it; null when nothing is, or when `onRead` ended the reading. */
+export async function checkBlob(
+  { blobs }: VerifyDeps,
+  blob: BlobPlace,
+  onRead: OnRead = async () => {},
+): Promise<Wrong | null> {
   const body = await blobs.open(blob.key, blob.size, null, "store");
   if (body === null) {
     const size = await blobs.size(blob.key);
@@ -40,30 +48,38 @@ async function checkBlob({ blobs }: VerifyDeps, blob: BlobPlace): Promise<Wrong 
     const message = `it has ${size} bytes, not ${blob.size}`;
     return { damage: "wrong-size", message };
   }
-  const actual = await hashOf(body, blob.digest);
-  if (actual === hexOf(blob.digest)) return null;
+  const actual = await hashOf(body, blob.digest, onRead);
+  if (actual === hexOf(blob.digest) || actual === "ended") return null;
   const message = actual === null ? "the disk cannot read it" : `it hashes to ${actual}`;
   return { damage: "rotten-byte", message };
 }
 
 /** Null when the disk reports an error for the bytes themselves. */
-async function hashOf(body: BlobBody, digest: Digest): Promise<string | null> {
+async function hashOf(body: BlobBody, digest: Digest, onRead: OnRead): Promise<string | null> {
   const hasher = createHash(algorithmOf(digest));
-  if (body.kind === "bytes") return hasher.update(body.bytes).digest("hex");
+  if (body.kind === "bytes") {
+    await onRead(body.bytes.byteLength);
+    return hasher.update(body.bytes).digest("hex");
+  }
   const reader = (body.kind === "file" ? body.file.stream() : body.stream).getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return hasher.digest("hex");
       hasher.update(value);
+      const waiting = onRead(value.byteLength);
+      if (waiting === null) return "ended";
+      await waiting;
     }
   } catch (error) {
     if ((error as { code?: string }).code === "EIO") return null;
     throw error;
+  } finally {
+    await reader.cancel().catch(() => {});
   }
 }
 
-function suspectBlob(deps: VerifyDeps, blob: BlobPlace, wrong: Wrong): Suspect {
+export function suspectBlob(deps: VerifyDeps, blob: BlobPlace, wrong: Wrong): Suspect {
   const { db, blobs } = deps;
   const item = { kind: "blob", key: blob.key } as const;
   const path = blobs.pathOf(item);

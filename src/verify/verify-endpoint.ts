@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { formatTimeOrNull, time } from "../access/schema.ts";
 import { conflict } from "../access/unknown.ts";
 import { perDatabase } from "../db/compiled.ts";
 import { createMutex } from "../lib/mutex.ts";
 import { DAMAGES, type Damage } from "./damage.ts";
+import { findPass, sumLiveBlobs } from "./pass-store.ts";
 import { verify } from "./verify.ts";
 
 const damages = Object.keys(DAMAGES) as [Damage, ...Damage[]];
@@ -56,6 +58,50 @@ export const verifyEndpoints: readonly Endpoint[] = [
       const mutex = running(deps.db);
       if (mutex.waiting > 0) throw conflict("a verification is running already");
       return mutex.run(() => verify(deps, { repair }));
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/api/v1/verify",
+    command: "verify status",
+    summary: "Says how far the slow reading of all stored blobs is, and what it found.",
+    action: "system:manage",
+    input: z.strictObject({}),
+    output: z.object({
+      state: z.enum(["running", "waiting", "stopped"]),
+      started_at: time.nullable(),
+      blobs: z.number().describe("Read by the pass that runs, or else by the last one."),
+      bytes: z.number(),
+      of_blobs: z.number().describe("That there are now."),
+      of_bytes: z.number(),
+      findings: z.number().describe("Blobs that were wrong, and were set aside."),
+      last_finding: z.string().nullable(),
+      stopped: z.string().nullable().describe("Why the last pass stopped before its end."),
+      finished_at: time.nullable().describe("Of the last pass that came to its end."),
+      due_at: time.nullable().describe("Of the next pass."),
+    }),
+    async handler({ db }) {
+      const pass = await findPass(db.reads);
+      const all = await sumLiveBlobs(db.reads);
+      const isRunning = pass !== null && pass.started_at !== null;
+      const wasStopped = pass !== null && pass.stopped !== null;
+      return {
+        state: isRunning
+          ? ("running" as const)
+          : wasStopped
+            ? ("stopped" as const)
+            : ("waiting" as const),
+        started_at: formatTimeOrNull(pass?.started_at ?? null),
+        blobs: pass?.blobs ?? 0,
+        bytes: pass?.bytes ?? 0,
+        of_blobs: all.blobs,
+        of_bytes: all.bytes,
+        findings: pass?.findings ?? 0,
+        last_finding: pass?.last_finding ?? null,
+        stopped: pass?.stopped ?? null,
+        finished_at: formatTimeOrNull(pass?.finished_at ?? null),
+        due_at: isRunning ? null : formatTimeOrNull(pass?.due_at ?? null),
+      };
     },
   }),
 ];

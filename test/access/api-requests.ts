@@ -35,6 +35,8 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "POST /api/v1/signup": { body: {} },
   "POST /api/v1/secrets/rotate": { body: {} },
   "POST /api/v1/verify": { body: {} },
+  "GET /api/v1/verify": plain,
+  "POST /api/v1/backups": { body: { target: "/nowhere" } },
   "POST /api/v1/move": { body: {} },
   "POST /api/v1/move/plan": { body: {} },
   "POST /api/v1/move/cancel": { body: {} },

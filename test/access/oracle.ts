@@ -40,8 +40,8 @@ system  DELETE /robots/{robot}/secrets/{id}, POST /roles, PATCH DELETE /roles/{r
 system  GET POST /groups, GET PATCH DELETE /groups/{group}, GET /groups/{group}/members
 system  PUT DELETE /groups/{group}/members/{member}, GET POST /grants, DELETE /grants/{id}
 system  GET POST /rate-limits, PATCH DELETE /rate-limits/{id}, POST /secrets/rotate, POST /verify
-system  GET /nodes, GET /chores, GET /usage, GET /gc, GET /gc/preview, POST /gc/run
-operator POST /move, POST /move/plan, POST /move/cancel
+system  GET /verify, GET /nodes, GET /chores, GET /usage, GET /gc, GET /gc/preview, POST /gc/run
+operator POST /backups, POST /move, POST /move/plan, POST /move/cancel
 system  GET /audit, GET /audit/export, GET /audit/head, POST /audit/verify`;
 /** Roles in `mine` that names do not say. Robots reach one repository there, and `beside` is another. */
 const are: Record<string, string> = { "robot-pull": "reader", "robot-push": "ci", token: "owner" };

@@ -9,6 +9,7 @@ import * as nodes from "./0005-nodes.ts";
 import * as moves from "./0006-moves.ts";
 import * as gc from "./0007-gc.ts";
 import * as asof from "./0009-asof.ts";
+import * as verify from "./0010-verify.ts";
 
 /**
  * Which release this is, counted from 1: it goes up by one with each release whose migrations the one
@@ -26,6 +27,7 @@ const migrations = [
   { ...moves, release: 3 },
   { ...gc, release: 3 },
   { ...asof, release: 3 },
+  { ...verify, release: 3 },
 ];
 
 /** The tables are too new for this release. */
