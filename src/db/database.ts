@@ -47,6 +47,8 @@ export interface Database {
   readonly facts: DialectFacts;
   readonly reads: Reads;
   prepare<Row>(sql: string): PreparedRead<Row>;
+  /** Another number after each commit, before any read sees it; null where other processes write too. */
+  readonly version: (() => number) | null;
   /**
    * Awaits nothing but SQL in `body`: other writers wait meanwhile. Must not be nested. A server may
    * have to undo what `body` did and call it again: it changes nothing but rows, or the same again.

@@ -179,6 +179,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     transaction: (body, beside) => commit({ begin: beginning(beside, limits) }, body),
     transactionUnsynced: (body) => commit({ begin: begin.unsynced }, body),
     statement: (body, synced) => commit({ begin: begin[synced], isOneStatement: true }, body),
+    version: null,
     settled: () => null,
     snapshot: null,
     refuseWrites(cause) {

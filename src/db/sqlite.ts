@@ -92,9 +92,10 @@ export function openSqlite(options: SqliteOptions): Database {
     try {
       const result = await run(body);
       end.run();
-      // At once: a read between the commit and this line would take the rows for durable.
-      if (synced) walSync?.committed();
+      // At once: a read between the commit and these lines would take old rows for the newest, and new
+      // ones for durable.
       commits += 1;
+      if (synced) walSync?.committed();
       checkpointer.committed();
       return result;
     } catch (error) {
@@ -199,6 +200,7 @@ export function openSqlite(options: SqliteOptions): Database {
         return failure;
       },
     },
+    version: sharing === undefined ? () => commits : null,
     async close() {
       watch?.close();
       await mutex.run(async () => {});

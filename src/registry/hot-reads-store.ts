@@ -1,5 +1,6 @@
 import type { BlobKey } from "../blobs/blob-store.ts";
 import type { Database, PreparedRead } from "../db/database.ts";
+import { rememberedRead } from "../db/remembered-read.ts";
 import type { Digest } from "../oci/digest.ts";
 
 export interface ManifestRef {
@@ -31,21 +32,29 @@ export interface HotReads {
   readonly tagNames: PreparedRead<{ names: string | null; count: number }>;
 }
 
+/** Rows that are remembered while nothing changes; some 400 bytes each. */
+const rememberedTags = 65_536;
+const rememberedDigests = 16_384;
+
 // See `bound` in dialect-facts.ts for why the parameters of a join are cast.
 const first = "cast(?1 as text)";
 const second = "cast(?2 as text)";
 const liveRepository = `repositories r join projects p on p.id = r.project_id and p.state = 'live'`;
 
 export function prepareHotReads(db: Database): HotReads {
+  const remembered = <Row>(max: number, text: string) =>
+    rememberedRead(db, db.prepare<Row>(text), max);
   return {
-    manifestByTag: db.prepare(
+    manifestByTag: remembered(
+      rememberedTags,
       `select r.id as repository_id, t.digest, m.media_type
          from ${liveRepository}
          join tags t on t.repository_id = r.id and t.name = ${second}
          join manifests m on m.repository_id = r.id and m.digest = t.digest
         where r.name = ${first} and r.state = 'live'`,
     ),
-    manifestByDigest: db.prepare(
+    manifestByDigest: remembered(
+      rememberedDigests,
       `select r.id as repository_id, m.digest, m.media_type
          from ${liveRepository}
          join manifests m on m.repository_id = r.id and m.digest = ${second} and m.state = 'live'
@@ -54,7 +63,8 @@ export function prepareHotReads(db: Database): HotReads {
     manifestBytes: db.prepare(
       "select bytes from manifests where repository_id = ?1 and digest = ?2",
     ),
-    visibleBlob: db.prepare(
+    visibleBlob: remembered(
+      rememberedDigests,
       `select r.id as repository_id, b.size, b.key, rb.lease_until
          from ${liveRepository}
          join repository_blobs rb on rb.repository_id = r.id and rb.digest = ${second}

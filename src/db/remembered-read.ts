@@ -1,0 +1,29 @@
+import { createBoundedMap } from "../lib/bounded-map.ts";
+import type { Database, PreparedRead } from "./database.ts";
+
+interface Remembered<Row> {
+  readonly version: number;
+  readonly row: Row | null;
+}
+
+/**
+ * A prepared read that gives a row again from memory for as long as nothing was committed since it was
+ * read. `max`: rows that are remembered. Where others write too, each read goes to the database.
+ */
+export function rememberedRead<Row>(
+  { version }: Pick<Database, "version">,
+  read: PreparedRead<Row>,
+  max: number,
+): PreparedRead<Row> {
+  if (version === null) return read;
+  const remembered = createBoundedMap<string, Remembered<Row>>(max);
+  return (...params) => {
+    const key = params.join(" ");
+    const known = remembered.get(key);
+    const asOf = version();
+    if (known?.version === asOf) return known.row;
+    const row = read(...params);
+    if (!(row instanceof Promise)) remembered.set(key, { version: asOf, row });
+    return row;
+  };
+}
