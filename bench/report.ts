@@ -41,8 +41,9 @@ export function reportOf(bench: Bench, measured: string): string {
 export function machine(): string {
   const cores = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
+  const tcp = readFileSync("/proc/sys/net/ipv4/tcp_congestion_control", "utf8").trim();
   const disk = /^\S+ \/ (\S+)/m.exec(readFileSync("/proc/mounts", "utf8"))?.[1] ?? "unknown";
-  return `${cores.length} cores of ${cores[0]?.model.trim() ?? "unknown"}, ${memory} GiB, Linux ${release()}, ${disk}`;
+  return `${cores.length} cores of ${cores[0]?.model.trim() ?? "unknown"}, ${memory} GiB, Linux ${release()}, ${disk}, TCP with ${tcp}`;
 }
 
 function goalsTable(results: Results): string[] {
