@@ -664,4 +664,38 @@ export const rows: Row[] = [
     only: "berth",
     goal: atMost(2),
   },
+  {
+    key: "trash_repository",
+    title: "repository of 10,000 tags into the trash",
+    ...milliseconds,
+    only: "berth",
+    goal: atMost(1_000),
+  },
+  {
+    key: "trash_repository_back",
+    title: "the same, back",
+    ...milliseconds,
+    only: "berth",
+    goal: atMost(1_000),
+  },
+  {
+    key: "trash_preview",
+    title: "10,000 tagged manifests by time pushed, preview",
+    ...milliseconds,
+    only: "berth",
+  },
+  {
+    key: "trash_manifests",
+    title: "the same, each into the trash by itself",
+    ...milliseconds,
+    only: "berth",
+    goal: atMost(1_000),
+  },
+  {
+    key: "trash_tags_back",
+    title: "manifest of 10,000 tags, back from the trash",
+    ...milliseconds,
+    only: "berth",
+    goal: atMost(1_000),
+  },
 ];

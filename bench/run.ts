@@ -19,6 +19,7 @@ import { onS3 } from "./cases/s3.ts";
 import { imagePushes, retags, syncs } from "./cases/small-pushes.ts";
 import { imagePulls, manifestReads, smallBlobs } from "./cases/small-reads.ts";
 import { manyTagsCase, tagCurve } from "./cases/tags.ts";
+import { trashCase } from "./cases/trash.ts";
 import { findPeers, type PeerName } from "./peers.ts";
 import { gaps, machine, reportOf } from "./report.ts";
 import { versitygw } from "./s3-server.ts";
@@ -53,6 +54,7 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   processes: severalProcesses,
   gc: garbage,
   backup: backups,
+  trash: trashCase,
 };
 
 const everyPeer: readonly PeerName[] = ["berth", "zot", "distribution"];
@@ -68,6 +70,7 @@ const peersOf: Record<string, readonly PeerName[]> = {
   processes: ["berth"],
   gc: ["berth"],
   backup: ["berth"],
+  trash: ["berth"],
 };
 const onS3Server = new Set(["s3", "nodes"]);
 

@@ -45,6 +45,7 @@ import { createPullReads } from "./registry/outage-reads.ts";
 import { createRedirectRule } from "./registry/redirect-rule.ts";
 import type { Registry } from "./registry/registry.ts";
 import { createRegistryHandler } from "./registry/router.ts";
+import { untaggedManifests } from "./trash/untagged.ts";
 import { createOnlineVerify } from "./verify/online-verify.ts";
 
 /** Memory for manifests and for small blobs that were read or pushed lately. */
@@ -223,6 +224,7 @@ async function openOn(
       ...(blobs.stagedIsDurable ? [abandonedParts(registry)] : []),
       ...gcChores({ blobs, clock, log }),
       ...choresOfRecords(management),
+      untaggedManifests(management),
       ...control.chores,
       onlineVerify.chore,
     ].map((chore) => ({

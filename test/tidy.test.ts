@@ -22,6 +22,8 @@ const sliceMayImport: Record<string, readonly string[]> = {
   auth: ["audit"],
   access: ["auth", "audit"],
   registry: ["access", "auth", "audit"],
+  // What is erased is purged.
+  trash: ["gc", "registry", "access", "auth", "audit"],
 };
 const otherSlicesMayImport = ["registry", "access", "auth", "audit"];
 /** Files of `src` itself, each of which may import those before it. */

@@ -152,7 +152,8 @@ async function expectTags(server: Server, repository: string, count: number): Pr
 }
 
 /** Puts each manifest under `perPush` tags in one request; more than one is Berth's own way. */
-async function seedTags(
+/** Manifests with so many tags each, in a repository of their own. */
+export async function seedTags(
   server: Server,
   repository: string,
   image: Image,

@@ -34,6 +34,8 @@ export interface FactsReads {
   of(resource: Resource): Promise<Facts>;
   ofProject(name: ProjectName): Promise<Facts>;
   ofRepository(name: RepositoryName): Promise<Facts>;
+  /** Of a project by its id, whether it is there or in the trash. */
+  ofProjectId(id: string): Promise<Facts>;
 }
 
 interface ProjectColumns {
@@ -55,6 +57,9 @@ export const prepareFactsReads = perDatabase((db): FactsReads => {
   const project = db.prepare<ProjectColumns>(
     `select id, visibility, cidrs, created_by, created_at
        from projects where name = ?1 and state = 'live'`,
+  );
+  const projectById = db.prepare<ProjectColumns>(
+    "select id, visibility, cidrs, created_by, created_at from projects where id = ?1",
   );
   // See `bound` in dialect-facts.ts for why the parameters of a join are cast.
   const repository = db.prepare<Columns>(
@@ -92,6 +97,10 @@ export const prepareFactsReads = perDatabase((db): FactsReads => {
     },
     ofProject,
     ofRepository,
+    async ofProjectId(id) {
+      const row = await projectById(id);
+      return { project: row === null ? null : toProject(row), repository: null };
+    },
   };
 });
 

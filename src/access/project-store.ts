@@ -15,6 +15,9 @@ export interface Project {
   readonly description: string;
   /** Addresses and ranges from which alone it is reached. */
   readonly cidrs: readonly string[];
+  /** See `ProjectRow`. */
+  readonly trashDays: number;
+  readonly untaggedDays: number | null;
   readonly createdAt: number;
   /** The name of who made it, also of one who is gone. */
   readonly createdBy: string | null;
@@ -51,6 +54,7 @@ function selectProjects(reads: Reads) {
     .selectFrom("projects as p")
     .leftJoin("principals as c", "c.id", "p.created_by")
     .select(["p.id", "p.name", "p.visibility", "p.description", "p.cidrs", "p.created_at"])
+    .select(["p.trash_days", "p.untagged_days"])
     .select(["c.name as created_by", "p.version"])
     .where("p.state", "=", live);
 }
@@ -64,6 +68,8 @@ function projectOfRow(row: SelectedProject): Project {
     visibility: row.visibility,
     description: row.description,
     cidrs: JSON.parse(row.cidrs) as string[],
+    trashDays: row.trash_days,
+    untaggedDays: row.untagged_days,
     createdAt: row.created_at,
     createdBy: row.created_by,
     version: row.version,

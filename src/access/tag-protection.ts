@@ -49,18 +49,33 @@ export async function assertTagsMayMove(
   changes: readonly TagChange[],
   consequence?: string,
 ): Promise<void> {
+  const [first] = await refusedChanges(tx, place, changes, consequence);
+  if (first !== undefined) throw first.error;
+}
+
+/** Which of the changes `assertTagsMayMove` would refuse, and with what. */
+export async function refusedChanges<Change extends TagChange>(
+  tx: Tx,
+  place: TagPlace,
+  changes: readonly Change[],
+  consequence?: string,
+): Promise<{ readonly change: Change; readonly error: RegistryError }[]> {
   const affected = changes.filter(
     ({ current, next }) => current !== null && current.digest !== next,
   );
-  if (affected.length === 0) return;
-  for (const change of affected) {
-    if (change.current?.lockedAt != null) throw locked(place, change, consequence);
-  }
-  for (const rule of await tagRulesOfRepository(tx, place.repositoryId)) {
-    const protects = compileTagRule(rule);
-    const change = affected.find(({ tag }) => protects(place.repository, tag));
-    if (change !== undefined) throw immutable(place, change, rule, consequence);
-  }
+  if (affected.length === 0) return [];
+  const rules = (await tagRulesOfRepository(tx, place.repositoryId)).map((rule) => ({
+    rule,
+    protects: compileTagRule(rule),
+  }));
+  return affected.flatMap((change) => {
+    if (change.current?.lockedAt != null) {
+      return [{ change, error: locked(place, change, consequence) }];
+    }
+    const found = rules.find(({ protects }) => protects(place.repository, change.tag));
+    if (found === undefined) return [];
+    return [{ change, error: immutable(place, change, found.rule, consequence) }];
+  });
 }
 
 /**

@@ -18,6 +18,8 @@ import { repositoryEndpoints } from "../projects/repository-endpoints.ts";
 import { tagEndpoints } from "../projects/tag-endpoints.ts";
 import { pullEndpoints } from "../pulls/pull-endpoints.ts";
 import { auditEndpoints } from "../records/audit-endpoints.ts";
+import { removeEndpoints } from "../trash/remove-endpoint.ts";
+import { trashEndpoints } from "../trash/trash-endpoints.ts";
 import { usageEndpoints } from "../usage/usage-endpoints.ts";
 import { verifyEndpoints } from "../verify/verify-endpoint.ts";
 import { openApiEndpoint } from "./openapi.ts";
@@ -39,6 +41,8 @@ const described: readonly Endpoint[] = [
   ...auditEndpoints,
   ...pullEndpoints,
   ...usageEndpoints,
+  ...trashEndpoints,
+  ...removeEndpoints,
   ...verifyEndpoints,
   ...nodeEndpoints,
   ...gcEndpoints,

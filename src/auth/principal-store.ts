@@ -33,6 +33,7 @@ export async function insertPrincipal(tx: Tx, principal: NewPrincipal): Promise<
     name: principal.name,
     project_id: principal.projectId ?? null,
     state: "active",
+    kept_state: null,
     generation: 1,
     administrator: principal.administrator === true ? 1 : 0,
     email: principal.email ?? null,
@@ -214,6 +215,63 @@ export async function deletePrincipal(tx: Tx, id: string): Promise<void> {
     })
     .where("id", "=", id)
     .execute();
+}
+
+/**
+ * The robots of a project that goes to the trash are deleted for as long as it lies there: their names
+ * are free, nothing signs in, and what was issued to them ends. Secrets and grants stay with their rows.
+ */
+export async function keepRobotsOf(tx: Tx, projectId: string): Promise<void> {
+  const robots = tx.selectFrom("principals").select("id").where("project_id", "=", projectId);
+  await tx
+    .deleteFrom("credentials")
+    .where("principal_id", "in", robots.where("state", "<>", "deleted"))
+    .where("kind", "in", ["session", "refresh"])
+    .execute();
+  await tx
+    .updateTable("principals")
+    .set({
+      kept_state: sql<"active" | "disabled">`state`,
+      state: "deleted",
+      generation: sql`generation + 1`,
+      version: sql`version + 1`,
+    })
+    .where("project_id", "=", projectId)
+    .where("state", "<>", "deleted")
+    .execute();
+}
+
+/** The robots come back as they were. None of their names may be somebody else's by now. */
+export async function bringBackRobotsOf(tx: Tx, projectId: string): Promise<void> {
+  await tx
+    .updateTable("principals")
+    .set({
+      state: sql<"active" | "disabled">`kept_state`,
+      kept_state: null,
+      version: sql`version + 1`,
+    })
+    .where("project_id", "=", projectId)
+    .where("kept_state", "is not", null)
+    .execute();
+}
+
+/** Names of a trashed project's robots that others have by now, at most `limit`. */
+export async function takenRobotNames(
+  reads: Reads,
+  projectId: string,
+  limit: number,
+): Promise<string[]> {
+  const rows = await reads
+    .selectFrom("principals as r")
+    .innerJoin("principals as o", "o.name", "r.name")
+    .select("r.name")
+    .where("r.project_id", "=", projectId)
+    .where("r.kept_state", "is not", null)
+    .where("o.state", "<>", deleted)
+    .orderBy("r.name")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.name);
 }
 
 /** Robots whose end lies before `before`, in the order of their names. */

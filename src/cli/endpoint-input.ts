@@ -117,13 +117,14 @@ export function flagValueOf(key: InputKey, flags: OwnFlags): unknown {
   if (given === undefined || typeof given === "boolean") return given;
   if (key.isNullable && given === "null") return null;
   if (key.kind === "list") {
-    return (given as readonly string[]).flatMap((text) => (text === "" ? [] : text.split(",")));
+    return (given as readonly string[]).flatMap((text) => parseText(key, text));
   }
   return parseText(key, given as string);
 }
 
 /** What one word of the command line, or a flag's text, says for a key. */
 export function parseText({ name, kind, choices }: InputKey, text: string): unknown {
+  if (kind === "list") return text === "" ? [] : text.split(",");
   if (choices !== null && !choices.includes(text)) {
     throw new UsageError(`--${flagName(name)} is one of ${choices.join(", ")}, not ${text}.`);
   }

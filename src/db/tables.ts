@@ -70,6 +70,10 @@ export interface ProjectRow {
   version: Generated<number>;
   trashed_at: Generated<number | null>;
   trashed_by: Generated<string | null>;
+  /** How long what is deleted in it can be restored. */
+  trash_days: Generated<number>;
+  /** After how long manifests without a tag go to the trash; null: never. */
+  untagged_days: Generated<number | null>;
 }
 
 /** Who may read without a grant: nobody, everybody who signed in, everybody. */
@@ -173,15 +177,25 @@ export interface TagHistoryRow {
   trash_id: string | null;
 }
 
-/** The unit that a person restores: a tag, a blob's link, or a manifest with what went along. */
+/**
+ * The unit that a person restores: a tag, a blob's link, a manifest with what went along, a repository,
+ * a project. The latter two are flags of their own rows: what lies in them stays as it is.
+ */
 export interface TrashRow {
   id: string;
-  repository_id: string;
-  kind: "tag" | "manifest" | "blob" | "repository";
-  digest: Digest;
+  kind: "tag" | "manifest" | "blob" | "repository" | "project";
+  /** Of a project alone: that itself. */
+  project_id: string | null;
+  /** Null for a project. */
+  repository_id: string | null;
+  /** Null for repositories and projects. */
+  digest: Digest | null;
   tag: Tag | null;
   deleted_at: number;
   deleted_by: string | null;
+  /** The rule by which it went; null where somebody deleted it. */
+  reason: string | null;
+  /** From then on it is as if it were not there. */
   until: number;
 }
 
@@ -219,6 +233,8 @@ export interface PrincipalRow {
   /** The project whose robot it is; null for users and for robots of the whole registry. */
   project_id: string | null;
   state: "active" | "disabled" | "deleted";
+  /** Of a robot that went to the trash with its project, as deleted: the state it comes back with. */
+  kept_state: "active" | "disabled" | null;
   /** Goes up when everything that was issued before must end: tokens and sessions name it. */
   generation: number;
   /** 1 or 0. */

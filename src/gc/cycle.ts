@@ -105,7 +105,7 @@ async function purgeUnits(deps: CycleDeps, cycle: Cycle, turns: Turns): Promise<
         inARow += 1;
         if (error instanceof AmountExceededError || inARow >= failuresInARowMax) throw error;
         cycle.failed += 1;
-        log.error(`Cannot purge what was deleted from ${unit.repository}`, {
+        log.error(`Cannot purge what was deleted from ${unit.repository ?? "all projects"}`, {
           unit: unit.id,
           error,
         });
@@ -131,7 +131,7 @@ async function purgeWhole(
         budget.assertRoomFor(done.released);
         return done;
       },
-      { removes: unit.repository },
+      unit.repository === null ? undefined : { removes: unit.repository },
     );
     if (purged === null) return true;
     budget.spend(purged.released);

@@ -1,9 +1,17 @@
 import { z } from "zod";
 import { change } from "../access/change.ts";
-import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import {
+  type ApiCall,
+  defineEndpoint,
+  type Endpoint,
+  type Management,
+} from "../access/endpoint.ts";
 import { formatTimeOrNull, time } from "../access/schema.ts";
+import { auditActor } from "../auth/principal.ts";
 import { nowOf, readNow } from "../db/database-clock.ts";
 import { listChores } from "../jobs/chore-store.ts";
+import { previewSweeps } from "../registry/sweep-manifests.ts";
+import { listSweptRepositories } from "../registry/sweep-store.ts";
 import { pauseOf, pauseReasons } from "./collect-garbage.ts";
 import { collecting, hastenAll } from "./gc-chores.ts";
 import { previewCycle } from "./preview.ts";
@@ -20,6 +28,9 @@ import {
 const amountAcceptedMs = 60 * 60 * 1000;
 /** Bytes that would not go, of one answer. */
 const failuresShownMax = 20;
+/** Repositories in which manifests without a tag are looked for. */
+const previewedRepositoriesMax = 10_000;
+const dayMs = 24 * 60 * 60 * 1000;
 
 const amount = { blobs: z.int(), bytes: z.int() };
 const stopped = z
@@ -87,9 +98,19 @@ const preview = defineEndpoint({
   summary:
     "Tells what the next cycle would do, by doing it and taking it back. Pushes wait meanwhile.",
   action: "system:manage",
-  input: z.strictObject({}),
+  input: z.strictObject({
+    untagged_older_than: z
+      .string()
+      .regex(/^[1-9][0-9]{0,3}d$/, "must be a number of days, such as 7d")
+      .optional()
+      .describe("Tell of manifests that had no tag for so many days as well: no cycle takes them."),
+  }),
   output: z.object({
     stopped,
+    untagged: z
+      .object({ manifests: z.int(), bytes: z.int() })
+      .nullable()
+      .describe("What would come back if they were deleted; null unless it was asked for."),
     units: z.int().describe("Of trash that are purged."),
     manifests: z.int(),
     links: z.int().describe("Blobs that end to be visible in a repository."),
@@ -97,10 +118,13 @@ const preview = defineEndpoint({
     collected: z.object(amount).describe("Their grace is over: their bytes go."),
     complete: z.boolean().describe("False where that is only the beginning of it."),
   }),
-  async handler({ db, clock, log }) {
+  async handler(deps, { untagged_older_than: olderThan }, call) {
+    const { db, clock, log } = deps;
+    const untagged = olderThan === undefined ? null : await previewUntagged(deps, call, olderThan);
     const { cycle, stops } = await previewCycle({ db, clock, log });
     return {
       stopped: stops === null ? null : pauseReasons[stops],
+      untagged,
       units: cycle.units,
       manifests: cycle.manifests,
       links: cycle.links,
@@ -110,6 +134,20 @@ const preview = defineEndpoint({
     };
   },
 });
+
+/** In all repositories together, since they share blobs. */
+async function previewUntagged(deps: Management, call: ApiCall, olderThan: string) {
+  const { db, clock } = deps;
+  const now = await readNow(db.reads, nowOf(db, clock));
+  const sweep = { by: "untagged", before: now - Number.parseInt(olderThan, 10) * dayMs } as const;
+  const page = { limited: false, after: "", limit: previewedRepositoriesMax } as const;
+  const places = (await listSweptRepositories(db.reads, page)).map(({ id, name, projectId }) => ({
+    ...{ repositoryId: id, repository: name, projectId, sweep, reason: null },
+    actor: auditActor(call.principal, call.address),
+  }));
+  const { manifests, bytes } = await previewSweeps(deps, places);
+  return { manifests, bytes };
+}
 
 const run = defineEndpoint({
   method: "POST",

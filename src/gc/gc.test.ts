@@ -284,9 +284,10 @@ describe("an erased unit", () => {
     });
     await erase({
       id: "whole",
+      project_id: null,
       repository_id: repository.id,
       kind: "repository",
-      digest: "" as Digest,
+      digest: null,
     });
     await world.collect();
     for (const table of [

@@ -7,11 +7,18 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import { recordAbsences } from "../registry/presence-store.ts";
 
 /** What a purge needs to know of a row of `trash`. */
-export type TrashUnit = Pick<TrashRow, "id" | "repository_id" | "kind" | "digest">;
+export type TrashUnit = Pick<TrashRow, "id" | "project_id" | "repository_id" | "kind" | "digest">;
+
+/** Of what lies in a repository. */
+export interface UnitThere {
+  readonly id: string;
+  readonly repositoryId: string;
+}
 
 export interface DueUnit extends TrashUnit {
   readonly until: number;
-  readonly repository: RepositoryName;
+  /** Null for a project. */
+  readonly repository: RepositoryName | null;
 }
 
 /** Units whose time in the trash is over, but for single tags, the oldest first, after one of them. */
@@ -23,8 +30,9 @@ export async function listDueUnits(
 ): Promise<DueUnit[]> {
   return await reads
     .selectFrom("trash as t")
-    .innerJoin("repositories as r", "r.id", "t.repository_id")
-    .select(["t.id", "t.repository_id", "t.kind", "t.digest", "t.until", "r.name as repository"])
+    .leftJoin("repositories as r", "r.id", "t.repository_id")
+    .select(["t.id", "t.project_id", "t.repository_id", "t.kind", "t.digest", "t.until"])
+    .select("r.name as repository")
     .where("t.until", "<=", now)
     .where("t.kind", "<>", sql.lit("tag" as const))
     .where(sql<boolean>`(t.until, t.id) > (${after?.until ?? 0}, ${after?.id ?? ""})`)
@@ -67,7 +75,7 @@ export interface ListedElsewhere {
   readonly trash_id: string | null;
 }
 
-export async function listedElsewhere(tx: Tx, unit: TrashUnit): Promise<ListedElsewhere[]> {
+export async function listedElsewhere(tx: Tx, unit: UnitThere): Promise<ListedElsewhere[]> {
   const { rows } = await sql<ListedElsewhere>`
     select m.digest,
            max(case when p.state = 'live' then 1 else 0 end) as by_live,
@@ -85,11 +93,11 @@ export async function listedElsewhere(tx: Tx, unit: TrashUnit): Promise<ListedEl
 export async function dependentsIn(
   db: Database,
   tx: Tx,
-  unit: TrashUnit,
+  unit: UnitThere,
   digests: readonly Digest[],
 ): Promise<Digest[]> {
   const of = db.facts.values(JSON.stringify(digests));
-  const repository = bound(unit.repository_id);
+  const repository = bound(unit.repositoryId);
   const { rows } = await sql<{ digest: Digest }>`
     select m.digest from ${of} as o
       join manifest_edges as e on e.repository_id = ${repository} and e.parent = o.value
@@ -106,7 +114,7 @@ export async function dependentsIn(
 export async function rehome(
   db: Database,
   tx: Tx,
-  unit: TrashUnit,
+  unit: UnitThere,
   digests: readonly Digest[],
   { trashId, now }: { readonly trashId: string | null; readonly now: number },
 ): Promise<void> {
@@ -119,7 +127,7 @@ export async function rehome(
   await tx
     .updateTable("manifests")
     .set({ trash_id: trashId, state: trashId === null ? "live" : "trashed" })
-    .where("repository_id", "=", unit.repository_id)
+    .where("repository_id", "=", unit.repositoryId)
     .where("trash_id", "=", unit.id)
     .where("digest", "in", (query) =>
       query
@@ -254,3 +262,37 @@ const restTables = [
   { table: "pull_days", key: ["repository_id", "digest", "principal_id", "day"] },
   { table: "trash", key: ["id"] },
 ] as const;
+
+/** A repository of the project, in whatever state; null where there is none any more. */
+export async function someRepository(tx: Tx, projectId: string): Promise<string | null> {
+  const row = await tx
+    .selectFrom("repositories")
+    .select("id")
+    .where("project_id", "=", projectId)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.id ?? null;
+}
+
+/** The robots that a project had when it went to the trash, and that nobody can bring back any more. */
+export async function robotsOf(tx: Tx, projectId: string): Promise<string[]> {
+  const rows = await tx
+    .selectFrom("principals")
+    .select("id")
+    .where("project_id", "=", projectId)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Removes a project without repositories. Rows of its robots stay, since records name them. */
+export async function deleteProject(tx: Tx, projectId: string): Promise<void> {
+  await tx.deleteFrom("grants").where("project_id", "=", projectId).execute();
+  await tx.deleteFrom("tag_rules").where("project_id", "=", projectId).execute();
+  await tx
+    .updateTable("principals")
+    .set({ project_id: null, kept_state: null })
+    .where("project_id", "=", projectId)
+    .execute();
+  await tx.deleteFrom("trash").where("project_id", "=", projectId).execute();
+  await tx.deleteFrom("projects").where("id", "=", projectId).execute();
+}

@@ -1,10 +1,13 @@
+import { deleteRateLimitsOf } from "../access/rate-limit-store.ts";
+import { deletePrincipal } from "../auth/principal-store.ts";
 import type { Database, Tx } from "../db/database.ts";
-import { assertNever } from "../lib/assert.ts";
+import { assert, assertNever } from "../lib/assert.ts";
 import type { Digest } from "../oci/digest.ts";
 import { leaseMs } from "../registry/blob-link-store.ts";
 import { type Amount, collectUnheld, condemnUnheld, nothing } from "./condemn.ts";
 import {
   deleteManifests,
+  deleteProject,
   deleteRest,
   deleteUnit,
   dependentsIn,
@@ -12,8 +15,11 @@ import {
   leaseUnreferred,
   listedElsewhere,
   rehome,
+  robotsOf,
   someManifests,
+  someRepository,
   type TrashUnit,
+  type UnitThere,
   unlinkSome,
   unlinkUnreferred,
 } from "./purge-store.ts";
@@ -58,17 +64,24 @@ export async function purgeUnit(
   unit: TrashUnit,
   purge: Purge,
 ): Promise<Purged> {
+  const { id, digest, repository_id: repositoryId, project_id: projectId } = unit;
   switch (unit.kind) {
     case "tag":
-      await deleteUnit(tx, unit.id);
+      await deleteUnit(tx, id);
       return { isDone: true, manifests: 0, released: nothing };
     case "blob":
-      await deleteUnit(tx, unit.id);
-      return { isDone: true, manifests: 0, released: await release(db, tx, [unit.digest], purge) };
+      assert(digest !== null, "a deleted blob has a digest");
+      await deleteUnit(tx, id);
+      return { isDone: true, manifests: 0, released: await release(db, tx, [digest], purge) };
     case "manifest":
-      return await purgeManifests(db, tx, unit, purge);
+      assert(repositoryId !== null, "a manifest lies in a repository");
+      return await purgeManifests(db, tx, { id, repositoryId }, purge);
     case "repository":
-      return await purgeRepository(db, tx, unit.repository_id, purge);
+      assert(repositoryId !== null, "the unit of a repository names it");
+      return await purgeRepository(db, tx, repositoryId, purge);
+    case "project":
+      assert(projectId !== null, "the unit of a project names it");
+      return await purgeProject(db, tx, projectId, purge);
     default:
       return assertNever(unit.kind);
   }
@@ -77,20 +90,20 @@ export async function purgeUnit(
 async function purgeManifests(
   db: Database,
   tx: Tx,
-  unit: TrashUnit,
+  unit: UnitThere,
   purge: Purge,
 ): Promise<Purged> {
   await keepListed(db, tx, unit, purge.now);
-  const of = { repositoryId: unit.repository_id, trashId: unit.id };
+  const of = { repositoryId: unit.repositoryId, trashId: unit.id };
   const digests = await someManifests(tx, of, purgeBatch);
-  const released = await removeManifests(db, tx, unit.repository_id, digests, purge);
+  const released = await removeManifests(db, tx, unit.repositoryId, digests, purge);
   const isDone = digests.length < purgeBatch;
   if (isDone) await deleteUnit(tx, unit.id);
   return { isDone, manifests: digests.length, released };
 }
 
 /** What others list stays with them, and with it what it lists and what refers to it. */
-async function keepListed(db: Database, tx: Tx, unit: TrashUnit, now: number): Promise<void> {
+async function keepListed(db: Database, tx: Tx, unit: UnitThere, now: number): Promise<void> {
   const listed = await listedElsewhere(tx, unit);
   for (const { digest, by_live, trash_id } of listed) {
     const home = { trashId: by_live === 1 ? null : trash_id, now };
@@ -127,6 +140,25 @@ export async function purgeRepository(
   }
   const isDone = await deleteRest(tx, repositoryId, restBatch);
   return { isDone, manifests: 0, released: nothing };
+}
+
+/** Removes a batch of a project in the trash, repository by repository; with the last one itself, and its robots. */
+async function purgeProject(
+  db: Database,
+  tx: Tx,
+  projectId: string,
+  purge: Purge,
+): Promise<Purged> {
+  const repositoryId = await someRepository(tx, projectId);
+  if (repositoryId !== null) {
+    return { ...(await purgeRepository(db, tx, repositoryId, purge)), isDone: false };
+  }
+  for (const robot of await robotsOf(tx, projectId)) {
+    await deletePrincipal(tx, robot);
+    await deleteRateLimitsOf(tx, robot);
+  }
+  await deleteProject(tx, projectId);
+  return { isDone: true, manifests: 0, released: nothing };
 }
 
 async function removeManifests(

@@ -17,10 +17,8 @@ import {
   insertProject,
   isNameOfAnother,
   listProjects,
-  type Project,
 } from "../access/project-store.ts";
 import { assertTagsMayGo } from "../access/protected-tag-store.ts";
-import { deleteRateLimitsOf } from "../access/rate-limit-store.ts";
 import {
   cidrs,
   description,
@@ -31,8 +29,8 @@ import {
 } from "../access/schema.ts";
 import { getSubject, subjectName } from "../access/subject.ts";
 import { conflict } from "../access/unknown.ts";
+import { visiblePage } from "../access/visible-page.ts";
 import { actorOf, type Principal } from "../auth/principal.ts";
-import { deletePrincipal } from "../auth/principal-store.ts";
 import type { Tx } from "../db/database.ts";
 import type { ProjectName } from "../oci/repository-name.ts";
 import {
@@ -42,10 +40,11 @@ import {
   projectAnswer,
   projectOutput,
   readingActions,
+  trashDays,
+  untaggedDays,
   visibility,
 } from "./project-schema.ts";
-import { listRobotsOf, trashProject, updateProject } from "./project-store.ts";
-import { visiblePage } from "./visible-page.ts";
+import { trashProject, updateProject } from "./project-store.ts";
 
 const shownProject = projectOutput.extend({ allowed: allowedOutput });
 
@@ -139,13 +138,15 @@ const update = defineEndpoint({
   method: "PATCH",
   path: "/api/v1/projects/{project}",
   command: "project update",
-  summary: "Changes visibility, description or addresses of a project.",
+  summary: "Changes visibility, description, addresses or times of a project.",
   action: "project:manage",
   resource: ofProject,
   input: inProject.extend({
     visibility: visibility.optional(),
     description: description.optional(),
     cidrs: cidrs.optional(),
+    trash_days: trashDays.optional(),
+    untagged_days: untaggedDays.nullable().optional(),
   }),
   output: projectOutput,
   version: (output) => output.version,
@@ -158,7 +159,9 @@ const update = defineEndpoint({
       if (changes.visibility !== undefined && isWider(changes.visibility, project.visibility)) {
         await assertMayGive(deps, call, name, readingActions);
       }
-      await updateProject(tx, project.id, changes);
+      const { trash_days, untagged_days, ...rest } = changes;
+      const times = { trashDays: trash_days, untaggedDays: untagged_days };
+      await updateProject(tx, project.id, { ...rest, ...times });
       return projectAnswer(deps, call, await getProject(tx, name));
     });
   },
@@ -168,7 +171,8 @@ const remove = defineEndpoint({
   method: "DELETE",
   path: "/api/v1/projects/{project}",
   command: "project delete",
-  summary: "Deletes a project with all that is in it; its robots end.",
+  summary:
+    "Moves a project with all that is in it to the trash; its robots end until it comes back.",
   action: "project:manage",
   resource: ofProject,
   input: inProject,
@@ -181,7 +185,8 @@ const remove = defineEndpoint({
       assertVersion(call, project.version);
       note(project.id);
       await assertTagsMayGo(tx, { projectId: project.id, repositoryId: null });
-      await endProject(tx, project, actorOf(call.principal), deps.clock.now());
+      const actor = actorOf(call.principal);
+      await trashProject(tx, project.id, { actor, now: deps.clock.now() });
     });
     return undefined;
   },
@@ -191,20 +196,6 @@ async function assertNameIsFree(tx: Tx, name: ProjectName, principal: Principal)
   const taken = conflict(`the name ${name} is taken`);
   if ((await findProject(tx, name)) !== null) throw taken;
   if (await isNameOfAnother(tx, name, principal)) throw taken;
-}
-
-/** Its robots would stay somebody who is signed in, and keep names that a new project wants. */
-async function endProject(
-  tx: Tx,
-  project: Project,
-  actor: string | null,
-  now: number,
-): Promise<void> {
-  for (const id of await listRobotsOf(tx, project.id)) {
-    await deletePrincipal(tx, id);
-    await deleteRateLimitsOf(tx, id);
-  }
-  await trashProject(tx, project.id, { actor, now });
 }
 
 function may(

@@ -15,6 +15,17 @@ export function isWider(one: Visibility, other: Visibility): boolean {
   return fromNarrow.indexOf(one) > fromNarrow.indexOf(other);
 }
 
+export const trashDays = z
+  .int()
+  .min(0)
+  .max(90)
+  .describe("Days for which what is deleted can be restored, from its deletion on: 0 to 90.");
+export const untaggedDays = z
+  .int()
+  .min(1)
+  .max(3650)
+  .describe("Days after which manifests without a tag go to the trash: 1 to 3650; null: never.");
+
 /** What everybody is given where something is made more visible. */
 export const readingActions = ["repository:pull", "project:read"] as const satisfies Action[];
 
@@ -26,6 +37,8 @@ export const projectOutput = z.object({
     .array(z.string())
     .nullable()
     .describe("From which alone the project is reached; null for who does not manage it."),
+  trash_days: trashDays,
+  untagged_days: untaggedDays.nullable(),
   created_at: time,
   created_by: z.string().nullable(),
   version: z.int(),
@@ -44,6 +57,8 @@ export async function projectAnswer(
     visibility: project.visibility,
     description: project.description,
     cidrs: manages ? [...project.cidrs] : null,
+    trash_days: project.trashDays,
+    untagged_days: project.untaggedDays,
     created_at: formatTime(project.createdAt),
     created_by: nameFor(call, project.createdBy),
     version: project.version,

@@ -22,17 +22,17 @@ import {
   time,
 } from "../access/schema.ts";
 import { conflict } from "../access/unknown.ts";
+import { visiblePage } from "../access/visible-page.ts";
 import { actorOf } from "../auth/principal.ts";
 import { projectOf } from "../oci/repository-name.ts";
+import { trashRepository } from "../registry/trash-store.ts";
 import { allowedOf, allowedOutput, isWider, readingActions, visibility } from "./project-schema.ts";
 import {
   getRepository,
   listRepositories,
   type Repository,
-  trashRepository,
   updateRepository,
 } from "./repository-store.ts";
-import { visiblePage } from "./visible-page.ts";
 
 const labelsMax = 64;
 
@@ -164,7 +164,7 @@ const remove = defineEndpoint({
   method: "DELETE",
   path: "/api/v1/repositories/{repository}",
   command: "repository delete",
-  summary: "Deletes a repository with all that is in it.",
+  summary: "Moves a repository with all that is in it to the trash.",
   action: "repository:delete",
   // With the repository goes every tag.
   resource: (input) => ({ ...ofRepository(input), tag: null }),

@@ -96,19 +96,6 @@ export async function updateRepository(
     .execute();
 }
 
-/** What lies in it stays as it is, out of sight. */
-export async function trashRepository(
-  tx: Tx,
-  id: string,
-  { actor, now }: { readonly actor: string | null; readonly now: number },
-): Promise<void> {
-  await tx
-    .updateTable("repositories")
-    .set({ state: "trashed", trashed_at: now, trashed_by: actor, version: sql`version + 1` })
-    .where("id", "=", id)
-    .execute();
-}
-
 export interface ListedTag {
   readonly tag: Tag;
   readonly digest: Digest;

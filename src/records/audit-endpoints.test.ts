@@ -62,6 +62,7 @@ const principalRow: PrincipalRow = {
   name: "alice",
   project_id: null,
   state: "active",
+  kept_state: null,
   generation: 1,
   administrator: 1,
   email: null,

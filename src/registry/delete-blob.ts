@@ -22,9 +22,9 @@ export async function deleteBlob(
       if (!(await isBlobVisible(tx, repositoryId, digest))) throw unknownBlob(repository, digest);
       const parents = await liveParents(tx, repositoryId, digest, namedReferrersMax);
       if (parents.length > 0) throw stillReferred("blob", digest, parents);
-      const unit = { repository_id: repositoryId, digest, tag: null } as const;
-      const deleted_by = actorOf(caller.principal);
-      await insertTrash(tx, { ...unit, kind: "blob", deleted_by }, registry.clock.now());
+      const deletedBy = actorOf(caller.principal);
+      const unit = { kind: "blob", repositoryId, digest, deletedBy } as const;
+      await insertTrash(tx, unit, registry.clock.now());
       await unlinkBlob(tx, repositoryId, digest);
       registry.audit.append(tx, {
         actor: caller.actor,

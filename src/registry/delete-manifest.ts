@@ -7,18 +7,15 @@ import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { Caller } from "./caller.ts";
-import { isManifestLive, leftDependents, liveParents, trashManifests } from "./manifest-store.ts";
+import { isManifestLive, liveParents } from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
 import { findJudged } from "./repository-store.ts";
-import { findTag, removeTag, removeTagsOf } from "./tag-store.ts";
-import { assertTagsOfMayChange, tagsOf } from "./tags-of-manifest.ts";
+import { findTag, removeTag } from "./tag-store.ts";
+import { tagsOf } from "./tags-of-manifest.ts";
 import { insertTrash } from "./trash-store.ts";
+import { trashUnits } from "./trash-unit.ts";
 import { namedReferrersMax, stillReferred } from "./unknown.ts";
 
-/** Manifests that go with one: the children of the largest index, and what refers to them. */
-const unitManifestsMax = 100_000;
-/** A referrer of a referrer of a manifest: two levels. */
-const unitLevelsMax = 1_000;
 /** Tags that the audit names of those that went with a manifest. */
 const recordedTagsMax = 100;
 
@@ -52,31 +49,35 @@ export async function deleteManifest(
   );
 }
 
-interface Deletion {
-  readonly registry: Registry;
+/** What is to be deleted from, and for whom. */
+export interface Deletion {
+  readonly registry: Pick<Registry, "db" | "audit">;
   readonly tx: Tx;
   readonly repository: RepositoryName;
   readonly repositoryId: string;
   readonly projectId: string;
-  readonly caller: Caller;
+  readonly caller: Pick<Caller, "actor" | "assertMayWriteTag">;
   readonly actor: string | null;
   readonly now: number;
 }
 
-async function deleteTag(deletion: Deletion, tag: Tag): Promise<void> {
+/** Returns its unit of trash. Throws MANIFEST_UNKNOWN where there is no such tag. */
+export async function deleteTag(deletion: Deletion, tag: Tag): Promise<string> {
   const { tx, repository, repositoryId, actor, now } = deletion;
   const current = await findTag(tx, repositoryId, tag);
   if (current === null) throw unknown(deletion, { kind: "tag", tag });
   await assertTagMayMove(tx, { repositoryId, repository, tag, current, next: null });
   const { digest } = current;
-  const unit = { repository_id: repositoryId, digest, tag, deleted_by: actor };
-  const trashId = await insertTrash(tx, { ...unit, kind: "tag" }, now);
+  const unit = { kind: "tag", repositoryId, digest, tag, deletedBy: actor } as const;
+  const trashId = await insertTrash(tx, unit, now);
   await removeTag(tx, { repositoryId, tag, actor, now }, { cause: "delete", trashId });
   await record(deletion, "tag.deleted", `${repository}:${tag}`, { digest });
+  return trashId;
 }
 
-async function deleteUnit(deletion: Deletion, digest: Digest): Promise<void> {
-  const { tx, repository, repositoryId, actor, now } = deletion;
+/** Returns its unit of trash. Throws MANIFEST_UNKNOWN where there is no such manifest. */
+export async function deleteUnit(deletion: Deletion, digest: Digest): Promise<string> {
+  const { registry, tx, repository, repositoryId, actor, now } = deletion;
   if (!(await isManifestLive(tx, repositoryId, digest))) {
     throw unknown(deletion, { kind: "digest", digest });
   }
@@ -84,11 +85,15 @@ async function deleteUnit(deletion: Deletion, digest: Digest): Promise<void> {
   if (parents.length > 0) throw stillReferred("manifest", digest, parents);
   const tags = await tagsToRemove(deletion, digest);
 
-  const unit = { repository_id: repositoryId, digest, tag: null, deleted_by: actor };
-  const trashId = await insertTrash(tx, { ...unit, kind: "manifest" }, now);
-  await removeTagsOf(tx, { repositoryId, digest, actor, now, trashId });
-  const manifests = await trashUnit(deletion, digest, trashId);
+  const unit = { kind: "manifest", repositoryId, digest, deletedBy: actor } as const;
+  const trashId = await insertTrash(tx, unit, now);
+  const roots = [{ digest, trashId }];
+  const place = { repositoryId, repository };
+  const manifests = await trashUnits(registry.db, tx, place, roots, { actor, now }, (_, error) => {
+    throw error;
+  });
   await record(deletion, "manifest.deleted", `${repository}@${digest}`, { ...tags, manifests });
+  return trashId;
 }
 
 /** The manifest's tags go with it, unless one may not: then nothing does. */
@@ -111,31 +116,6 @@ async function tagsToRemove(
   return { tags, tagCount };
 }
 
-/**
- * Moves the manifest to the trash and all that only it holds: children of an index and referrers of
- * a subject, level by level, unless a tag, a live index or a live subject holds them. What is held
- * by several comes up again with the last of its holders. A part that a protected tag stands on
- * keeps the whole. Returns how many manifests went.
- */
-async function trashUnit(deletion: Deletion, root: Digest, trashId: string): Promise<number> {
-  const { registry, tx, repository, repositoryId } = deletion;
-  const place = { repositoryId, repository };
-  let going: readonly Digest[] = [root];
-  let total = 0;
-  for (let level = 0; going.length > 0; level++) {
-    total += going.length;
-    if (level > unitLevelsMax || total > unitManifestsMax) throw unitTooLarge(root);
-    await trashManifests(registry.db, tx, repositoryId, going, trashId);
-    const left = await leftDependents(registry.db, tx, repositoryId, going);
-    for (const { digest, tagged } of left) {
-      if (tagged === 0) continue;
-      await assertTagsOfMayChange(tx, place, digest, `it is part of ${root}, which stays as well`);
-    }
-    going = left.filter(({ tagged }) => tagged === 0).map(({ digest }) => digest);
-  }
-  return total;
-}
-
 async function record(
   { registry, tx, projectId, caller }: Deletion,
   action: "tag.deleted" | "manifest.deleted",
@@ -144,14 +124,6 @@ async function record(
 ): Promise<void> {
   const { actor } = caller;
   registry.audit.append(tx, { actor, action, resource, projectId, result: "done", detail });
-}
-
-function unitTooLarge(digest: Digest): RegistryError {
-  return new RegistryError("DENIED", {
-    status: 409,
-    message: `more than ${unitManifestsMax} manifests or ${unitLevelsMax} levels of them would go with ${digest}: delete some of its referrers first`,
-    detail: { digest, manifestsMax: unitManifestsMax, levelsMax: unitLevelsMax },
-  });
 }
 
 function unknown(deletion: Deletion, reference: Reference): RegistryError {

@@ -237,35 +237,42 @@ export async function liveParents(
   return rows.map((row) => row.parent);
 }
 
+/** A manifest on its way to the trash, and the unit it goes with. */
+export interface Going {
+  readonly digest: Digest;
+  readonly trashId: string;
+}
+
 /**
  * What a deletion of `gone`, whose rows are in the trash already, leaves without a holder: live
  * manifests that they list or that refer to one of them, and that no live index or live subject
- * holds. `tagged` (1 or 0): whether tags still do.
+ * holds, with the unit of one that held them. `tagged` (1 or 0): whether tags still do.
  */
 export async function leftDependents(
   db: Database,
   tx: Tx,
   repositoryId: string,
-  gone: readonly Digest[],
-): Promise<{ digest: Digest; tagged: number }[]> {
-  const parents = db.facts.values(JSON.stringify(gone));
+  gone: readonly Going[],
+): Promise<(Going & { tagged: number })[]> {
+  const parents = db.facts.values(goingJson(gone));
   const repository = bound(repositoryId);
-  const { rows } = await sql<{ digest: Digest; tagged: number }>`
-    with dependents as (
-      select e.child as digest
-        from ${parents} as g
-        join manifest_edges as e on e.repository_id = ${repository} and e.parent = g.value
+  const { rows } = await sql<Going & { tagged: number }>`
+    with gone as (select ${digestOfGoing} as digest, ${unitOfGoing} as unit from ${parents} as g),
+    dependents as (
+      select e.child as digest, g.unit
+        from gone as g
+        join manifest_edges as e on e.repository_id = ${repository} and e.parent = g.digest
        where e.kind = 'manifest'
       union
-      select r.digest
-        from ${parents} as g
+      select r.digest, g.unit
+        from gone as g
         join manifests as r
-          on r.repository_id = ${repository} and r.subject = g.value and r.state = 'live'
+          on r.repository_id = ${repository} and r.subject = g.digest and r.state = 'live'
     )
-    select m.digest,
-           case when exists (
+    select m.digest, min(d.unit) as ${sql.id("trashId")},
+           max(case when exists (
              select 1 from tags as t where t.repository_id = ${repository} and t.digest = m.digest)
-           then 1 else 0 end as tagged
+           then 1 else 0 end) as tagged
       from dependents as d
       join manifests as m
         on m.repository_id = ${repository} and m.digest = d.digest and m.state = 'live'
@@ -278,6 +285,7 @@ export async function leftDependents(
        and not exists (
              select 1 from manifests as s
               where s.repository_id = ${repository} and s.digest = m.subject and s.state = 'live')
+     group by m.digest
   `.execute(tx);
   return rows;
 }
@@ -286,20 +294,25 @@ export async function trashManifests(
   db: Database,
   tx: Tx,
   repositoryId: string,
-  digests: readonly Digest[],
-  trashId: string,
+  going: readonly Going[],
 ): Promise<void> {
-  await tx
-    .updateTable("manifests")
-    .set({ state: "trashed", trash_id: trashId })
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "in", (query) =>
-      query
-        .selectFrom(db.facts.values(JSON.stringify(digests)).as("gone"))
-        .select(sql<Digest>`gone.value`.as("d")),
-    )
-    .execute();
+  await sql`
+    update manifests set state = 'trashed', trash_id = gone.unit
+      from (select ${digestOfGoing} as digest, ${unitOfGoing} as unit
+              from ${db.facts.values(goingJson(going))} as g) as gone
+     where manifests.repository_id = ${repositoryId} and manifests.digest = gone.digest`.execute(
+    tx,
+  );
 }
+
+/** One text for each, since a list that goes along with a statement has one column: see `values`. */
+export function goingJson(going: readonly Going[]): string {
+  return JSON.stringify(going.map(({ digest, trashId }) => `${trashId}${digest}`));
+}
+
+/** Of an entry `g` of `goingJson`. Ids have 36 characters. */
+export const unitOfGoing = sql<string>`substr(g.value, 1, 36)`;
+export const digestOfGoing = sql<Digest>`substr(g.value, 37)`;
 
 /** What a referrers list shows of a manifest, without its annotations: those may be megabytes. */
 export interface ReferrerRow {

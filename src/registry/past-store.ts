@@ -10,6 +10,8 @@ export interface PastRepository {
   readonly project_id: string;
   /** Of now: one that was deleted since has a past as well. */
   readonly state: "live" | "trashed";
+  /** How long its project keeps what was deleted. */
+  readonly trash_days: number;
 }
 
 export interface PastManifest extends PastRepository {
@@ -42,7 +44,7 @@ export const preparePastReads = perDatabase((db): PastReads => {
     join projects p on p.id = r.project_id and p.state = 'live'
      and r.name = cast(?1 as text) and r.created_at <= cast(${moment} as bigint)
      and (r.state = 'live' or r.trashed_at > cast(${moment} as bigint))`;
-  const found = "r.id as repository_id, r.project_id, r.state";
+  const found = "r.id as repository_id, r.project_id, r.state, p.trash_days";
   return {
     repository: db.prepare(`select ${found} from ${repository("?2")} limit 1`),
     // The history of a tag is in the order of its times: the last line until then is what it was.

@@ -1,7 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Past } from "../oci/past-name.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { trashHorizonMs } from "./trash-store.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -16,10 +15,9 @@ export function assertOver(clock: Clock, { at }: Pick<Past, "at">): void {
 }
 
 /** Throws where what was deleted before a moment may have gone for good since, so that a view had gaps. */
-export function assertKept(clock: Clock, at: number): void {
-  const keptFrom = clock.now() - trashHorizonMs;
+export function assertKept(clock: Clock, at: number, days: number): void {
+  const keptFrom = clock.now() - days * dayMs;
   if (at >= keptFrom) return;
-  const days = trashHorizonMs / dayMs;
   throw new RegistryError("NAME_UNKNOWN", {
     message: `the state at ${formatMoment(at)} is not kept: what was is kept for ${days} days, from ${formatMoment(keptFrom)} on`,
     detail: { at: formatMoment(at), kept_from: formatMoment(keptFrom) },

@@ -108,7 +108,6 @@ export async function findPastRepository(
   deps: Deps,
   view: PastView,
 ): Promise<PastRepository | null> {
-  assertKept(deps.clock, view.past.at);
   const { repository } = preparePastReads(deps.db);
   const row = await repository(view.name, view.past.at);
   await deps.db.settled();
@@ -124,10 +123,11 @@ async function isShown(
   { name, past, caller }: PastView,
   row: PastRepository,
 ): Promise<boolean> {
-  assertKept(clock, past.at);
   const isJudged = caller.projectId === undefined || caller.projectId === row.project_id;
   if (!isJudged) return false;
-  return row.state === "live" || (await caller.mayPullGone(name));
+  if (row.state !== "live" && !(await caller.mayPullGone(name))) return false;
+  assertKept(clock, past.at, row.trash_days);
+  return true;
 }
 
 function unknownManifest({ name, past }: PastView, reference: Reference): RegistryError {

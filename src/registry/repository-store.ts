@@ -33,6 +33,15 @@ export interface RepositoryIds {
   readonly projectId: string;
 }
 
+/** As `findRepositoryId`, with its project. */
+export async function findRepository(
+  reads: Reads,
+  name: RepositoryName,
+): Promise<RepositoryIds | null> {
+  const [found] = await selectLive(reads, name);
+  return found === undefined ? null : { repositoryId: found.id, projectId: found.project_id };
+}
+
 /**
  * The repository from which something is deleted. Throws NAME_UNKNOWN where there is none, and where
  * another one than the one that authorization judged has the name by now.

@@ -1,11 +1,13 @@
 import { sql } from "kysely";
 import type { PresentTag } from "../access/tag-protection.ts";
 import { compiled } from "../db/compiled.ts";
-import type { Reads, Tx } from "../db/database.ts";
+import type { Database, Reads, Tx } from "../db/database.ts";
+import { bound } from "../db/dialect-facts.ts";
 import type { TagHistoryRow } from "../db/tables.ts";
 import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Tag, tagSortKey } from "../oci/tag.ts";
+import { digestOfGoing, type Going, goingJson, unitOfGoing } from "./manifest-store.ts";
 
 export interface TagMove {
   readonly repositoryId: string;
@@ -115,53 +117,35 @@ export async function removeTag(
   await appendLine(tx, move, await nextLine(tx, move), { digest: null, ...line });
 }
 
-/** Removes every tag of a manifest and writes their histories, in two statements for any number. */
+/** Removes every tag of the manifests and writes their histories, in two statements for any number. */
 export async function removeTagsOf(
+  db: Database,
   tx: Tx,
   removal: {
     readonly repositoryId: string;
-    readonly digest: Digest;
+    readonly going: readonly Going[];
     readonly actor: string | null;
     readonly now: number;
-    readonly trashId: string;
   },
 ): Promise<void> {
-  const { repositoryId, digest, actor, now, trashId } = removal;
-  await tx
-    .insertInto("tag_history")
-    .columns([
-      "repository_id",
-      "tag",
-      "version",
-      "digest",
-      "moved_at",
-      "moved_by",
-      "cause",
-      "trash_id",
-    ])
-    .expression((eb) =>
-      eb
-        .selectFrom("tags")
-        .select([
-          "repository_id",
-          "name",
-          // A tag has the version of the last line of its history.
-          sql<number>`version + 1`.as("version"),
-          sql<Digest | null>`null`.as("digest"),
-          sql<number>`case when moved_at < ${now} then ${now} else moved_at + 1 end`.as("moved_at"),
-          sql.val(actor).as("moved_by"),
-          sql.lit<"delete">("delete").as("cause"),
-          sql.val(trashId).as("trash_id"),
-        ])
-        .where("repository_id", "=", repositoryId)
-        .where("digest", "=", digest),
-    )
-    .execute();
-  await tx
-    .deleteFrom("tags")
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .execute();
+  const { repositoryId, going, actor, now } = removal;
+  const gone = db.facts.values(goingJson(going));
+  const repository = bound(repositoryId);
+  // A tag has the version of the last line of its history.
+  await sql`
+    insert into tag_history
+      (repository_id, tag, version, digest, moved_at, moved_by, cause, trash_id)
+    select t.repository_id, t.name, t.version + 1, null,
+           case when t.moved_at < ${now} then ${now} else t.moved_at + 1 end,
+           ${actor}, 'delete', ${unitOfGoing}
+      from ${gone} as g
+      join tags as t on t.repository_id = ${repository} and t.digest = ${digestOfGoing}`.execute(
+    tx,
+  );
+  await sql`
+    delete from tags
+     where repository_id = ${repository}
+       and digest in (select ${digestOfGoing} from ${gone} as g)`.execute(tx);
 }
 
 /** A tag that is there, by its name. */

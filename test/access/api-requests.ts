@@ -138,6 +138,16 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "PUT /api/v1/repositories/{repository}/tags/{tag}/lock": { params: { tag: "none" } },
   "DELETE /api/v1/repositories/{repository}/tags/{tag}/lock": { params: { tag: "none" } },
 
+  "POST /api/v1/repositories/{repository}/removals": {
+    body: { untagged_older_than: "3650d", preview: true },
+  },
+  "DELETE /api/v1/repositories/{repository}/trash": plain,
+  "DELETE /api/v1/projects/{project}/trash": plain,
+  "GET /api/v1/trash": plain,
+  "POST /api/v1/trash/restore": { body: { units: [none] } },
+  "POST /api/v1/trash/erase": { body: { units: [none] } },
+  "DELETE /api/v1/trash": plain,
+
   "GET /api/v1/groups": plain,
   "POST /api/v1/groups": { body: { name: "crew" } },
   "GET /api/v1/groups/{group}": { params: group },

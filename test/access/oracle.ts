@@ -9,7 +9,8 @@ const rights: Record<string, string> = {
 };
 const rightByRequest = `
 anyone  POST /setup, POST /signup, GET /openapi.json
-enter   GET /v2/, GET /v2/_catalog, GET /projects, GET /roles, GET /roles/{role}
+enter   GET /v2/, GET /v2/_catalog, GET /projects, GET /roles, GET /roles/{role}, GET /trash, POST /trash/restore
+enter   POST /trash/erase
 list    GET /v2/<name>/referrers/<digest>
 pull    GET /v2/<name>/tags/list, GET /v2/<name>/blobs/<digest>, GET /v2/<name>/manifests/<reference>
 pull    GET /repositories/{repository}, GET /repositories/{repository}/past
@@ -18,12 +19,13 @@ pull    GET /repositories/{repository}/tags/{tag}/history
 push    PUT /v2/<name>/manifests/<reference>, POST /v2/<name>/blobs/uploads/
 push    GET PATCH PUT DELETE /v2/<name>/blobs/uploads/<id>
 delete  DELETE /v2/<name>/manifests/<reference>, DELETE /v2/<name>/blobs/<digest>, DELETE /repositories/{repository}
-delete  POST /repositories/{repository}/tags/{tag}/restore
+delete  POST /repositories/{repository}/tags/{tag}/restore, POST /repositories/{repository}/removals
 edit    PATCH /repositories/{repository}
 lock    PUT DELETE /repositories/{repository}/tags/{tag}/lock
 create  POST /projects
 see     GET /projects/{project}, GET /projects/{project}/repositories
 manage  PATCH DELETE /projects/{project}, GET /projects/{project}/audit, GET /projects/{project}/members
+manage  DELETE /projects/{project}/trash, DELETE /repositories/{repository}/trash
 manage  PUT DELETE /projects/{project}/members/{member}, GET POST /projects/{project}/grants
 manage  DELETE /projects/{project}/grants/{id}, GET POST /projects/{project}/tag-rules
 manage  PATCH DELETE /projects/{project}/tag-rules/{id}, GET POST /projects/{project}/robots
@@ -41,6 +43,7 @@ system  GET POST /groups, GET PATCH DELETE /groups/{group}, GET /groups/{group}/
 system  PUT DELETE /groups/{group}/members/{member}, GET POST /grants, DELETE /grants/{id}
 system  GET POST /rate-limits, PATCH DELETE /rate-limits/{id}, POST /secrets/rotate, POST /verify
 system  GET /verify, GET /nodes, GET /chores, GET /usage, GET /gc, GET /gc/preview, POST /gc/run
+system  DELETE /trash
 operator POST /backups, POST /move, POST /move/plan, POST /move/cancel
 system  GET /audit, GET /audit/export, GET /audit/head, POST /audit/verify`;
 /** Roles in `mine` that names do not say. Robots reach one repository there, and `beside` is another. */

@@ -106,7 +106,8 @@ function assertNothingLost(all: Everything, now: number): void {
     if (lease_until > now && !isThere(digest)) lost.push(`${digest}, which has a lease`);
   }
   for (const { kind, digest, until } of all.trash) {
-    if (kind === "blob" && until > now && !blobs.has(digest)) lost.push(`${digest} of the trash`);
+    if (kind === "blob" && until > now && !blobs.has(digest ?? ""))
+      lost.push(`${digest} of the trash`);
   }
   for (const { digest, key, size } of all.blobs) {
     if (all.stored.get(key) !== size) lost.push(`the bytes of ${digest}`);

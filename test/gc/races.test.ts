@@ -101,7 +101,7 @@ for (const { database, postgres, why } of databases) {
         const unit = await world.db.reads
           .selectFrom("trash as t")
           .innerJoin("repositories as r", "r.id", "t.repository_id")
-          .select(["t.id", "t.repository_id", "t.kind", "t.digest"])
+          .select(["t.id", "t.project_id", "t.repository_id", "t.kind", "t.digest"])
           .where("r.name", "=", name as never)
           .executeTakeFirst();
         if (unit !== undefined) {

@@ -8,6 +8,7 @@ import * as uploads from "./0004-uploads.ts";
 import * as nodes from "./0005-nodes.ts";
 import * as moves from "./0006-moves.ts";
 import * as gc from "./0007-gc.ts";
+import * as trash from "./0008-trash.ts";
 import * as asof from "./0009-asof.ts";
 import * as verify from "./0010-verify.ts";
 
@@ -26,6 +27,7 @@ const migrations = [
   { ...nodes, release: 3 },
   { ...moves, release: 3 },
   { ...gc, release: 3 },
+  { ...trash, release: 3 },
   { ...asof, release: 3 },
   { ...verify, release: 3 },
 ];

@@ -1,0 +1,148 @@
+import { sql } from "kysely";
+import type { Database, Reads, Tx } from "../db/database.ts";
+import { bound, live } from "../db/dialect-facts.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { NamedTag } from "./tag-store.ts";
+
+/** Which manifests of a repository are meant: those that are older than a time. */
+export interface Sweep {
+  /**
+   * `pushed`: nobody pushed them, or moved a tag to them, since then. `untagged`: nor had they a tag
+   * since then.
+   */
+  readonly by: "pushed" | "untagged";
+  /** Epoch milliseconds. */
+  readonly before: number;
+}
+
+/**
+ * Manifests that are meant, by digest, after one: none that a live index lists or that refers to a live
+ * subject, since these go with their wholes.
+ */
+export async function listSwept(
+  tx: Tx,
+  repositoryId: string,
+  { by, before }: Sweep,
+  page: { readonly after: string; readonly limit: number },
+): Promise<Digest[]> {
+  const repository = bound(repositoryId);
+  const tags =
+    by === "pushed"
+      ? sql`not exists (
+          select 1 from tags as t
+           where t.repository_id = ${repository} and t.digest = m.digest
+             and t.moved_at >= ${before})`
+      : sql`not exists (
+          select 1 from tags as t
+           where t.repository_id = ${repository} and t.digest = m.digest)
+        and m.digest not in (
+          select h.digest from tag_history as h
+            join tag_history as n
+              on n.repository_id = h.repository_id and n.tag = h.tag and n.version = h.version + 1
+           where h.repository_id = ${repository} and h.digest is not null
+             and n.moved_at >= ${before})`;
+  const { rows } = await sql<{ digest: Digest }>`
+    select m.digest
+      from manifests as m
+     where m.repository_id = ${repository} and m.state = 'live'
+       and m.digest > ${bound(page.after)} and m.pushed_at < ${before}
+       and ${tags}
+       and not exists (
+         select 1 from manifest_edges as e
+           join manifests as p
+             on p.repository_id = ${repository} and p.digest = e.parent and p.state = 'live'
+          where e.child = m.digest and e.repository_id = ${repository})
+       and not exists (
+         select 1 from manifests as s
+          where s.repository_id = ${repository} and s.digest = m.subject and s.state = 'live')
+     order by m.digest
+     limit ${page.limit}`.execute(tx);
+  return rows.map(({ digest }) => digest);
+}
+
+/** The tags of some manifests. */
+export async function listTagsOfAll(
+  db: Database,
+  tx: Tx,
+  repositoryId: string,
+  digests: readonly Digest[],
+): Promise<NamedTag[]> {
+  return await tx
+    .selectFrom("tags")
+    .select(["name as tag", "digest", "locked_at as lockedAt"])
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "in", (query) =>
+      query
+        .selectFrom(db.facts.values(JSON.stringify(digests)).as("asked"))
+        .select(sql<Digest>`asked.value`.as("d")),
+    )
+    .orderBy("name")
+    .execute();
+}
+
+/** A repository that is there, and how many days its project keeps manifests without a tag; null: for ever. */
+export interface SweptRepository {
+  readonly id: string;
+  readonly name: RepositoryName;
+  readonly projectId: string;
+  readonly days: number | null;
+}
+
+/** By id, after one; `limited`: only those with days. */
+export async function listSweptRepositories(
+  reads: Reads,
+  page: { readonly limited: boolean; readonly after: string; readonly limit: number },
+): Promise<SweptRepository[]> {
+  let query = reads
+    .selectFrom("repositories as r")
+    .innerJoin("projects as p", "p.id", "r.project_id")
+    .select(["r.id", "r.name", "p.id as projectId", "p.untagged_days as days"])
+    .where("r.state", "=", live)
+    .where("p.state", "=", live)
+    .where("r.id", ">", bound(page.after));
+  if (page.limited) query = query.where("p.untagged_days", "is not", null);
+  return await query.orderBy("r.id").limit(page.limit).execute();
+}
+
+/**
+ * Bytes of blobs that nothing but the units, or the repository, holds: they come back when these are
+ * purged.
+ */
+export async function bytesHeldOnlyBy(
+  db: Database,
+  reads: Reads,
+  by: { readonly units: readonly string[] } | { readonly repositoryId: string },
+): Promise<number> {
+  const units = "units" in by ? db.facts.values(JSON.stringify(by.units)) : null;
+  const gone =
+    units === null
+      ? sql`m.repository_id = ${bound("repositoryId" in by ? by.repositoryId : "")}`
+      : sql`coalesce(m.trash_id, '') in (select u.value from ${units} as u)`;
+  const linked =
+    "repositoryId" in by
+      ? sql`union select digest from repository_blobs where repository_id = ${bound(by.repositoryId)}`
+      : sql``;
+  const from =
+    units === null
+      ? sql`manifests as m where ${gone}`
+      : sql`${units} as u join manifests as m on m.trash_id = u.value`;
+  const { rows } = await sql<{ bytes: number | string | null }>`
+    with gone as (select m.repository_id, m.digest from ${from}),
+    held as (
+      select e.child as digest from gone as g
+        join manifest_edges as e on e.repository_id = g.repository_id and e.parent = g.digest
+      ${linked})
+    select sum(b.size) as bytes
+      from (select distinct digest from held) as h
+      join blobs as b on b.digest = h.digest
+     where not exists (
+             select 1 from manifest_edges as e
+               join manifests as m on m.repository_id = e.repository_id and m.digest = e.parent
+              where e.child = b.digest and not (${gone}))
+       and not exists (
+             select 1 from trash as t where t.kind = 'blob' and t.digest = b.digest)`.execute(
+    reads,
+  );
+  return Number(rows[0]?.bytes ?? 0);
+}

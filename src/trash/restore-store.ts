@@ -1,0 +1,222 @@
+import { sql } from "kysely";
+import type { Database, Tx } from "../db/database.ts";
+import { bound, live } from "../db/dialect-facts.ts";
+import { assert } from "../lib/assert.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import { type Tag, tagSortKey } from "../oci/tag.ts";
+import { leaseMs } from "../registry/blob-link-store.ts";
+import { recordAbsences } from "../registry/presence-store.ts";
+
+/** Rows of one statement. */
+const insertRowsMax = 1_000;
+
+/** The manifests of the unit are live again; returns which. */
+export async function reviveUnit(tx: Tx, trashId: string, now: number): Promise<Digest[]> {
+  await recordAbsences(tx, sql<boolean>`m.trash_id = ${bound(trashId)}`, now);
+  const { rows } = await sql<{ digest: Digest }>`
+    update manifests set state = 'live', trash_id = null
+     where trash_id = ${trashId} returning digest`.execute(tx);
+  return rows.map(({ digest }) => digest);
+}
+
+/**
+ * What lies in other units and belongs to manifests that are live again: what they list, without which
+ * they could not be pulled, and what refers to them, unless somebody deleted just that. Their units let
+ * go of them.
+ */
+export async function reviveDependents(
+  db: Database,
+  tx: Tx,
+  repositoryId: string,
+  revived: readonly Digest[],
+  now: number,
+): Promise<Digest[]> {
+  const repository = bound(repositoryId);
+  const asked = db.facts.values(JSON.stringify(revived));
+  const { rows } = await sql<{ digest: Digest; trash_id: string }>`
+    select m.digest, m.trash_id
+      from ${asked} as a
+      join manifest_edges as e on e.repository_id = ${repository} and e.parent = a.value
+      join manifests as m
+        on m.repository_id = ${repository} and m.digest = e.child and m.state = 'trashed'
+    union
+    select m.digest, m.trash_id
+      from trash as t
+      join manifests as m on m.trash_id = t.id
+     where t.repository_id = ${repository} and t.kind = 'manifest' and t.digest <> m.digest
+       and m.subject in (select a.value from ${asked} as a)`.execute(tx);
+  if (rows.length === 0) return [];
+  const digests = rows.map(({ digest }) => digest);
+  const those = db.facts.values(JSON.stringify(digests));
+  const away = sql<boolean>`m.repository_id = ${repository}
+    and m.digest in (select d.value from ${those} as d)`;
+  await recordAbsences(tx, away, now);
+  await sql`
+    update manifests set state = 'live', trash_id = null
+     where repository_id = ${repositoryId}
+       and digest in (select d.value from ${those} as d)`.execute(tx);
+  const units = [...new Set(rows.map(({ trash_id }) => trash_id))];
+  await sql`
+    delete from trash
+     where id in (select u.value from ${db.facts.values(JSON.stringify(units))} as u)
+       and not exists (select 1 from manifests as m where m.trash_id = trash.id)`.execute(tx);
+  return digests;
+}
+
+/** Blobs of the manifests are visible in their repository again. */
+export async function linkBlobsOf(
+  db: Database,
+  tx: Tx,
+  repositoryId: string,
+  manifests: readonly Digest[],
+  now: number,
+): Promise<void> {
+  await sql`
+    insert into repository_blobs (repository_id, digest, lease_until)
+    select distinct ${bound(repositoryId)}, b.digest, cast(${now + leaseMs} as bigint)
+      from ${db.facts.values(JSON.stringify(manifests))} as m
+      join manifest_edges as e
+        on e.repository_id = ${bound(repositoryId)} and e.parent = m.value
+      join blobs as b on b.digest = e.child and b.state = 'live'
+     where true
+    on conflict do nothing`.execute(tx);
+}
+
+/** A blob of the manifests whose bytes nobody may see any more; null where all are as they were. */
+export async function findLostBlob(
+  db: Database,
+  tx: Tx,
+  repositoryId: string,
+  manifests: readonly Digest[],
+): Promise<Digest | null> {
+  const { rows } = await sql<{ digest: Digest }>`
+    select b.digest
+      from ${db.facts.values(JSON.stringify(manifests))} as m
+      join manifest_edges as e
+        on e.repository_id = ${bound(repositoryId)} and e.parent = m.value
+      join blobs as b on b.digest = e.child and b.state <> 'live'
+     limit 1`.execute(tx);
+  return rows[0]?.digest ?? null;
+}
+
+export async function isBlobLive(tx: Tx, digest: Digest): Promise<boolean> {
+  const row = await tx
+    .selectFrom("blobs")
+    .select("digest")
+    .where("digest", "=", digest)
+    .where("state", "=", live)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Tags that went with the unit, with where each is now (null: nowhere) and its last move. */
+export interface WentTag {
+  readonly tag: Tag;
+  readonly current: Digest | null;
+  readonly version: number;
+  readonly moved_at: number;
+}
+
+export async function tagsOfUnit(
+  tx: Tx,
+  repositoryId: string,
+  trashId: string,
+): Promise<WentTag[]> {
+  const { rows } = await sql<WentTag>`
+    select h.tag, t.digest as current, l.version, l.moved_at
+      from tag_history as h
+      join tag_history as l
+        on l.repository_id = h.repository_id and l.tag = h.tag
+       and l.version = (select max(x.version) from tag_history as x
+                         where x.repository_id = h.repository_id and x.tag = h.tag)
+      left join tags as t on t.repository_id = h.repository_id and t.name = h.tag
+     where h.trash_id = ${bound(trashId)} and h.repository_id = ${bound(repositoryId)}
+     order by h.tag`.execute(tx);
+  return rows;
+}
+
+/** Makes tags that are not there point to the manifest, and writes their histories. */
+export async function bringBackTags(
+  tx: Tx,
+  of: { readonly repositoryId: string; readonly digest: Digest; readonly actor: string | null },
+  tags: readonly WentTag[],
+  now: number,
+): Promise<void> {
+  const { repositoryId: repository_id, digest, actor: moved_by } = of;
+  for (let at = 0; at < tags.length; at += insertRowsMax) {
+    const moves = tags.slice(at, at + insertRowsMax).map(({ tag, version, moved_at }) => ({
+      tag,
+      version: version + 1,
+      moved_at: Math.max(now, moved_at + 1),
+    }));
+    await tx
+      .insertInto("tag_history")
+      .values(
+        moves.map((move) => ({
+          ...{ repository_id, digest, moved_by, cause: "restore" as const, trash_id: null },
+          ...move,
+        })),
+      )
+      .execute();
+    await tx
+      .insertInto("tags")
+      .values(
+        moves.map(({ tag, ...move }) => ({
+          ...{ repository_id, digest, moved_by, name: tag, sort_key: tagSortKey(tag) },
+          ...move,
+        })),
+      )
+      .execute();
+  }
+}
+
+export async function deleteUnit(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom("trash").where("id", "=", id).execute();
+}
+
+/** The unit with which a manifest went; null where it is in none. */
+export async function unitOfManifest(
+  tx: Tx,
+  repositoryId: string,
+  digest: Digest,
+): Promise<string | null> {
+  const row = await tx
+    .selectFrom("manifests")
+    .select("trash_id")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  return row?.trash_id ?? null;
+}
+
+/** Whether another repository has the name by now. */
+export async function isRepositoryThere(
+  tx: Tx,
+  projectId: string,
+  name: RepositoryName,
+): Promise<boolean> {
+  const row = await tx
+    .selectFrom("repositories")
+    .select("id")
+    .where("name", "=", bound(name))
+    .where("project_id", "=", bound(projectId))
+    .where("state", "=", live)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** A repository or a project is there again, as it was. */
+export async function reviveRow(
+  tx: Tx,
+  table: "repositories" | "projects",
+  id: string,
+): Promise<void> {
+  const { numUpdatedRows } = await tx
+    .updateTable(table)
+    .set({ state: "live", trashed_at: null, trashed_by: null, version: sql`version + 1` })
+    .where("id", "=", id)
+    .where("state", "=", "trashed")
+    .executeTakeFirstOrThrow();
+  assert(numUpdatedRows === 1n, "what a unit of the trash stands for is there already");
+}
