@@ -6,9 +6,9 @@ import { type LapsedLink, listLapsedLinks, settleLinks } from "./link-store.ts";
 import { type DueUnit, forgetDueTags, isUnitDue, listDueUnits } from "./purge-store.ts";
 import { type Purged, purgeUnit } from "./purge-unit.ts";
 
-// Small, so that a transaction takes a few milliseconds: on SQLite it holds up every request.
-const linksPerBatch = 50;
-const collectedPerBatch = 50;
+// Small, so that a transaction takes a millisecond or two: on SQLite it holds up every request.
+const linksPerBatch = 100;
+const collectedPerBatch = 100;
 const tagsPerBatch = 500;
 /** Rows of a page that is read to be worked off. */
 const pageRows = 500;

@@ -41,6 +41,8 @@ async function runWorld(world: GcWorld, first: number, count: number): Promise<v
   const all = Array.from({ length: count }, (_, k) => createGraph(world, first + k));
   for (let round = 0; round < stepsPerGraph; round++) {
     for (const graph of all) await graph.step();
+    // A project may keep less from some day on, or more.
+    if (random() < 0.5) await shortenSome(world, random);
     if (random() < 0.4) {
       await world.pass(Math.ceil(random() * 3 * dayMs));
       assertNothingLost(await read(world), world.registry.clock.now());
@@ -52,6 +54,17 @@ async function runWorld(world: GcWorld, first: number, count: number): Promise<v
   assertNothingLost(after, world.registry.clock.now());
   await assertOnlyReachable(world, before, after);
   expect(world.logged()).toBe("");
+}
+
+async function shortenSome({ db, registry }: GcWorld, random: () => number): Promise<void> {
+  const units = await db.reads.selectFrom("trash").select("id").execute();
+  const chosen = units.filter(() => random() < 0.2);
+  await db.transaction(async (tx) => {
+    for (const { id } of chosen) {
+      const until = registry.clock.now() + Math.floor(random() * 9 * dayMs);
+      await tx.updateTable("trash").set({ until }).where("id", "=", id).execute();
+    }
+  });
 }
 
 /** Everything that there is. */
