@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { sql } from "kysely";
 import {
   dayMs,
@@ -17,6 +17,8 @@ import type { TrashUnit } from "./purge-store.ts";
 import { purgeUnit } from "./purge-unit.ts";
 import { acceptAmount, acceptClock, countDeletions, readState } from "./state-store.ts";
 import { collectStrays } from "./strays.ts";
+
+setDefaultTimeout(60_000);
 
 const { signal } = new AbortController();
 const name = "team/app";
@@ -151,6 +153,27 @@ describe("an image", () => {
     await world.client.pushBlob(name, "{}");
     return makeReferrer(image.descriptor, "x");
   }
+
+  test("that goes as soon as it was deleted leaves half a day to whoever saw its blobs", async () => {
+    const { client, db } = await open();
+    const image = makeImage("seen");
+    await client.pushImage(name, image, "v1");
+    await world.pass(2 * dayMs);
+    for (const blob of [image.config, ...image.layers]) {
+      expect(await head(name, digestOf(blob))).toBe(200);
+    }
+    expect(await remove(`${name}/manifests/${image.digest}`)).toBe(202);
+    await db.transaction(async (tx) => {
+      await tx.updateTable("trash").set({ until: world.registry.clock.now() }).execute();
+    });
+    expect((await world.collect())?.manifests).toBe(1);
+    world.advance(dayMs / 2 - 1);
+    await world.collect();
+    const relying = JSON.stringify({ ...JSON.parse(image.manifest), annotations: { a: "b" } });
+    await client.pushManifest(name, "v2", relying);
+    await world.pass(10 * dayMs);
+    for (const layer of image.layers) expect(await get(name, digestOf(layer))).toBe(200);
+  });
 
   test("that was deleted and is pushed again is whole for ever", async () => {
     const { client } = await open();

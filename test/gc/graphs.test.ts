@@ -11,7 +11,7 @@ import { whyNoPostgres } from "../support/postgres.ts";
 setDefaultTimeout(3_600_000);
 
 /** BERTH_GC_GRAPHS=20000 takes half an hour. */
-const graphs = Number(Bun.env["BERTH_GC_GRAPHS"] ?? "400");
+const graphs = Number(Bun.env["BERTH_GC_GRAPHS"] ?? "200");
 const graphsPerWorld = 40;
 const stepsPerGraph = 25;
 

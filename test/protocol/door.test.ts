@@ -141,7 +141,9 @@ test("names that Berth keeps for itself are refused from the first push, and unk
       const pushed = await app.fetch(`/v2/${name}/blobs/uploads/`, { method: "POST" });
       const { message } = await expectError(pushed, 400, "NAME_INVALID");
       expect(message).toContain(name);
-      expect(await client.status(`/v2/${name}/tags/list`)).toBe(404);
+      // What looks like a moment of the past, and names none, is no name at all.
+      const status = project === "asof" ? 400 : 404;
+      expect(await client.status(`/v2/${name}/tags/list`)).toBe(status);
     }
     const inside = await app.fetch(`/v2/team/${project}/blobs/uploads/`, { method: "POST" });
     expect(inside.status).toBe(202);

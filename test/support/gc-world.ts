@@ -1,17 +1,11 @@
-import { sql } from "kysely";
 import type { BlobStore } from "../../src/blobs/blob-store.ts";
 import { createMemoryBlobStore } from "../../src/blobs/memory-blob-store.ts";
 import type { Database } from "../../src/db/database.ts";
-import { openPostgres } from "../../src/db/postgres.ts";
 import { collectGarbage, type GcDeps } from "../../src/gc/collect-garbage.ts";
 import type { Cycle } from "../../src/gc/cycle.ts";
 import { removeBytes } from "../../src/gc/remove-bytes.ts";
-import type { Clock } from "../../src/lib/clock.ts";
 import { createLog } from "../../src/platform/log.ts";
-import { parsePostgresUrl } from "../../src/platform/postgres-url.ts";
 import { createOciClient, type OciClient } from "./oci-client.ts";
-import { sharedPostgres } from "./postgres.ts";
-import { migratedDatabase, onPostgres } from "./test-database.ts";
 import { openTestRegistry, type TestRegistry } from "./test-registry.ts";
 
 export const hourMs = 60 * 60 * 1000;
@@ -41,12 +35,7 @@ export interface GcWorldOptions {
 
 export async function openGcWorld(options: GcWorldOptions = {}): Promise<GcWorld> {
   const blobs = options.blobs ?? createMemoryBlobStore();
-  const { sparse = false } = options;
-  const world = await openTestRegistry({
-    blobs,
-    sparse,
-    ...((options.postgres ?? onPostgres) ? { openDatabase: openPostgresAt } : {}),
-  });
+  const world = await openTestRegistry({ ...options, blobs });
   const { db, clock } = world.registry;
   let logged = "";
   const log = createLog({
@@ -84,15 +73,5 @@ export async function openGcWorld(options: GcWorldOptions = {}): Promise<GcWorld
       for await (const item of blobs.list("all")) if (item.kind === "blob") count += 1;
       return count;
     },
-  };
-}
-
-/** PostgreSQL whose time is the test's. */
-async function openPostgresAt(clock: Clock): Promise<Database> {
-  const address = parsePostgresUrl(await migratedDatabase(await sharedPostgres()));
-  const db = await openPostgres({ address, unsafe: false, prepared: "auto", clock });
-  return {
-    ...db,
-    facts: { ...db.facts, now: (here) => sql<number>`cast(${here} as bigint)` },
   };
 }

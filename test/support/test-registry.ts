@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sql } from "kysely";
 import { LRUCache } from "lru-cache";
 import type { BlobStore } from "../../src/blobs/blob-store.ts";
 import { createMemoryBlobStore } from "../../src/blobs/memory-blob-store.ts";
@@ -33,26 +34,30 @@ export interface TestRegistryOptions {
   /** Default: bytes in memory. */
   readonly blobs?: BlobStore;
   readonly process?: ProcessIdentity;
-  /** Default: SQLite in a folder of its own. Closed with the registry. */
-  readonly openDatabase?: (clock: Clock) => Promise<Database>;
+  /** Default: as the variable for tests says. */
+  readonly postgres?: boolean;
   readonly sparse?: boolean;
   /** Another one whose database this one shares, and its time. It is to be removed last. */
   readonly beside?: TestRegistry;
 }
 
-async function openDatabase(folder: string, clock: Clock): Promise<Database> {
-  if (!onPostgres) return openSqlite({ file: join(folder, "berth.db"), onFailure: () => {} });
+async function openDatabase(
+  folder: string,
+  clock: Clock,
+  { postgres = onPostgres }: TestRegistryOptions,
+): Promise<Database> {
+  if (!postgres) return openSqlite({ file: join(folder, "berth.db"), onFailure: () => {} });
   const address = parsePostgresUrl(await migratedDatabase(await sharedPostgres()));
-  return await openPostgres({ address, unsafe: false, prepared: "auto", clock });
+  const db = await openPostgres({ address, unsafe: false, prepared: "auto", clock });
+  // Its time is the test's.
+  return { ...db, facts: { ...db.facts, now: (here) => sql<number>`cast(${here} as bigint)` } };
 }
 
 export async function openTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
   const folder = mkdtempSync(join(tmpdir(), "berth-registry-"));
   let now = Date.UTC(2026, 0, 1);
   const clock = options.beside?.registry.clock ?? { now: () => now, monotonic: () => now };
-  const db =
-    options.beside?.registry.db ??
-    (await (options.openDatabase?.(clock) ?? openDatabase(folder, clock)));
+  const db = options.beside?.registry.db ?? (await openDatabase(folder, clock, options));
   await migrate(db, clock);
   const registry: Registry = {
     db,
