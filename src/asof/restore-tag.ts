@@ -88,5 +88,5 @@ async function assertLive(
       detail: { repository, reference: digest },
     });
   }
-  throw conflict(`${digest} lies in the trash: restore its unit ${found.trashId} first`);
+  throw conflict(`${digest} lies in the trash: restore its unit first, ${found.trashId}`);
 }

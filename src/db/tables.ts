@@ -40,6 +40,7 @@ export interface Tables {
   chores: ChoreRow;
   moves: MoveRow;
   manifest_absences: ManifestAbsenceRow;
+  repository_absences: RepositoryAbsenceRow;
   blob_deletions: BlobDeletionRow;
   gc_state: GcStateRow;
   verify_pass: VerifyPassRow;
@@ -142,6 +143,16 @@ export interface ManifestAbsenceRow {
   gone_at: number;
   back_at: number;
   pushed_at: number;
+}
+
+/** A time during which a repository lay in the trash, or a project with all that is in it. */
+export interface RepositoryAbsenceRow {
+  id: string;
+  /** One of the two. */
+  repository_id: string | null;
+  project_id: string | null;
+  gone_at: number;
+  back_at: number;
 }
 
 /** What a manifest refers to. A child of kind `manifest` may be a blob in a sparse or cache index. */

@@ -47,6 +47,7 @@ export const tablePlan: { readonly [Name in keyof Tables]: MovedTable<Name> | Ow
   repository_blobs: moved("repository_id", "digest"),
   manifests: { ...moved("repository_id", "digest"), sizedBy: "size" },
   manifest_edges: moved("repository_id", "parent", "child"),
+  repository_absences: moved("id"),
   manifest_absences: moved("repository_id", "digest", "gone_at"),
   tags: moved("repository_id", "name"),
   tag_history: moved("repository_id", "tag", "version"),

@@ -43,7 +43,11 @@ export const preparePastReads = perDatabase((db): PastReads => {
   const repository = (moment: string) => `repositories r
     join projects p on p.id = r.project_id and p.state = 'live'
      and r.name = cast(?1 as text) and r.created_at <= cast(${moment} as bigint)
-     and (r.state = 'live' or r.trashed_at > cast(${moment} as bigint))`;
+     and (r.state = 'live' or r.trashed_at > cast(${moment} as bigint))
+     and not exists (select 1 from repository_absences a where a.repository_id = r.id
+       and a.gone_at <= cast(${moment} as bigint) and a.back_at > cast(${moment} as bigint))
+     and not exists (select 1 from repository_absences a where a.project_id = p.id
+       and a.gone_at <= cast(${moment} as bigint) and a.back_at > cast(${moment} as bigint))`;
   const found = "r.id as repository_id, r.project_id, r.state, p.trash_days";
   return {
     repository: db.prepare(`select ${found} from ${repository("?2")} limit 1`),

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Tx } from "../db/database.ts";
+import { uuidv7 } from "../lib/random.ts";
 
 /** How long an absence can matter: the longest time for which a project keeps what was deleted. */
 const keptMsMax = 90 * 24 * 60 * 60 * 1000;
@@ -47,4 +48,22 @@ export async function recordAbsences(
     insert into manifest_absences (repository_id, digest, gone_at, back_at, pushed_at)
     select m.repository_id, m.digest, u.deleted_at, cast(${now} as bigint), m.pushed_at ${away}
     on conflict do nothing`.execute(tx);
+}
+
+/** The same for a repository, or for a project with all that is in it, of which its row says since when. */
+export async function recordReturn(
+  tx: Tx,
+  table: "repositories" | "projects",
+  id: string,
+  now: number,
+): Promise<void> {
+  const of = sql.ref(table === "repositories" ? "repository_id" : "project_id");
+  await sql`delete from repository_absences where ${of} = ${id} and back_at < ${now - keptMsMax}`.execute(
+    tx,
+  );
+  await sql`
+    insert into repository_absences (id, ${of}, gone_at, back_at)
+    select cast(${uuidv7()} as text), r.id, r.trashed_at, cast(${now} as bigint)
+      from ${sql.table(table)} as r
+     where r.id = ${id} and r.trashed_at is not null`.execute(tx);
 }

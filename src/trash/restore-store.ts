@@ -6,7 +6,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { type Tag, tagSortKey } from "../oci/tag.ts";
 import { leaseMs } from "../registry/blob-link-store.ts";
-import { recordAbsences } from "../registry/presence-store.ts";
+import { recordAbsences, recordReturn } from "../registry/presence-store.ts";
 
 /** Rows of one statement. */
 const insertRowsMax = 1_000;
@@ -211,7 +211,9 @@ export async function reviveRow(
   tx: Tx,
   table: "repositories" | "projects",
   id: string,
+  now: number,
 ): Promise<void> {
+  await recordReturn(tx, table, id, now);
   const { numUpdatedRows } = await tx
     .updateTable(table)
     .set({ state: "live", trashed_at: null, trashed_by: null, version: sql`version + 1` })

@@ -57,9 +57,9 @@ export async function restoreUnit(
     case "blob":
       return await restoreBlob(deps, tx, unit);
     case "repository":
-      return await restoreRepository(tx, unit);
+      return await restoreRepository(deps, tx, unit);
     case "project":
-      return await restoreProject(tx, unit, call);
+      return await restoreProject(deps, tx, unit, call);
   }
 }
 
@@ -156,19 +156,24 @@ async function restoreBlob({ clock }: Management, tx: Tx, unit: Unit): Promise<R
   return alone;
 }
 
-async function restoreRepository(tx: Tx, unit: Unit): Promise<Restored> {
+async function restoreRepository(
+  { clock }: Management,
+  tx: Tx,
+  unit: Unit,
+): Promise<Restored> {
   const { repositoryId, repository } = within(unit);
   if (await isRepositoryThere(tx, unit.projectId, repository)) {
     throw conflict(
       `there is another repository ${repository} by now: delete it, which puts it into the trash as well, then restore this one`,
     );
   }
-  await reviveRow(tx, "repositories", repositoryId);
+  await reviveRow(tx, "repositories", repositoryId, clock.now());
   await deleteUnit(tx, unit.id);
   return alone;
 }
 
 async function restoreProject(
+  { clock }: Management,
   tx: Tx,
   { id, projectId, project }: Unit,
   { principal }: ApiCall,
@@ -187,7 +192,7 @@ async function restoreProject(
       `others have the names of its robots by now: delete ${taken.join(", ")}, then restore it`,
     );
   }
-  await reviveRow(tx, "projects", projectId);
+  await reviveRow(tx, "projects", projectId, clock.now());
   await bringBackRobotsOf(tx, projectId);
   await deleteUnit(tx, id);
   return alone;

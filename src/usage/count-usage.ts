@@ -53,10 +53,9 @@ export function countUsage(deps: Deps, scope: Scope): Promise<Usage> {
 
 async function count(deps: Deps, scope: Scope): Promise<Usage> {
   const tally = createTally();
-  const totals = { logical: 0, trashUntil: null as number | null };
+  const totals = { logical: 0, trashUntil: await trashedUntil(deps.db.reads, scope) };
   for await (const repository of repositoriesOf(deps, scope)) {
     await addRepository(deps, scope, repository, tally);
-    totals.trashUntil = later(totals.trashUntil, await trashedUntil(deps.db.reads, repository.id));
     if (repository.live === 1) totals.logical += await logicalOf(deps, repository.id);
   }
   if (scope.kind !== "store") return { ...tally.bytes, ...totals, stored: null };
@@ -82,11 +81,6 @@ async function count(deps: Deps, scope: Scope): Promise<Usage> {
   }
   const reclaimable = tally.bytes.reclaimable + leaving;
   return { ...tally.bytes, ...totals, reclaimable, stored: stored + leaving };
-}
-
-function later(one: number | null, other: number | null): number | null {
-  if (one === null || other === null) return one ?? other;
-  return Math.max(one, other);
 }
 
 async function* repositoriesOf(deps: Deps, scope: Scope): AsyncGenerator<CountedRepository> {

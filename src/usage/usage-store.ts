@@ -98,13 +98,20 @@ export async function listTrashedBlobs(
     .execute();
 }
 
-/** Until when the last of what lies in the trash of a repository can be restored; null: nothing does. */
-export async function trashedUntil(reads: Reads, repositoryId: string): Promise<number | null> {
-  const row = await reads
-    .selectFrom("trash")
-    .select(({ fn }) => fn.max("until").as("until"))
-    .where("repository_id", "=", repositoryId)
-    .executeTakeFirst();
+/** Until when the last of what lies in the trash can be restored; null: nothing does. */
+export async function trashedUntil(
+  reads: Reads,
+  of: { readonly kind: string; readonly repositoryId?: string; readonly projectId?: string },
+): Promise<number | null> {
+  let query = reads.selectFrom("trash as t").select(({ fn }) => fn.max("t.until").as("until"));
+  if (of.repositoryId !== undefined) {
+    query = query.where("t.repository_id", "=", bound(of.repositoryId));
+  } else if (of.projectId !== undefined) {
+    query = query
+      .innerJoin("repositories as r", "r.id", "t.repository_id")
+      .where("r.project_id", "=", bound(of.projectId));
+  }
+  const row = await query.executeTakeFirst();
   return row?.until ?? null;
 }
 

@@ -5,7 +5,13 @@
  */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { formatPastTime } from "../../src/oci/past-name.ts";
+import type { ApiCall, Management } from "../../src/access/endpoint.ts";
+import { RegistryError } from "../../src/oci/registry-error.ts";
 import type { RepositoryName } from "../../src/oci/repository-name.ts";
+import { trashProject } from "../../src/projects/project-store.ts";
+import { trashRepository } from "../../src/registry/trash-store.ts";
+import { restoreUnit } from "../../src/trash/restore.ts";
+import { findUnit, listUnits } from "../../src/trash/unit-store.ts";
 import { createRandom, type Random } from "../faults/support/random.ts";
 import { digestOf, makeImage, makeIndex, makeReferrer, types } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
@@ -94,21 +100,51 @@ async function changeSomething(
     });
     return `push ${name} ${reference}: ${response.status}`;
   }
-  if (chance < 96) {
+  if (chance < 80) {
     const reference = random.below(2) === 0 ? piece.digest : tag;
     const status = await client.status(`/v2/${name}/manifests/${reference}`, "DELETE");
     return `delete ${name} ${reference}: ${status}`;
   }
+  if (chance < 95) return await restoreSomething(world, random);
   const { db, clock } = world.registry;
-  await db.transaction((tx) =>
-    tx
-      .updateTable("repositories")
-      .set({ state: "trashed", trashed_at: clock.now() })
-      .where("name", "=", name as RepositoryName)
-      .where("state", "=", "live")
-      .execute(),
-  );
-  return `delete ${name}`;
+  const now = clock.now();
+  const isProject = chance === 99;
+  await db.transaction(async (tx) => {
+    const row = await tx
+      .selectFrom("repositories as r")
+      .innerJoin("projects as p", "p.id", "r.project_id")
+      .select(["r.id", "r.project_id as projectId"])
+      .where("r.name", "=", name as RepositoryName)
+      .where("r.state", "=", "live")
+      .where("p.state", "=", "live")
+      .executeTakeFirst();
+    if (row === undefined) return;
+    if (isProject) await trashProject(tx, row.projectId, { actor: null, now });
+    else await trashRepository(tx, row.id, { actor: null, now });
+  });
+  return `delete ${isProject ? "the project of " : ""}${name}`;
+}
+
+/** A unit of the trash comes back, or a reason is told why not. */
+async function restoreSomething({ registry }: TestRegistry, random: Random): Promise<string> {
+  const { db, clock } = registry;
+  const now = clock.now();
+  const units = await listUnits({ db, now }, {}, { after: "", limit: 20 });
+  if (units.length === 0) return "restore nothing";
+  const { id, kind } = random.pick(units);
+  // What a restoration asks of them.
+  const deps = { db, clock } as Management;
+  const call = { principal: { kind: "operator" }, address: "local" } as ApiCall;
+  try {
+    await db.transaction(async (tx) => {
+      const unit = await findUnit(db, tx, now, id);
+      if (unit !== null) await restoreUnit(deps, tx, unit, call);
+    });
+    return `restore a ${kind}`;
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    return `restore a ${kind}: ${error.message}`;
+  }
 }
 
 async function play(seed: number): Promise<void> {

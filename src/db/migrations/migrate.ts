@@ -11,6 +11,7 @@ import * as gc from "./0007-gc.ts";
 import * as trash from "./0008-trash.ts";
 import * as asof from "./0009-asof.ts";
 import * as verify from "./0010-verify.ts";
+import * as absences from "./0011-absences.ts";
 
 /**
  * Which release this is, counted from 1: it goes up by one with each release whose migrations the one
@@ -30,6 +31,7 @@ const migrations = [
   { ...trash, release: 3 },
   { ...asof, release: 3 },
   { ...verify, release: 3 },
+  { ...absences, release: 3 },
 ];
 
 /** The tables are too new for this release. */
