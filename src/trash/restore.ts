@@ -156,11 +156,7 @@ async function restoreBlob({ clock }: Management, tx: Tx, unit: Unit): Promise<R
   return alone;
 }
 
-async function restoreRepository(
-  { clock }: Management,
-  tx: Tx,
-  unit: Unit,
-): Promise<Restored> {
+async function restoreRepository({ clock }: Management, tx: Tx, unit: Unit): Promise<Restored> {
   const { repositoryId, repository } = within(unit);
   if (await isRepositoryThere(tx, unit.projectId, repository)) {
     throw conflict(

@@ -103,7 +103,11 @@ describe("a tag is restored", () => {
     await expectProblem(await restore({}), 400, "must say one of to, version and at");
     await expectProblem(await restore({ version: 1, to: digests[0] }), 400, "must say one of");
     await client.fetch(`/v2/${name}/manifests/${digests[0]}`, { method: "DELETE" });
-    await expectProblem(await restore({ version: 1 }), 409, "lies in the trash: restore its unit first");
+    await expectProblem(
+      await restore({ version: 1 }),
+      409,
+      "lies in the trash: restore its unit first",
+    );
     await client.fetch(`/v2/${name}/manifests/v1`, { method: "DELETE" });
     await expectProblem(await restore({ version: 4 }), 409, "was deleted as of version 4");
     expect(await current()).toBeNull();

@@ -4,8 +4,8 @@
  * moments are compared with what was written down last before them. BERTH_ASOF_CHANGES sets their number.
  */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { formatPastTime } from "../../src/oci/past-name.ts";
 import type { ApiCall, Management } from "../../src/access/endpoint.ts";
+import { formatPastTime } from "../../src/oci/past-name.ts";
 import { RegistryError } from "../../src/oci/registry-error.ts";
 import type { RepositoryName } from "../../src/oci/repository-name.ts";
 import { trashProject } from "../../src/projects/project-store.ts";
@@ -147,29 +147,50 @@ async function restoreSomething({ registry }: TestRegistry, random: Random): Pro
   }
 }
 
+interface Written {
+  readonly at: number;
+  readonly what: string;
+  /** The id of the project that has the name; null: none has. */
+  readonly project: string | null;
+  readonly seen: Readonly<Record<string, Record<string, unknown>>>;
+}
+
+async function projectOf({ registry }: TestRegistry): Promise<string | null> {
+  const row = await registry.db.reads
+    .selectFrom("projects")
+    .select("id")
+    .where("state", "=", "live")
+    .executeTakeFirst();
+  return row?.id ?? null;
+}
+
 async function play(seed: number): Promise<void> {
   const random = createRandom(seed);
   const world = await openTestRegistry();
   try {
     const client = createOciClient(world.fetch);
-    const written: { at: number; what: string; seen: Record<string, Record<string, unknown>> }[] =
-      [];
+    const written: Written[] = [];
     const begin = world.registry.clock.now();
     for (let change = 0; change < changes; change++) {
       const what = await changeSomething(world, client, random);
       const seen: Record<string, Record<string, unknown>> = {};
       for (const name of repositories) seen[name] = await look(client, name);
-      written.push({ at: world.registry.clock.now(), what, seen });
+      const project = await projectOf(world);
+      written.push({ at: world.registry.clock.now(), what, project, seen });
       world.advance(1 + random.below(50));
     }
     const end = world.registry.clock.now();
+    const project = await projectOf(world);
+    const nothing = await look(client, "nowhere/app");
     for (let count = 0; count < moments; count++) {
       const at = begin + random.below(end - begin);
       const name = random.pick(repositories);
       const then = written.findLast((entry) => entry.at <= at);
       const shown = await look(client, `asof/${formatPastTime(at)}/${name}`);
       const context = `seed ${seed}, moment ${at - begin}, after ${then?.what}`;
-      expect({ context, shown }).toEqual({ context, shown: then?.seen[name] ?? {} });
+      // What another project of the name had is nobody's any more.
+      const expected = then?.project === project ? then?.seen[name] : nothing;
+      expect({ context, shown }).toEqual({ context, shown: expected ?? nothing });
     }
   } finally {
     await world.remove();
