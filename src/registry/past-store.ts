@@ -1,6 +1,7 @@
 import type { BlobKey } from "../blobs/blob-store.ts";
 import { perDatabase } from "../db/compiled.ts";
 import type { PreparedRead } from "../db/database.ts";
+import { rememberedRead } from "../db/remembered-read.ts";
 import type { Digest } from "../oci/digest.ts";
 import { wasThereText } from "./presence-store.ts";
 
@@ -38,6 +39,9 @@ export interface PastReads {
   readonly tagNames: PreparedRead<{ names: string | null; count: number }>;
 }
 
+/** Rows of each kind that are remembered while nothing changes; some 400 bytes each. */
+const rememberedMax = 4_096;
+
 /** Made with the first look at the past. */
 export const preparePastReads = perDatabase((db): PastReads => {
   const repository = (moment: string) => `repositories r
@@ -48,11 +52,13 @@ export const preparePastReads = perDatabase((db): PastReads => {
        and a.gone_at <= cast(${moment} as bigint) and a.back_at > cast(${moment} as bigint))
      and not exists (select 1 from repository_absences a where a.project_id = p.id
        and a.gone_at <= cast(${moment} as bigint) and a.back_at > cast(${moment} as bigint))`;
+  const remembered = <Row>(text: string) =>
+    rememberedRead(db, db.prepare<Row>(text), rememberedMax);
   const found = "r.id as repository_id, r.project_id, r.state, p.trash_days";
   return {
     repository: db.prepare(`select ${found} from ${repository("?2")} limit 1`),
     // The history of a tag is in the order of its times: the last line until then is what it was.
-    manifestByTag: db.prepare(
+    manifestByTag: remembered(
       `select ${found}, manifests.digest, manifests.media_type
          from ${repository("?3")}
          join manifests on manifests.repository_id = r.id and manifests.digest = (
@@ -62,13 +68,13 @@ export const preparePastReads = perDatabase((db): PastReads => {
             order by h.moved_at desc limit 1)
         where ${wasThereText("?3")} limit 1`,
     ),
-    manifestByDigest: db.prepare(
+    manifestByDigest: remembered(
       `select ${found}, manifests.digest, manifests.media_type
          from ${repository("?3")}
          join manifests on manifests.repository_id = r.id and manifests.digest = cast(?2 as text)
         where ${wasThereText("?3")} limit 1`,
     ),
-    blob: db.prepare(
+    blob: remembered(
       `select ${found}, b.size, b.key
          from ${repository("?3")}
          join blobs b on b.digest = cast(?2 as text) and b.state = 'live'

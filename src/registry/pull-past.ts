@@ -1,4 +1,4 @@
-import type { MaybePromise } from "../lib/maybe-promise.ts";
+import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Past, spell } from "../oci/past-name.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
@@ -28,18 +28,18 @@ export function pullPastManifest(
   registry: Registry,
   view: PastView,
   reference: Reference,
-): Promise<PulledManifest> {
+): MaybePromise<PulledManifest> {
   const { name, past } = view;
   return see(registry, view, {
     read: (reads) =>
       reference.kind === "tag"
         ? reads.manifestByTag(name, reference.tag, past.at)
         : reads.manifestByDigest(name, reference.digest, past.at),
-    async show(row) {
-      const manifest = await withBytes(registry, row);
-      if (manifest === null) throw unknownManifest(view, reference);
-      return manifest;
-    },
+    show: (row) =>
+      chain(withBytes(registry, row), (manifest) => {
+        if (manifest === null) throw unknownManifest(view, reference);
+        return manifest;
+      }),
     missing: () => unknownManifest(view, reference),
   });
 }
@@ -49,7 +49,7 @@ export function findPastBlob(
   registry: Registry,
   view: PastView,
   digest: Digest,
-): Promise<VisibleBlob> {
+): MaybePromise<VisibleBlob> {
   return see(registry, view, {
     read: (reads) => reads.blob(view.name, digest, view.past.at),
     // No lease is renewed by a look at the past.
@@ -89,17 +89,28 @@ interface Look<Row, Shown> {
   readonly missing: () => RegistryError;
 }
 
-async function see<Row extends PastRepository, Shown>(
+/** At once where nothing has to be waited for, as for what is there now. */
+function see<Row extends PastRepository, Shown>(
   registry: Registry,
   view: PastView,
   { read, show, missing }: Look<Row, Shown>,
-): Promise<Shown> {
-  const row = await read(preparePastReads(registry.db));
-  if (row !== null && (await isShown(registry, view, row))) {
-    await registry.db.settled();
-    return await show(row);
-  }
-  const isThere = row === null && (await findPastRepository(registry, view)) !== null;
+): MaybePromise<Shown> {
+  return chain(read(preparePastReads(registry.db)), (row) => {
+    if (row === null) return refuse(registry, view, missing);
+    return chain(isShown(registry, view, row), (shown) => {
+      if (!shown) throw unknownRepository(view.name);
+      const settled = registry.db.settled();
+      return settled === null ? show(row) : settled.then(() => show(row));
+    });
+  });
+}
+
+async function refuse(
+  registry: Registry,
+  view: PastView,
+  missing: () => RegistryError,
+): Promise<never> {
+  const isThere = (await findPastRepository(registry, view)) !== null;
   throw isThere ? missing() : unknownRepository(view.name);
 }
 
@@ -118,16 +129,17 @@ export async function findPastRepository(
  * What was decided is about the repository that has the name now, and the project. Who may see one that
  * was deleted is asked apart: what its name stands for now may be open to more.
  */
-async function isShown(
+function isShown(
   { clock }: Deps,
   { name, past, caller }: PastView,
-  row: PastRepository,
-): Promise<boolean> {
-  const isJudged = caller.projectId === undefined || caller.projectId === row.project_id;
+  { project_id, state, trash_days }: PastRepository,
+): MaybePromise<boolean> {
+  const isJudged = caller.projectId === undefined || caller.projectId === project_id;
   if (!isJudged) return false;
-  if (row.state !== "live" && !(await caller.mayPullGone(name))) return false;
-  assertKept(clock, past.at, row.trash_days);
-  return true;
+  return chain(state === "live" || caller.mayPullGone(name), (may) => {
+    if (may) assertKept(clock, past.at, trash_days);
+    return may;
+  });
 }
 
 function unknownManifest({ name, past }: PastView, reference: Reference): RegistryError {
