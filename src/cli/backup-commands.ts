@@ -25,6 +25,8 @@ import { createDisplay, followWork } from "./work-lines.ts";
 const brokenExitCode = 3;
 const interruptedExitCode = 130;
 const tellEveryMs = 500;
+/** Garbage collection that did not run for so long asks whether the clock is right. */
+const gcUnseenMs = 24 * 60 * 60 * 1000;
 
 type Report = Extract<z.output<typeof backupLine>, { report: unknown }>["report"];
 
@@ -259,6 +261,11 @@ function restoredText(
     `Put your settings back (${join(data, "berth.yaml")}, variables), if there were any. They are not in the backup.`,
     `berth verify --data ${data}`,
     `berth serve --data ${data}`,
+    ...(systemClock.now() - Date.parse(manifest.made_at) < gcUnseenMs
+      ? []
+      : [
+          `berth gc run --accept clock --data ${data}, once all is as it should be: garbage collection waits for that, since it last ran more than a day ago.`,
+        ]),
   ];
   return [
     `Restored the backup ${manifest.name} into ${data}: the registry as of ${manifest.made_at}, with ${restored} blobs (${bytes} bytes).`,
