@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { type AwsKeys, ConfigError, configOfTexts } from "../platform/config.ts";
+import { type AwsKeys, ConfigError, configOfTexts, type S3Config } from "../platform/config.ts";
 import { createArchive, openArchive } from "./archive-target.ts";
 import type { BackupTarget } from "./backup-target.ts";
 import { openFolderTarget } from "./folder-target.ts";
@@ -29,15 +29,20 @@ export async function openTarget(
   { to, scratch, clock }: { to: "read" | "write"; scratch: string; clock: Clock },
 ): Promise<BackupTarget> {
   if (isS3(target)) {
-    const { s3 } = parse(settings);
-    if (s3 === null) throw refused(400, `${target} names no bucket`);
-    return await openS3Target({ s3, keys, scratch, clock });
+    return await openS3Target({ s3: s3Of({ target, settings }), keys, scratch, clock });
   }
   if (!isAbsolute(target)) throw refused(400, `${target} must be an absolute path`);
   if (target.endsWith(".tar")) {
     return to === "write" ? await createArchive(target) : await openArchive(target);
   }
   return openFolderTarget(target, { clock, create: to === "write" });
+}
+
+/** The bucket of such a target, and how it is reached. */
+export function s3Of({ target, settings }: Pick<TargetTexts, "target" | "settings">): S3Config {
+  const { s3 } = parse(settings);
+  if (s3 === null) throw refused(400, `${target} names no bucket`);
+  return s3;
 }
 
 function parse(settings: Readonly<Record<string, string>>) {

@@ -4,8 +4,9 @@ import { conflict } from "../access/unknown.ts";
 import { auditActor } from "../auth/principal.ts";
 import { perDatabase } from "../db/compiled.ts";
 import type { Database } from "../db/database.ts";
+import type { Config, S3Config } from "../platform/config.ts";
 import { type BackupReport, createBackup, type Progress } from "./create-backup.ts";
-import { isS3, openTarget, type TargetTexts } from "./open-target.ts";
+import { isS3, openTarget, s3Of, type TargetTexts } from "./open-target.ts";
 import { refused } from "./refused.ts";
 
 /** A backup that is being made, for whoever tells of it. */
@@ -30,7 +31,7 @@ export function startBackup(
   const slot = running(deps.db);
   const earlier = slot.backup;
   if (earlier !== null && !earlier.isEnding) throw conflict("a backup is being made already");
-  assertElsewhere(options.target.target, deps.config.data);
+  assertElsewhere(options.target, deps.config);
   const abort = new AbortController();
   const progress: Progress = {
     work: "reading the database",
@@ -103,10 +104,25 @@ async function run(
   }
 }
 
-/** A copy beside the original is lost with it. */
-function assertElsewhere(target: string, data: string): void {
-  if (isS3(target)) return;
-  const path = relative(data, target);
-  if (path !== "" && (path.startsWith("..") || isAbsolute(path))) return;
-  throw refused(400, `${target} is in the data folder itself: name a place elsewhere`);
+/** A copy beside the original is lost with it, and in a bucket taken for stray blobs. */
+function assertElsewhere(texts: TargetTexts, { data, s3 }: Config): void {
+  const { target } = texts;
+  if (!isS3(target)) {
+    if (isBelow(target, data)) {
+      throw refused(400, `${target} is in the data folder itself: name a place elsewhere`);
+    }
+  } else if (s3 !== null && areOne(s3Of(texts), s3)) {
+    throw refused(400, `${target} is where the registry's own blobs are: name a place elsewhere`);
+  }
+}
+
+function isBelow(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way === "" || !(way.startsWith("..") || isAbsolute(way));
+}
+
+/** Whether one of the two prefixes is in the other. */
+function areOne(a: S3Config, b: S3Config): boolean {
+  if (a.endpoint !== b.endpoint || a.bucket !== b.bucket) return false;
+  return a.prefix.startsWith(b.prefix) || b.prefix.startsWith(a.prefix);
 }

@@ -77,6 +77,8 @@ describeS3("backups and an S3", (_, server) => {
     const started = await serve(data, { ...surroundings(), ...blobs });
     child = started.child;
     const stored = await fill(started.client, size);
+    const beside = await run(data, {}, "backup", "create", `${blobs.BERTH_BLOBS}/kept`);
+    expect(beside.output).toContain("is where the registry's own blobs are");
     expect(await run(data, blobs, "backup", "create", target)).toMatchObject({ code: 0 });
     await child.kill();
     const other = join(folder.path, "other");
