@@ -17,6 +17,7 @@ import {
 } from "./backup-manifest.ts";
 import { type BackupTarget, chunksOf } from "./backup-target.ts";
 import { copyBlobs } from "./copy-blobs.ts";
+import { syncFile } from "./folder-target.ts";
 import { refused } from "./refused.ts";
 import { type BlobSource, openSnapshot, readsOf } from "./snapshot-store.ts";
 
@@ -108,13 +109,15 @@ async function copyUntilWhole(
   let copiedBytes = 0;
   for (let snapshots = 1; ; snapshots++) {
     deps.progress.work = "reading the database";
-    const { source, madeAt } = await takeSnapshot(deps, files.database);
+    const { source, madeAt, synced } = await takeSnapshot(deps, files.database);
     let round: Copied;
     try {
       round = await copyBlobs(deps, source, files.list);
     } finally {
       source.close();
     }
+    // An error of a sync is told once: it must not be lost on the way.
+    await synced;
     copied += round.copied;
     copiedBytes += round.copiedBytes;
     if (round.collected === 0) return { madeAt, copied: { ...round, copied, copiedBytes } };
@@ -127,8 +130,10 @@ async function copyUntilWhole(
 async function takeSnapshot(
   { db, clock, listOnly }: CreateDeps,
   file: string,
-): Promise<{ source: BlobSource; madeAt: number }> {
-  if (listOnly || db.snapshot === null) return { source: readsOf(db), madeAt: clock.now() };
+): Promise<{ source: BlobSource; madeAt: number; synced: Promise<void> }> {
+  if (listOnly || db.snapshot === null) {
+    return { source: readsOf(db), madeAt: clock.now(), synced: Promise.resolve() };
+  }
   fs.rmSync(file, { force: true });
   // What it holds must not be undone by a power cut: somebody may rely on the backup by then.
   await db.settled();
@@ -142,7 +147,10 @@ async function takeSnapshot(
       cause: error,
     });
   }
-  return { source: openSnapshot(file), madeAt };
+  // It takes its time; blobs are looked for meanwhile.
+  const synced = syncFile(file);
+  synced.catch(() => {});
+  return { source: openSnapshot(file), madeAt, synced };
 }
 
 async function store(
