@@ -69,6 +69,13 @@ const endpoints: readonly Endpoint[] = [
     command: "box check",
     tellsOfFailure: (output) => (output as { ok: boolean }).ok === false,
   }),
+  endpoint({
+    method: "POST",
+    path: "/api/v1/boxes/open",
+    command: "box open",
+    words: ["boxes"],
+    input: z.strictObject({ boxes: z.array(z.string()) }),
+  }),
   defineEndpoint({
     method: "DELETE",
     path: "/api/v1/boxes/{box}",
@@ -145,6 +152,7 @@ describe("words and flags become the request", () => {
     ["box create a --project p", "POST", "/api/v1/projects/p/boxes", { name: "a" }],
     ["box show p a/b", "GET", "/api/v1/projects/p/boxes/a%2Fb", null],
     ["box show p a --deep", "GET", "/api/v1/projects/p/boxes/a?deep=true", null],
+    ["box open a,b", "POST", `${path}/open`, { boxes: ["a", "b"] }],
     ["box delete a", "DELETE", "/api/v1/boxes/a", null],
   ])("berth %s", async (line, method, target, body) => {
     expect(await run(line)).toBe(0);
@@ -229,5 +237,5 @@ test("help names what there is of one noun, and what a command takes", async () 
   await runCommand(["help", "box", "create"], deps);
   expect(printed.pop()).toContain("With --project:");
   await runCommand(["help"], deps);
-  expect(printed.pop()).toMatch(/box +check, create, delete, list, show/);
+  expect(printed.pop()).toMatch(/box +check, create, delete, list, open, show/);
 });

@@ -52,6 +52,10 @@ export async function sweepManifests(
   const { db } = deps;
   const sum = createSum();
   const kept: Kept = new Map();
+  // Most often there is nothing: a look keeps nobody waiting.
+  const first = { after: "", limit: 1 };
+  const [any] = await listSwept(db.reads, of.repositoryId, of.sweep, first);
+  if (any === undefined) return { ...(await sum.done(async () => 0)), kept: [] };
   await passes(sum, kept, async (after) => {
     if (signal?.aborted === true) return { roots: [], manifests: 0, last: null, kept: new Map() };
     // Others get their turn.

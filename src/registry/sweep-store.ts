@@ -21,7 +21,7 @@ export interface Sweep {
  * subject, since these go with their wholes.
  */
 export async function listSwept(
-  tx: Tx,
+  reads: Reads,
   repositoryId: string,
   { by, before }: Sweep,
   page: { readonly after: string; readonly limit: number },
@@ -57,7 +57,7 @@ export async function listSwept(
          select 1 from manifests as s
           where s.repository_id = ${repository} and s.digest = m.subject and s.state = 'live')
      order by m.digest
-     limit ${page.limit}`.execute(tx);
+     limit ${page.limit}`.execute(reads);
   return rows.map(({ digest }) => digest);
 }
 

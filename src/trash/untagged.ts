@@ -7,23 +7,25 @@ import { listSweptRepositories } from "../registry/sweep-store.ts";
 const dayMs = 24 * 60 * 60 * 1000;
 const pageRepositories = 200;
 
+type Deps = Pick<Management, "db" | "clock" | "audit" | "log">;
+
 /** Moves manifests to the trash that had no tag for as many days as their project says. */
-export function untaggedManifests(management: Management): Chore {
-  const { log } = management;
+export function untaggedManifests(deps: Deps): Chore {
+  const { log } = deps;
   return {
     name: "move untagged manifests to the trash",
     everyMs: 60 * 60 * 1000,
     deletes: true,
     async run({ signal, db }) {
-      const manifests = await sweepAll({ ...management, db }, signal);
+      const manifests = await sweepAll({ ...deps, db }, signal);
       if (manifests === 0) return;
       log.info(`Moved ${manifests} manifests without a tag to the trash`, { manifests });
     },
   };
 }
 
-async function sweepAll(management: Management, signal: AbortSignal): Promise<number> {
-  const { db, clock } = management;
+async function sweepAll(deps: Deps, signal: AbortSignal): Promise<number> {
+  const { db, clock } = deps;
   const now = await readNow(db.reads, nowOf(db, clock));
   let manifests = 0;
   let after: string | null = "";
@@ -35,7 +37,7 @@ async function sweepAll(management: Management, signal: AbortSignal): Promise<nu
     for (const { id: repositoryId, name: repository, projectId, days } of page) {
       if (signal.aborted || days === null) return manifests;
       const swept = await sweepManifests(
-        management,
+        deps,
         {
           ...{ repositoryId, repository, projectId },
           sweep: { by: "untagged", before: now - days * dayMs },

@@ -183,6 +183,43 @@ describe("three nodes on PostgreSQL and S3", () => {
     expect(await statuses()).toEqual(rounds.map(() => 401));
   }, 60_000);
 
+  test("lose a repository and a project together, and have them back together", async () => {
+    await api(0, "POST", "/projects", { name: "gone" });
+    const made = await api(1, "POST", "/projects/gone/robots", { name: "ci", role: "ci" });
+    const image = makeImage("gone");
+    await clientAt(0).pushImage("gone/app", image, "v1");
+    const statuses = () =>
+      Promise.all(
+        rounds.map((round) =>
+          clientAt(round, String(made?.["secret"]), String(made?.["name"])).status(
+            "/v2/gone/app/manifests/v1",
+          ),
+        ),
+      );
+    const restore = async (from: number) => {
+      const { items } = (await api(from, "GET", "/trash?project=gone")) as {
+        items: { id: string }[];
+      };
+      const units = items.map(({ id }) => id);
+      expect(await api(from + 1, "POST", "/trash/restore", { units })).toMatchObject({
+        units: [{ restored: true }],
+      });
+    };
+    await Bun.sleep(1_000);
+    expect(await statuses()).toEqual(rounds.map(() => 200));
+    await api(1, "DELETE", "/repositories/gone%2Fapp");
+    expect(await statuses()).toEqual(rounds.map(() => 404));
+    await restore(2);
+    await Bun.sleep(1_000);
+    expect(await statuses()).toEqual(rounds.map(() => 200));
+    await api(2, "DELETE", "/projects/gone");
+    await Bun.sleep(1_000);
+    expect(await statuses()).toEqual(rounds.map(() => 401));
+    await restore(0);
+    await Bun.sleep(1_000);
+    expect(await statuses()).toEqual(rounds.map(() => 200));
+  }, 60_000);
+
   test("have one key: one that comes with another is refused while they run", async () => {
     const folder = temporaryFolder();
     const other = Buffer.alloc(32, 8).toString("base64");
