@@ -34,20 +34,20 @@ export async function reviveDependents(
 ): Promise<Digest[]> {
   const repository = bound(repositoryId);
   const asked = db.facts.values(JSON.stringify(revived));
+  // `cross join` and `union all`: else SQLite begins with all manifests of the repository, in their order.
   const { rows } = await sql<{ digest: Digest; trash_id: string }>`
     select m.digest, m.trash_id
-      from ${asked} as a
-      join manifest_edges as e on e.repository_id = ${repository} and e.parent = a.value
-      join manifests as m
-        on m.repository_id = ${repository} and m.digest = e.child and m.state = 'trashed'
-    union
+      from ${asked} as a cross join manifest_edges as e cross join manifests as m
+     where e.repository_id = ${repository} and e.parent = a.value
+       and m.repository_id = ${repository} and m.digest = e.child and m.state = 'trashed'
+    union all
     select m.digest, m.trash_id
-      from trash as t
-      join manifests as m on m.trash_id = t.id
-     where t.repository_id = ${repository} and t.kind = 'manifest' and t.digest <> m.digest
-       and m.subject in (select a.value from ${asked} as a)`.execute(tx);
+      from ${asked} as a cross join manifests as m cross join trash as t
+     where m.repository_id = ${repository} and m.subject = a.value and m.subject is not null
+       and m.state = 'trashed'
+       and t.id = m.trash_id and t.kind = 'manifest' and t.digest <> m.digest`.execute(tx);
   if (rows.length === 0) return [];
-  const digests = rows.map(({ digest }) => digest);
+  const digests = [...new Set(rows.map(({ digest }) => digest))];
   const those = db.facts.values(JSON.stringify(digests));
   const away = sql<boolean>`m.repository_id = ${repository}
     and m.digest in (select d.value from ${those} as d)`;
