@@ -247,6 +247,8 @@ export interface Going {
  * What a deletion of `gone`, whose rows are in the trash already, leaves without a holder: live
  * manifests that they list or that refer to one of them, and that no live index or live subject
  * holds, with the unit of one that held them. `tagged` (1 or 0): whether tags still do.
+ *
+ * `cross join` has SQLite begin with the few: it knows nothing of how many there are.
  */
 export async function leftDependents(
   db: Database,
@@ -261,22 +263,22 @@ export async function leftDependents(
     dependents as (
       select e.child as digest, g.unit
         from gone as g
-        join manifest_edges as e on e.repository_id = ${repository} and e.parent = g.digest
-       where e.kind = 'manifest'
+       cross join manifest_edges as e
+       where e.repository_id = ${repository} and e.parent = g.digest and e.kind = 'manifest'
       union
       select r.digest, g.unit
         from gone as g
-        join manifests as r
-          on r.repository_id = ${repository} and r.subject = g.digest and r.state = 'live'
+       cross join manifests as r
+       where r.repository_id = ${repository} and r.subject = g.digest and r.state = 'live'
     )
     select m.digest, min(d.unit) as ${sql.id("trashId")},
            max(case when exists (
              select 1 from tags as t where t.repository_id = ${repository} and t.digest = m.digest)
            then 1 else 0 end) as tagged
       from dependents as d
-      join manifests as m
-        on m.repository_id = ${repository} and m.digest = d.digest and m.state = 'live'
-     where not exists (
+     cross join manifests as m
+     where m.repository_id = ${repository} and m.digest = d.digest and m.state = 'live'
+       and not exists (
              select 1
                from manifest_edges as e
                join manifests as p
@@ -296,14 +298,23 @@ export async function trashManifests(
   repositoryId: string,
   going: readonly Going[],
 ): Promise<void> {
-  await sql`
-    update manifests set state = 'trashed', trash_id = gone.unit
-      from (select ${digestOfGoing} as digest, ${unitOfGoing} as unit
-              from ${db.facts.values(goingJson(going))} as g) as gone
-     where manifests.repository_id = ${repositoryId} and manifests.digest = gone.digest`.execute(
-    tx,
-  );
+  for (const [trashId, own] of Map.groupBy(going, (each) => each.trashId)) {
+    const digests = JSON.stringify(own.map(({ digest }) => digest));
+    await updateGoing(db)(tx, trashId, repositoryId, digests);
+  }
 }
+
+const updateGoing = perDatabase(({ facts }) =>
+  compiled((db, trash_id: string, repositoryId: string, digests: string) =>
+    db
+      .updateTable("manifests")
+      .set({ state: "trashed", trash_id })
+      .where("repository_id", "=", repositoryId)
+      .where("digest", "in", (query) =>
+        query.selectFrom(facts.values(digests).as("gone")).select(sql<Digest>`gone.value`.as("d")),
+      ),
+  ),
+);
 
 /** One text for each, since a list that goes along with a statement has one column: see `values`. */
 export function goingJson(going: readonly Going[]): string {

@@ -29,10 +29,9 @@ export async function listSwept(
   const repository = bound(repositoryId);
   const tags =
     by === "pushed"
-      ? sql`not exists (
-          select 1 from tags as t
-           where t.repository_id = ${repository} and t.digest = m.digest
-             and t.moved_at >= ${before})`
+      ? sql`m.digest not in (
+          select t.digest from tags as t
+           where t.repository_id = ${repository} and t.moved_at >= ${before})`
       : sql`not exists (
           select 1 from tags as t
            where t.repository_id = ${repository} and t.digest = m.digest)

@@ -7,7 +7,10 @@ import type { TagHistoryRow } from "../db/tables.ts";
 import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Tag, tagSortKey } from "../oci/tag.ts";
-import { digestOfGoing, type Going, goingJson, unitOfGoing } from "./manifest-store.ts";
+import type { Going } from "./manifest-store.ts";
+
+/** Lines of one statement. */
+const insertRowsMax = 1_000;
 
 export interface TagMove {
   readonly repositoryId: string;
@@ -117,7 +120,7 @@ export async function removeTag(
   await appendLine(tx, move, await nextLine(tx, move), { digest: null, ...line });
 }
 
-/** Removes every tag of the manifests and writes their histories, in two statements for any number. */
+/** Removes every tag of the manifests and writes their histories. */
 export async function removeTagsOf(
   db: Database,
   tx: Tx,
@@ -129,23 +132,28 @@ export async function removeTagsOf(
   },
 ): Promise<void> {
   const { repositoryId, going, actor, now } = removal;
-  const gone = db.facts.values(goingJson(going));
+  const gone = db.facts.values(JSON.stringify(going.map(({ digest }) => digest)));
   const repository = bound(repositoryId);
-  // A tag has the version of the last line of its history.
-  await sql`
-    insert into tag_history
-      (repository_id, tag, version, digest, moved_at, moved_by, cause, trash_id)
-    select t.repository_id, t.name, t.version + 1, null,
-           case when t.moved_at < ${now} then ${now} else t.moved_at + 1 end,
-           ${actor}, 'delete', ${unitOfGoing}
-      from ${gone} as g
-      join tags as t on t.repository_id = ${repository} and t.digest = ${digestOfGoing}`.execute(
+  const units = new Map(going.map(({ digest, trashId }) => [digest, trashId]));
+  const { rows } = await sql<{ name: Tag; digest: Digest; version: number; moved_at: number }>`
+    select name, digest, version, moved_at from tags
+     where repository_id = ${repository} and digest in (select g.value from ${gone} as g)`.execute(
     tx,
   );
+  for (let at = 0; at < rows.length; at += insertRowsMax) {
+    // A tag has the version of the last line of its history.
+    const lines = rows.slice(at, at + insertRowsMax).map((row) => ({
+      ...{ repository_id: repositoryId, tag: row.name, version: row.version + 1, digest: null },
+      moved_at: Math.max(now, row.moved_at + 1),
+      ...{ moved_by: actor, cause: "delete" as const, trash_id: units.get(row.digest) ?? null },
+    }));
+    await tx.insertInto("tag_history").values(lines).execute();
+  }
   await sql`
     delete from tags
-     where repository_id = ${repository}
-       and digest in (select ${digestOfGoing} from ${gone} as g)`.execute(tx);
+     where repository_id = ${repository} and digest in (select g.value from ${gone} as g)`.execute(
+    tx,
+  );
 }
 
 /** A tag that is there, by its name. */

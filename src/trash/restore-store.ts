@@ -76,10 +76,9 @@ export async function linkBlobsOf(
     insert into repository_blobs (repository_id, digest, lease_until)
     select distinct ${bound(repositoryId)}, b.digest, cast(${now + leaseMs} as bigint)
       from ${db.facts.values(JSON.stringify(manifests))} as m
-      join manifest_edges as e
-        on e.repository_id = ${bound(repositoryId)} and e.parent = m.value
+     cross join manifest_edges as e
       join blobs as b on b.digest = e.child and b.state = 'live'
-     where true
+     where e.repository_id = ${bound(repositoryId)} and e.parent = m.value
     on conflict do nothing`.execute(tx);
 }
 
@@ -93,9 +92,9 @@ export async function findLostBlob(
   const { rows } = await sql<{ digest: Digest }>`
     select b.digest
       from ${db.facts.values(JSON.stringify(manifests))} as m
-      join manifest_edges as e
-        on e.repository_id = ${bound(repositoryId)} and e.parent = m.value
+     cross join manifest_edges as e
       join blobs as b on b.digest = e.child and b.state <> 'live'
+     where e.repository_id = ${bound(repositoryId)} and e.parent = m.value
      limit 1`.execute(tx);
   return rows[0]?.digest ?? null;
 }
