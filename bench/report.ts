@@ -102,7 +102,7 @@ function compare(
   if (aim === undefined) return { text: "", reached: Number.POSITIVE_INFINITY };
   const berth = medianOf(results, row.key, "berth");
   const other = medianOf(results, row.key, peer);
-  if (berth === null || other === null) throw new Error(`${row.key} was not measured for ${peer}`);
+  if (berth === null || other === null) return { text: "not measured", reached: 0 };
   if (goal.kind === "share") {
     const share = berth / other;
     return { text: `${share.toFixed(2)} (at most ${aim})`, reached: aim / share };

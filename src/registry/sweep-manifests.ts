@@ -82,7 +82,11 @@ export async function previewSweeps(deps: Deps, places: readonly SweepOf[]): Pro
       for (const of of places) {
         at = kept.get(of.repositoryId) ?? at;
         const known = at;
-        await passes(sum, known, (after) => sweepBatch(deps, tx, of, known, after));
+        await passes(sum, known, async (after) => {
+          // On SQLite others read meanwhile; who writes waits for the end.
+          await Bun.sleep(0);
+          return await sweepBatch(deps, tx, of, known, after);
+        });
       }
       swept = await sum.done((units) => bytesHeldOnlyBy(db, tx, { units }));
       throw new TakenBack();
