@@ -200,6 +200,19 @@ describe("an image", () => {
     expect(await world.stored()).toBe(3);
   });
 
+  test("that was pushed without its blobs keeps those that others have, until it goes itself", async () => {
+    const { client } = await open({ sparse: true });
+    const image = makeImage("sparse");
+    for (const blob of [image.config, ...image.layers]) await client.pushBlob("team/a", blob);
+    await client.pushManifest("team/b", "v1", image.manifest);
+    await world.pass(10 * dayMs);
+    expect(await keyOf(digestOf(image.config))).toMatchObject({ state: "live" });
+    expect(await world.stored()).toBe(3);
+    expect(await remove(`team/b/manifests/${image.digest}`)).toBe(202);
+    await world.pass(10 * dayMs);
+    expect(await world.stored()).toBe(0);
+  });
+
   test("that two deleted indexes listed stays with the one that is longer in the trash", async () => {
     const { client } = await open();
     const image = makeImage("child");
