@@ -73,7 +73,7 @@ export async function receive(
 
 /** Of a body that was refused so much is still received, if no piece of it takes longer. */
 const restBytesMax = 1024 * 1024 * 1024;
-const restWaitSeconds = 10;
+const restWaitSeconds = 2;
 
 /**
  * Receives the rest of a body that was refused, where the connection ends with the answer: it would take the
@@ -83,6 +83,7 @@ const restWaitSeconds = 10;
 export function discardRest({ headers, body }: Request): Promise<void> | null {
   if (body === null || body.locked || headers.get("connection")?.toLowerCase() !== "close")
     return null;
+  if (Number(headers.get("content-length") ?? 0) > restBytesMax) return null;
   // Such a client sends nothing before it has an answer (RFC 9110 §10.1.1).
   return headers.has("expect") ? null : discard(body.getReader());
 }

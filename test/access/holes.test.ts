@@ -206,7 +206,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("there are a dozen", () => expect(new Set(holes.map(({ name }) => name)).size).toBe(12));
+test("there are thirteen", () => expect(new Set(holes.map(({ name }) => name)).size).toBe(13));
 
 // Each starts a process that builds a world of its own.
 test.concurrent.each(holes.map((hole) => [hole.name, hole] as const))(
