@@ -47,7 +47,10 @@ export interface Database {
   readonly facts: DialectFacts;
   readonly reads: Reads;
   prepare<Row>(sql: string): PreparedRead<Row>;
-  /** Another number after each commit, before any read sees it; null where other processes write too. */
+  /**
+   * Another number after each commit that may not be lost, before any read sees it; null where other
+   * processes write too.
+   */
   readonly version: (() => number) | null;
   /**
    * Awaits nothing but SQL in `body`: other writers wait meanwhile. Must not be nested. A server may

@@ -53,6 +53,8 @@ export function openSqlite(options: SqliteOptions): Database {
   reader.run(`PRAGMA cache_size = -${readCacheKib}`);
   let failure: Error | null = null;
   let commits = 0;
+  /** Commits that may not be lost. */
+  let changes = 0;
 
   function fail(error: Error): void {
     if (failure !== null) return;
@@ -95,7 +97,10 @@ export function openSqlite(options: SqliteOptions): Database {
       // At once: a read between the commit and these lines would take old rows for the newest, and new
       // ones for durable.
       commits += 1;
-      if (synced) walSync?.committed();
+      if (synced) {
+        changes += 1;
+        walSync?.committed();
+      }
       checkpointer.committed();
       return result;
     } catch (error) {
@@ -200,7 +205,7 @@ export function openSqlite(options: SqliteOptions): Database {
         return failure;
       },
     },
-    version: sharing === undefined ? () => commits : null,
+    version: sharing === undefined ? () => changes : null,
     async close() {
       watch?.close();
       await mutex.run(async () => {});
