@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname } from "node:path";
+import type { Progress as LongWorkProgress } from "../access/long-work.ts";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import type { Database } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -39,14 +40,10 @@ export interface CreateDeps {
   readonly signal: AbortSignal;
 }
 
-/** How far it is; told as often as somebody looks. */
-export interface Progress {
-  work: "reading the database" | "copying blobs" | "storing the database" | "restoring blobs";
-  done: number;
-  of: number;
-  doneBytes: number;
-  ofBytes: number;
-}
+/** How far it is. */
+export type Progress = LongWorkProgress<
+  "reading the database" | "copying blobs" | "storing the database" | "restoring blobs"
+>;
 
 export interface BackupReport {
   readonly name: string;

@@ -1,71 +1,29 @@
 import { isAbsolute, join, relative } from "node:path";
 import type { ApiCall, Management } from "../access/endpoint.ts";
-import { conflict } from "../access/unknown.ts";
+import { type LongWork, oneAtATime, progressFrom } from "../access/long-work.ts";
 import { auditActor } from "../auth/principal.ts";
-import { perDatabase } from "../db/compiled.ts";
-import type { Database } from "../db/database.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import type { Config, S3Config } from "../platform/config.ts";
 import { type BackupReport, createBackup, type Progress } from "./create-backup.ts";
 import { isS3, openTarget, s3Of, type TargetTexts } from "./open-target.ts";
 import { refused } from "./refused.ts";
 
-/** A backup that is being made, for whoever tells of it. */
-export interface RunningBackup {
-  readonly progress: Readonly<Progress>;
-  /** Rejects with what ended it. */
-  readonly ended: Promise<BackupReport>;
-  /** It was told to stop, and does. */
-  readonly isEnding: boolean;
-  /** Stops it; resolves when nothing of it runs any more. */
-  interrupt(): Promise<void>;
-}
-
-const running = perDatabase(() => ({ backup: null as RunningBackup | null }));
+const backups = oneAtATime<BackupReport>("a backup is being made already");
 
 /** Begins it. One at a time. */
 export function startBackup(
   deps: Management,
   call: ApiCall,
   options: { target: TargetTexts; listOnly: boolean },
-): RunningBackup {
-  const slot = running(deps.db);
-  const earlier = slot.backup;
-  if (earlier !== null && !earlier.isEnding) throw conflict("a backup is being made already");
+): LongWork<BackupReport> {
   assertElsewhere(options.target, deps.config);
-  const abort = new AbortController();
-  const progress: Progress = {
-    work: "reading the database",
-    ...{ done: 0, of: 0, doneBytes: 0, ofBytes: 0 },
-  };
-  const begin = async () => {
-    // Whoever was interrupted and tries again need not wait: this does.
-    await earlier?.interrupt();
-    return await run(deps, call, { ...options, progress, signal: abort.signal });
-  };
-  const ended = begin().finally(() => {
-    if (slot.backup === started) slot.backup = null;
-  });
-  // Whoever interrupts it need not look how it ended.
-  ended.catch(() => {});
-  const started: RunningBackup = {
-    progress,
-    ended,
-    get isEnding() {
-      return abort.signal.aborted;
-    },
-    async interrupt() {
-      abort.abort();
-      await ended.catch(() => {});
-    },
-  };
-  slot.backup = started;
-  return started;
+  const progress: Progress = progressFrom("reading the database");
+  return backups.start(deps.db, progress, (signal) =>
+    run(deps, call, { ...options, progress, signal }),
+  );
 }
 
-/** Stops what runs, before the database goes away. */
-export async function interruptBackup(db: Database): Promise<void> {
-  await running(db).backup?.interrupt();
-}
+export const interruptBackup = backups.interrupt;
 
 async function run(
   deps: Management,
@@ -99,6 +57,11 @@ async function run(
     });
     isWhole = true;
     return report;
+  } catch (error) {
+    if (!(error instanceof RegistryError || signal.aborted)) {
+      log.error("A backup did not come to its end", { error });
+    }
+    throw error;
   } finally {
     await target.close(isWhole);
   }

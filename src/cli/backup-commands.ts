@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { z } from "zod";
+import { progressFrom } from "../access/long-work.ts";
 import { backupLine } from "../backup/backup-endpoints.ts";
 import { chooseName } from "../backup/backup-manifest.ts";
 import type { BackupTarget } from "../backup/backup-target.ts";
@@ -15,15 +16,12 @@ import { lockDataFolder } from "../db/data-folder.ts";
 import { systemClock } from "../lib/clock.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { awsKeysOf, type Config, loadConfig, loadTargetTexts } from "../platform/config.ts";
-import { type Command, type CommandDeps, UsageError } from "./command.ts";
-import { CallError, withApi } from "./control-client.ts";
+import { type Command, UsageError } from "./command.ts";
+import { CallError } from "./control-client.ts";
 import { rows } from "./help.ts";
 import { orExplain } from "./setup-command.ts";
-import { createDisplay, followWork } from "./work-lines.ts";
+import { brokenExitCode, createDisplay, doLongWork } from "./work-lines.ts";
 
-/** The backup is there, but for blobs of which the registry has no whole bytes. */
-const brokenExitCode = 3;
-const interruptedExitCode = 130;
 const tellEveryMs = 500;
 /** Garbage collection that did not run for so long asks whether the clock is right. */
 const gcUnseenMs = 24 * 60 * 60 * 1000;
@@ -68,40 +66,19 @@ const create: Command = {
     }
     let exitCode = 0;
     const failed = await orExplain(config, async () => {
-      const body = { ...textsOf(target), list_only: flags["list-only"] === true };
-      exitCode = await makeBackup(body, config, deps);
+      const work = {
+        path: "/api/v1/backups",
+        body: { ...textsOf(target), list_only: flags["list-only"] === true },
+        line: backupLine,
+        text: createdText,
+        ended: "the server went away before the backup was made",
+        interrupted: "Interrupted: there is no backup. The same command goes on where it was.",
+      };
+      exitCode = await doLongWork(work, config, deps);
     });
     return failed === 0 ? exitCode : failed;
   },
 };
-
-async function makeBackup(body: unknown, config: Config, deps: CommandDeps): Promise<number> {
-  const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
-  const show = createDisplay();
-  try {
-    return await withApi(config, deps, async (send) => {
-      const response = await send("POST", "/api/v1/backups", body);
-      const report = await followWork(response, interruption.signal, backupLine, {
-        show: show.progress,
-        ended: "the server went away before the backup was made",
-      });
-      show.end();
-      if (report !== null) {
-        console.log(createdText(report));
-        return report.broken.length === 0 ? 0 : brokenExitCode;
-      }
-      console.error("Interrupted: there is no backup. The same command goes on where it was.");
-      return interruptedExitCode;
-    });
-  } finally {
-    show.end();
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  }
-}
 
 function createdText(report: Report): string {
   const { name, blobs, bytes, copied, copiedBytes, broken, seconds } = report;
@@ -221,10 +198,7 @@ async function restoreInto(
 ): Promise<RestoreReport> {
   const lock = lockDataFolder(config.data);
   const show = createDisplay();
-  const progress: Progress = {
-    work: "reading the database",
-    ...{ done: 0, of: 0, doneBytes: 0, ofBytes: 0 },
-  };
+  const progress: Progress = progressFrom("reading the database");
   const timer = setInterval(() => {
     const { work, done, of, doneBytes, ofBytes } = progress;
     show.progress({ work, done, of, done_bytes: doneBytes, of_bytes: ofBytes });

@@ -15,14 +15,10 @@ import {
   type OwnFlags,
   UsageError,
 } from "./command.ts";
-import { callApi, withApi } from "./control-client.ts";
+import { callApi } from "./control-client.ts";
 import { rows } from "./help.ts";
 import { orExplain } from "./setup-command.ts";
-import { createDisplay, followWork } from "./work-lines.ts";
-
-/** Everything is there, and of some blobs the bytes are not what they should be. */
-const brokenExitCode = 3;
-const interruptedExitCode = 130;
+import { doLongWork } from "./work-lines.ts";
 
 type Line = z.output<typeof moveLine>;
 type Report = Extract<Line, { report: unknown }>["report"];
@@ -63,11 +59,23 @@ export const moveCommand: Command = {
     const failed = await orExplain(config, async () => {
       if (target === null) await cancel(config, deps);
       else if (flags["dry-run"] === true) await printPlan(target, config, deps);
-      else exitCode = await move(target, config, deps);
+      else exitCode = await doLongWork(workOf(target), config, deps);
     });
     return failed === 0 ? exitCode : failed;
   },
 };
+
+function workOf(target: Target) {
+  return {
+    path: "/api/v1/move",
+    body: target,
+    line: moveLine,
+    text: reportText,
+    ended: "the server went away before all was moved",
+    interrupted:
+      "Interrupted. The same command goes on where it was; until then the registry refuses changes. berth move --cancel ends that.",
+  };
+}
 
 interface Target {
   readonly settings: Readonly<Record<string, string>>;
@@ -114,37 +122,6 @@ async function printPlan(target: Target, config: Config, deps: CommandDeps): Pro
       ? "The target has a part of them already, of this very move."
       : "The target is empty.",
   );
-}
-
-/** Returns the exit code. */
-async function move(target: Target, config: Config, deps: CommandDeps): Promise<number> {
-  const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
-  const show = createDisplay();
-  try {
-    return await withApi(config, deps, async (send) => {
-      const response = await send("POST", "/api/v1/move", target);
-      const report = await followWork(response, interruption.signal, moveLine, {
-        show: show.progress,
-        ended: "the server went away before all was moved",
-      });
-      show.end();
-      if (report !== null) {
-        console.log(reportText(report));
-        return report.broken.length === 0 ? 0 : brokenExitCode;
-      }
-      console.error(
-        "Interrupted. The same command goes on where it was; until then the registry refuses changes. berth move --cancel ends that.",
-      );
-      return interruptedExitCode;
-    });
-  } finally {
-    show.end();
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  }
 }
 
 function reportText(report: Report): string {

@@ -1,5 +1,11 @@
 import type { z } from "zod";
-import { CallError } from "./control-client.ts";
+import type { Config } from "../platform/config.ts";
+import type { CommandDeps } from "./command.ts";
+import { CallError, withApi } from "./control-client.ts";
+
+/** It is done, but for blobs that are broken. */
+export const brokenExitCode = 3;
+const interruptedExitCode = 130;
 
 /** Where nobody watches a terminal, how often a line tells how far it is. */
 const lineEveryMs = 5000;
@@ -19,11 +25,53 @@ type WorkLine<Report> =
   | { readonly report: Report }
   | { readonly problem: { readonly status: number; readonly detail: string } };
 
+/** Long work that a server is asked for, and what is said of it here. */
+interface AskedWork<Report> {
+  readonly path: string;
+  readonly body: unknown;
+  readonly line: z.ZodType<WorkLine<Report>>;
+  readonly text: (report: Report) => string;
+  /** What it means that the answer breaks off. */
+  readonly ended: string;
+  readonly interrupted: string;
+}
+
+/** Has it done, showing how far it is, and returns the exit code. Ctrl-C interrupts it. */
+export async function doLongWork<Report extends { readonly broken: readonly unknown[] }>(
+  { path, body, line, text, ended, interrupted }: AskedWork<Report>,
+  config: Config,
+  deps: CommandDeps,
+): Promise<number> {
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const show = createDisplay();
+  try {
+    return await withApi(config, deps, async (send) => {
+      const response = await send("POST", path, body);
+      const how = { show: show.progress, ended };
+      const report = await followWork(response, interruption.signal, line, how);
+      show.end();
+      if (report === null) {
+        console.error(interrupted);
+        return interruptedExitCode;
+      }
+      console.log(text(report));
+      return report.broken.length === 0 ? 0 : brokenExitCode;
+    });
+  } finally {
+    show.end();
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}
+
 /**
  * The report at the end of an answer of lines; null when it was interrupted: then nothing of it runs any
  * more in this process. `ended`: what it means that the answer breaks off.
  */
-export async function followWork<Report>(
+async function followWork<Report>(
   response: Response,
   signal: AbortSignal,
   schema: z.ZodType<WorkLine<Report>>,

@@ -1,3 +1,4 @@
+import type { Progress as LongWorkProgress } from "../access/long-work.ts";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import type { Database } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -21,14 +22,10 @@ export interface MoveDeps {
   readonly pauseMs?: number;
 }
 
-/** How far it is; told as often as somebody looks. */
-export interface Progress {
-  work: "preparing" | "copying blobs" | "copying rows" | "comparing rows";
-  done: number;
-  of: number;
-  doneBytes: number;
-  ofBytes: number;
-}
+/** How far it is. */
+export type Progress = LongWorkProgress<
+  "preparing" | "copying blobs" | "copying rows" | "comparing rows"
+>;
 
 /** A blob whose bytes are not what its digest says. */
 export interface BrokenBlob {

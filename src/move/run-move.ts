@@ -1,10 +1,8 @@
 import { join } from "node:path";
 import type { ApiCall, Management } from "../access/endpoint.ts";
-import { conflict } from "../access/unknown.ts";
+import { type LongWork, oneAtATime, progressFrom } from "../access/long-work.ts";
 import { loadKeys, writeKeyFile } from "../auth/key-file.ts";
 import { auditActor } from "../auth/principal.ts";
-import { perDatabase } from "../db/compiled.ts";
-import type { Database } from "../db/database.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Config } from "../platform/config.ts";
 import { maskPassword } from "../platform/postgres-url.ts";
@@ -14,57 +12,15 @@ import { InterruptedError, type Progress } from "./move-deps.ts";
 import { describePlace } from "./place.ts";
 import { isThere, openTarget, type Target, type TargetTexts } from "./target.ts";
 
-/** A move that is under way, for whoever tells of it. */
-export interface RunningMove {
-  readonly progress: Readonly<Progress>;
-  /** Rejects with what ended it. */
-  readonly ended: Promise<MoveReport>;
-  /** It was told to stop, and does. */
-  readonly isEnding: boolean;
-  /** Stops it; resolves when nothing of it runs any more. */
-  interrupt(): Promise<void>;
-}
-
-const running = perDatabase(() => ({ move: null as RunningMove | null }));
+const moves = oneAtATime<MoveReport>("this registry is being moved by another command already");
 
 /** Begins or resumes it. One at a time for each source. */
-export function startMove(deps: Management, call: ApiCall, target: Target): RunningMove {
-  const slot = running(deps.db);
-  const earlier = slot.move;
-  if (earlier !== null && !earlier.isEnding) {
-    throw conflict("this registry is being moved by another command already");
-  }
-  const abort = new AbortController();
-  const progress: Progress = { work: "preparing", done: 0, of: 0, doneBytes: 0, ofBytes: 0 };
-  const begin = async () => {
-    // Whoever was interrupted and tries again need not wait: this does.
-    await earlier?.interrupt();
-    return await run(deps, call, target, progress, abort.signal);
-  };
-  const ended = begin().finally(() => {
-    if (slot.move === started) slot.move = null;
-  });
-  // Whoever interrupts it need not look how it ended.
-  ended.catch(() => {});
-  const started: RunningMove = {
-    progress,
-    ended,
-    get isEnding() {
-      return abort.signal.aborted;
-    },
-    async interrupt() {
-      abort.abort();
-      await ended.catch(() => {});
-    },
-  };
-  slot.move = started;
-  return started;
+export function startMove(deps: Management, call: ApiCall, target: Target): LongWork<MoveReport> {
+  const progress: Progress = progressFrom("preparing");
+  return moves.start(deps.db, progress, (signal) => run(deps, call, target, progress, signal));
 }
 
-/** Stops what runs, before the database goes away or is given its changes back. */
-export async function interruptMove(db: Database): Promise<void> {
-  await running(db).move?.interrupt();
-}
+export const interruptMove = moves.interrupt;
 
 async function run(
   deps: Management,
