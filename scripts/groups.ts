@@ -21,6 +21,17 @@ interface Outcome {
   skipped: number;
 }
 
+interface Heard {
+  readonly outcome: Outcome;
+  /** Names of tests that did not run. */
+  readonly skips: string[];
+  /** What was printed about each failure, the last lines of it. */
+  readonly failures: string[];
+}
+
+/** Of what a failed test prints, so many lines are said again at the end. */
+const linesOfFailure = 40;
+
 const bun = [process.execPath, "--no-env-file", `--config=${devNull}`];
 
 /** About half of the time that unit tests take: who may do what, and what is done beside requests. */
@@ -79,6 +90,7 @@ async function summarize(
 ): Promise<number> {
   const sum: Outcome = { passed: 0, failed: 0, skipped: 0 };
   const notRun: string[] = [];
+  const failures: string[] = [];
   await Promise.all(
     rows.map(async (groups) => {
       for (const group of groups) {
@@ -86,27 +98,27 @@ async function summarize(
         const say = print ?? ((line: string) => held.push(line));
         say(`\n--- ${group.title}`);
         const start = performance.now();
-        const { outcome, skips } = await runGroup(group, say);
+        const { outcome, ...heard } = await runGroup(group, say);
         const seconds = ((performance.now() - start) / 1000).toFixed(1);
         say(`--- ${group.title}: ${words(outcome)} in ${seconds} s`);
         if (held.length > 0) console.log(held.join("\n"));
         sum.passed += outcome.passed;
         sum.failed += outcome.failed;
         sum.skipped += outcome.skipped;
-        notRun.push(...skips);
+        notRun.push(...heard.skips);
+        failures.push(...heard.failures.map((lines) => `failed: ${group.title}\n${lines}\n`));
       }
     }),
   );
   console.log("");
-  for (const skip of notRun) console.log(`not run: ${skip}`);
+  for (const skip of new Set(notRun)) console.log(`not run: ${skip}`);
+  // Once more, because a long output is often read from its end.
+  for (const failure of failures) console.log(`\n${failure}`);
   console.log(words(sum));
   return sum.failed === 0 ? 0 : 1;
 }
 
-async function runGroup(
-  group: Group,
-  say: (line: string) => void,
-): Promise<{ outcome: Outcome; skips: string[] }> {
+async function runGroup(group: Group, say: (line: string) => void): Promise<Heard> {
   const child = Bun.spawn([...group.command], {
     cwd: projectFolder,
     env: { ...childEnvironment(), ...group.env },
@@ -118,9 +130,10 @@ async function runGroup(
   await Promise.all([readLines(child.stdout, reader.read), readLines(child.stderr, reader.read)]);
   const exitCode = await child.exited;
   const { outcome } = reader;
-  if (!group.isBunTest) outcome[exitCode === 0 ? "passed" : "failed"] += 1;
+  if (!group.isBunTest && exitCode === 0) outcome.passed += 1;
   else if (exitCode !== 0 && outcome.failed === 0) {
-    say(`It ended with exit code ${exitCode} before its tests did.`);
+    if (group.isBunTest) reader.read(`It ended with exit code ${exitCode} before its tests did.`);
+    reader.fail();
     outcome.failed += 1;
   }
   return reader;
@@ -138,10 +151,20 @@ function childEnvironment(): Record<string, string | undefined> {
 function createReader(isBunTest: boolean, say: (line: string) => void) {
   const outcome: Outcome = { passed: 0, failed: 0, skipped: 0 };
   const skips: string[] = [];
+  const failures: string[] = [];
   let file = "";
   let isRepeating = false;
+  let lastLines: string[] = [];
+  const tell = (line: string) => {
+    lastLines = [...lastLines, line].slice(-linesOfFailure);
+    say(line);
+  };
+  const fail = () => {
+    failures.push(lastLines.join("\n"));
+    lastLines = [];
+  };
   const read = (line: string) => {
-    if (!isBunTest) return say(line);
+    if (!isBunTest) return tell(line);
     const count = /^ (\d+) (pass|fail|skip|todo|error)s?$/.exec(line);
     if (count !== null) return add(outcome, count[2] ?? "", Number(count[1]));
     const skip = /^\((?:skip|todo)\) (.*)$/.exec(line);
@@ -149,16 +172,18 @@ function createReader(isBunTest: boolean, say: (line: string) => void) {
     // Before its counts, Bun says once more what failed.
     isRepeating ||= /^\d+ tests? failed:$/.test(line);
     if (isRepeating) return;
+    if (/^\(pass\) /.test(line)) lastLines = [];
     if (/^\(pass\) |^bun test v|^ \d+ expect\(\) calls|^Ran \d+ tests? |^$/.test(line)) return;
     if (/^\S+\.test\.ts:$/.test(line)) {
       file = line;
       return;
     }
-    if (file !== "") say(file);
+    if (file !== "") tell(file);
     file = "";
-    say(line);
+    tell(line);
+    if (line.startsWith("(fail) ")) fail();
   };
-  return { outcome, skips, read };
+  return { outcome, skips, failures, read, fail };
 }
 
 function add(outcome: Outcome, kind: string, count: number): void {
