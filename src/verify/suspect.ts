@@ -35,6 +35,9 @@ export interface Suspect {
   repair(): Promise<string | null>;
 }
 
+/** How long a push that was seen halfway has to finish before it is looked at again. */
+export const settleMs = 1000;
+
 /** Counts of what was looked at. */
 export interface Checked {
   files: number;
@@ -48,8 +51,3 @@ export interface Checked {
 
 /** Rows or files looked at before other work gets its turn. */
 export const pageSize = 500;
-
-/** SQLite answers without leaving the event loop: without this a check would stop every push. */
-export function letOthersRun(): Promise<void> {
-  return new Promise((resolve) => setImmediate(() => resolve()));
-}

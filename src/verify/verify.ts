@@ -1,25 +1,20 @@
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { checkBlobs } from "./check-blobs.ts";
 import { checkFiles } from "./check-files.ts";
 import { checkLinks, checkManifests, checkTags, type Gap, listGaps } from "./check-rows.ts";
 import { checkUploads } from "./check-uploads.ts";
 import { exitCodeOf } from "./damage.ts";
-import {
-  type Checked,
-  type Finding,
-  letOthersRun,
-  type Suspect,
-  type VerifyDeps,
-} from "./suspect.ts";
+import { type Checked, type Finding, type Suspect, settleMs, type VerifyDeps } from "./suspect.ts";
 
 /** Findings of one run. With more it ends early and says so: repair these, then run again. */
 const findingsMax = 10_000;
 /** Gaps that a report names. */
 const gapsNamedMax = 100;
-/** How long a push that was seen halfway has to finish before it is looked at again. */
-const settleMs = 1000;
 
 export interface VerifyOptions {
   readonly repair: boolean;
+  /** What tests shorten. */
+  readonly settleMs?: number;
 }
 
 export interface VerifyReport {
@@ -52,7 +47,7 @@ export async function verify(deps: VerifyDeps, options: VerifyOptions): Promise<
     uploads: 0,
   };
   const { suspects, complete } = await collect(deps, checked);
-  if (suspects.length > 0) await Bun.sleep(settleMs);
+  if (suspects.length > 0) await Bun.sleep(options.settleMs ?? settleMs);
   const findings: VerifyFinding[] = [];
   for (const suspect of suspects) {
     await letOthersRun();
