@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import type { Json } from "../support/images.ts";
+import { askOperator } from "../support/operator.ts";
 import { startTestApp, type TestApp, type TestAppOptions } from "../support/test-app.ts";
 
 /** Name and password, token or secret. */
@@ -28,12 +28,19 @@ export async function startClosedApp(options: TestAppOptions = {}): Promise<Clos
   const app = await startTestApp({ ...options, env: { BERTH_OPEN: "", ...options.env } });
   return {
     ...app,
-    api: (as, method, path, body) =>
-      ask(fetch, `${app.url}${path}`, method, body, as === null ? {} : basic(as)),
-    operator: (method, path, body) => {
-      const unix = join(app.folder, "control.sock");
-      return ask((url, init) => fetch(url, { ...init, unix }), `http://berth${path}`, method, body);
-    },
+    api: async (as, method, path, body) =>
+      answerOf(
+        await fetch(`${app.url}${path}`, {
+          method,
+          headers: {
+            ...(as === null ? {} : basic(as)),
+            ...(body === undefined ? {} : { "content-type": "application/json" }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        }),
+      ),
+    operator: async (method, path, body) =>
+      answerOf(await askOperator(app.folder, method, path, body)),
   };
 }
 
@@ -52,18 +59,7 @@ export function basic([name, secret]: SignIn): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}` };
 }
 
-async function ask(
-  send: (url: string, init: RequestInit) => Promise<Response>,
-  url: string,
-  method: string,
-  body: Json | undefined,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const response = await send(url, {
-    method,
-    headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
+async function answerOf(response: Response): Promise<Answer> {
   const text = await response.text();
   return {
     status: response.status,

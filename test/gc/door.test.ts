@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { join } from "node:path";
 import { digestOf, makeImage, makeReferrer } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
+import { askOperator, operatorGets } from "../support/operator.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
 
 // A running server, wherever its rows and bytes lie: what `berth gc` says, and what is left in the store.
@@ -27,19 +27,8 @@ interface Status {
   readonly removed: { readonly blobs: number; readonly bytes: number };
 }
 
-/** As the operator does it. */
-async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(`http://localhost/api/v1${path}`, {
-    method,
-    unix: join(app.folder, "control.sock"),
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-  });
-  const text = await answer.text();
-  expect(`${answer.status} ${text}`).toMatch(/^20[02] /);
-  return JSON.parse(text) as T;
-}
+const api = <T>(method: string, path: string, body?: unknown) =>
+  operatorGets<T>(app.folder, method, path, body);
 
 const status = () => api<Status>("GET", "/gc");
 
@@ -131,12 +120,7 @@ test("a clock that jumped stops it, until a person says that it is right", async
 });
 
 test("what it does not know is refused with the values that there are", async () => {
-  const answer = await fetch("http://localhost/api/v1/gc/run", {
-    method: "POST",
-    unix: join(app.folder, "control.sock"),
-    body: JSON.stringify({ accept: "1d" }),
-    headers: { "content-type": "application/json" },
-  });
+  const answer = await askOperator(app.folder, "POST", "/api/v1/gc/run", { accept: "1d" });
   expect(answer.status).toBe(400);
   expect(await answer.text()).toContain("amount");
 });

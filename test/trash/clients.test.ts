@@ -11,6 +11,7 @@ import { endAll, folder, run } from "../clients/support.ts";
 import { testWith } from "../deploy/support.ts";
 import { makeImage, makeIndex } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
+import { operatorGets } from "../support/operator.ts";
 import { startTestApp, type TestApp, testsRunOnS3 } from "../support/test-app.ts";
 
 const repository = "trash/app";
@@ -30,18 +31,8 @@ afterAll(async () => {
   await endAll();
 });
 
-async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(`http://localhost/api/v1${path}`, {
-    method,
-    unix: join(app.folder, "control.sock"),
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-  });
-  const text = await answer.text();
-  expect(`${answer.status} ${text}`).toStartWith("200 ");
-  return JSON.parse(text) as T;
-}
+const api = <T>(method: string, path: string, body?: unknown) =>
+  operatorGets<T>(app.folder, method, path, body);
 
 interface Unit {
   readonly id: string;
