@@ -63,8 +63,3 @@ export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenera
     await reader.cancel().catch(() => {});
   }
 }
-
-/** SQLite and small files answer without leaving the event loop: without this nobody else would get a turn. */
-export function letOthersRun(): Promise<void> {
-  return new Promise((resolve) => setImmediate(() => resolve()));
-}

@@ -1,7 +1,7 @@
 import fs from "node:fs";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { hexOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { letOthersRun } from "./backup-target.ts";
 import { blobPath, shardOf } from "./blob-path.ts";
 import type { CreateDeps } from "./create-backup.ts";
 import { hashOf } from "./hash.ts";

@@ -181,26 +181,6 @@ export function databaseContract(name: string, open: () => Promise<DatabaseUnder
       expect(await find("a")).toEqual({ id: "a" });
     });
 
-    test("a version is another one as soon as a commit is seen", async () => {
-      const { version } = db;
-      if (version === null) return;
-      const find = db.prepare<{ id: string }>("select id from projects where id = ?1");
-      for (let k = 0; k < 20; k++) {
-        const before = version();
-        let over = false;
-        const committed = db.transaction((tx) => insert(tx, `p${k}`)).then(() => (over = true));
-        while (!over) {
-          expect((await find(`p${k}`)) === null || version() !== before).toBeTrue();
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-        await committed;
-        expect(version()).not.toBe(before);
-        const after = version();
-        await db.transaction(async () => Promise.reject(new Error("no"))).catch(() => {});
-        expect(version()).toBe(after);
-      }
-    });
-
     test("prepared reads at the same time get each its own row", async () => {
       const find = db.prepare<{ id: string }>("select id from projects where id = ?1");
       await db.transaction(async (tx) => {

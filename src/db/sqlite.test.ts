@@ -70,6 +70,36 @@ function insert(tx: Tx, id: string): Promise<unknown> {
     .execute();
 }
 
+test("the version is another one as soon as a commit is seen, but for one that may be lost", async () => {
+  const { folder, db } = await open();
+  const version = () => db.version?.() ?? Number.NaN;
+  const find = db.prepare<{ id: string }>("select id from projects where id = ?1");
+  for (let k = 0; k < 20; k++) {
+    const before = version();
+    let over = false;
+    const committed = db.transaction((tx) => insert(tx, `p${k}`)).then(() => (over = true));
+    while (!over) {
+      expect((await find(`p${k}`)) === null || version() > before).toBeTrue();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await committed;
+    const after = version();
+    expect(after).toBeGreaterThan(before);
+    await db.transaction(async () => Promise.reject(new Error("no"))).catch(() => {});
+    await db.transactionUnsynced((tx) => insert(tx, `u${k}`));
+    expect(version()).toBe(after);
+  }
+  await db.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("where other processes write too there is no version", async () => {
+  const { folder, db } = await open(undefined, "parent");
+  expect(db.version).toBeNull();
+  await db.close();
+  rmSync(folder, { recursive: true });
+});
+
 test("transactions that commit together share a sync", async () => {
   const { folder, db } = await open();
   const before = db.stats.syncs;

@@ -46,7 +46,7 @@ export async function collectGarbage(deps: GcDeps, signal: AbortSignal): Promise
   try {
     const cycle = await runCycle({
       ...{ db, log, signal, budget, now },
-      rest: letOthersRun,
+      rest,
       batchesMax: Number.POSITIVE_INFINITY,
     });
     tell(log, cycle);
@@ -84,6 +84,6 @@ function tell(log: Log, { units, links, condemned, collected }: Cycle): void {
  * Between two transactions. SQLite answers without leaving the event loop: so few requests in a hundred come
  * while it does that the slowest of them are no slower.
  */
-export function letOthersRun(): Promise<void> {
+export function rest(): Promise<void> {
   return Bun.sleep(restMs);
 }

@@ -33,9 +33,7 @@ export async function condemnUnheld(
   digests: readonly Digest[],
   now: number,
 ): Promise<Amount> {
-  if (digests.length === 0) return nothing;
-  await lockBlobs(db, tx, digests);
-  const unheld = await selectUnheld(db, tx, digests);
+  const unheld = await holdUnheld(db, tx, digests);
   const going = unheld.filter((blob) => blob.collect_after === null);
   if (going.length === 0) return nothing;
   await condemnBlobs(db, tx, digestsOf(going), { now, collectAfter: now + graceMs });
@@ -49,9 +47,7 @@ export async function collectUnheld(
   digests: readonly Digest[],
   now: number,
 ): Promise<Amount> {
-  if (digests.length === 0) return nothing;
-  await lockBlobs(db, tx, digests);
-  const going = await selectUnheld(db, tx, digests);
+  const going = await holdUnheld(db, tx, digests);
   if (going.length === 0) return nothing;
   await collectBlobs(db, tx, digestsOf(going), now);
   return amountOf(going);
@@ -66,8 +62,7 @@ export async function collectCondemned(
 ): Promise<Amount | null> {
   const due = await listCollectable(tx, now, limit);
   if (due.length === 0) return null;
-  await lockBlobs(db, tx, due);
-  const unheld = await selectUnheld(db, tx, due);
+  const unheld = await holdUnheld(db, tx, due);
   const isDue = (blob: UnheldBlob) => blob.collect_after !== null && blob.collect_after <= now;
   const going = unheld.filter(isDue);
   // What a manifest came to refer to without having seen it (a sparse one may) stays.
@@ -76,6 +71,13 @@ export async function collectCondemned(
   if (stays.size > 0) await acquitBlobs(db, tx, [...stays]);
   if (going.length > 0) await collectBlobs(db, tx, digestsOf(going), now);
   return amountOf(going);
+}
+
+/** Those that nothing holds, and that nobody can come to hold before the end of the transaction. */
+async function holdUnheld(db: Database, tx: Tx, digests: readonly Digest[]): Promise<UnheldBlob[]> {
+  if (digests.length === 0) return [];
+  await lockBlobs(db, tx, digests);
+  return await selectUnheld(db, tx, digests);
 }
 
 function digestsOf(blobs: readonly UnheldBlob[]): Digest[] {

@@ -1,7 +1,7 @@
 import type { BlobKey, BlobStore } from "../blobs/blob-store.ts";
 import { nowOf, readNow } from "../db/database-clock.ts";
 import type { BlobDeletionRow } from "../db/tables.ts";
-import { type GcDeps, letOthersRun, pauseOf } from "./collect-garbage.ts";
+import { type GcDeps, pauseOf, rest } from "./collect-garbage.ts";
 import { type Amount, nothing, plus } from "./condemn.ts";
 import { knownKeys } from "./known-store.ts";
 import { forgetDeletions, listDueDeletions, postponeDeletion } from "./remove-bytes-store.ts";
@@ -62,7 +62,7 @@ export async function removeBytes(deps: RemovalDeps, signal: AbortSignal): Promi
       log.warn(`Cannot remove the bytes ${deletion.key} yet: they are tried again`, { error });
     }
     if (isInTrouble) return removed;
-    await letOthersRun();
+    await rest();
   }
   return removed;
 }

@@ -3,7 +3,7 @@ import { nowOf, readNow } from "../db/database-clock.ts";
 import { timeOfUuidv7 } from "../lib/random.ts";
 import { graceMs, keysToDelete, queueDeletion } from "../registry/deletion-store.ts";
 import { isTooMuch } from "./budget.ts";
-import { letOthersRun, pauseOf, pauseReasons } from "./collect-garbage.ts";
+import { pauseOf, pauseReasons, rest } from "./collect-garbage.ts";
 import { type Amount, nothing, plus } from "./condemn.ts";
 import { knownKeys, knownSessions } from "./known-store.ts";
 import type { RemovalDeps } from "./remove-bytes.ts";
@@ -36,7 +36,7 @@ export async function collectStrays(deps: RemovalDeps, signal: AbortSignal): Pro
     if (items.length < batch) continue;
     await lookAt(deps, items, now, found);
     items = [];
-    await letOthersRun();
+    await rest();
   }
   await lookAt(deps, items, now, found);
   for (const item of found.staged) {
@@ -59,7 +59,7 @@ export async function collectStrays(deps: RemovalDeps, signal: AbortSignal): Pro
         await queueDeletion(tx, { key, digest, size: sizeBytes, dueAt: now + graceMs });
       }
     }, "rows");
-    await letOthersRun();
+    await rest();
   }
   return strays;
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Reads } from "../db/database.ts";
-import { letOthersRun, type MoveDeps, stopIfAsked } from "./move-deps.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
+import { type MoveDeps, stopIfAsked } from "./move-deps.ts";
 import { movedTables, type NamedTable } from "./moved-tables.ts";
 import { type AnyRow, countRows, readPage } from "./rows-store.ts";
 

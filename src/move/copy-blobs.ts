@@ -1,9 +1,10 @@
 import type { BlobRow } from "../db/tables.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { createMutex } from "../lib/mutex.ts";
 import type { Digest } from "../oci/digest.ts";
 import { blobStates, countLiveBlobs, listBlobRows } from "./blob-rows-store.ts";
 import { copyBlob } from "./copy-blob.ts";
-import { type BrokenBlob, letOthersRun, type MoveDeps, stopIfAsked } from "./move-deps.ts";
+import { type BrokenBlob, type MoveDeps, stopIfAsked } from "./move-deps.ts";
 import { blobsTable } from "./moved-tables.ts";
 import { insertRows } from "./rows-store.ts";
 

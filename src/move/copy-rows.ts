@@ -1,4 +1,5 @@
-import { letOthersRun, type MoveDeps, stopIfAsked } from "./move-deps.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
+import { type MoveDeps, stopIfAsked } from "./move-deps.ts";
 import { movedTables, type NamedTable } from "./moved-tables.ts";
 import { type AnyRow, countRows, insertRows, lastRow, readPage, removePage } from "./rows-store.ts";
 

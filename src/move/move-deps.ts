@@ -41,8 +41,3 @@ export class InterruptedError extends Error {
 export function stopIfAsked(signal: AbortSignal): void {
   if (signal.aborted) throw new InterruptedError("the move was interrupted");
 }
-
-/** SQLite answers without leaving the event loop: without this a move would stop every pull. */
-export function letOthersRun(): Promise<void> {
-  return new Promise((resolve) => setImmediate(() => resolve()));
-}

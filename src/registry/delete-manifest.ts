@@ -71,7 +71,7 @@ export async function deleteTag(deletion: Deletion, tag: Tag): Promise<string> {
   const unit = { kind: "tag", repositoryId, digest, tag, deletedBy: actor } as const;
   const trashId = await insertTrash(tx, unit, now);
   await removeTag(tx, { repositoryId, tag, actor, now }, { cause: "delete", trashId });
-  await record(deletion, "tag.deleted", `${repository}:${tag}`, { digest });
+  record(deletion, "tag.deleted", `${repository}:${tag}`, { digest });
   return trashId;
 }
 
@@ -92,7 +92,7 @@ export async function deleteUnit(deletion: Deletion, digest: Digest): Promise<st
   const manifests = await trashUnits(registry.db, tx, place, roots, { actor, now }, (_, error) => {
     throw error;
   });
-  await record(deletion, "manifest.deleted", `${repository}@${digest}`, { ...tags, manifests });
+  record(deletion, "manifest.deleted", `${repository}@${digest}`, { ...tags, manifests });
   return trashId;
 }
 
@@ -116,12 +116,12 @@ async function tagsToRemove(
   return { tags, tagCount };
 }
 
-async function record(
+function record(
   { registry, tx, projectId, caller }: Deletion,
   action: "tag.deleted" | "manifest.deleted",
   resource: string,
   detail: Readonly<Record<string, unknown>>,
-): Promise<void> {
+): void {
   const { actor } = caller;
   registry.audit.append(tx, { actor, action, resource, projectId, result: "done", detail });
 }

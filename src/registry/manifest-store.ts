@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
@@ -278,15 +278,7 @@ export async function leftDependents(
       from dependents as d
      cross join manifests as m
      where m.repository_id = ${repository} and m.digest = d.digest and m.state = 'live'
-       and not exists (
-             select 1
-               from manifest_edges as e
-               join manifests as p
-                 on p.repository_id = ${repository} and p.digest = e.parent and p.state = 'live'
-              where e.child = m.digest and e.repository_id = ${repository})
-       and not exists (
-             select 1 from manifests as s
-              where s.repository_id = ${repository} and s.digest = m.subject and s.state = 'live')
+       and ${isOfNoLive(repository)}
      group by m.digest
   `.execute(tx);
   return rows;
@@ -315,6 +307,18 @@ const updateGoing = perDatabase(({ facts }) =>
       ),
   ),
 );
+
+/** Of a manifest `m`: no live index lists it, and it refers to no live subject. */
+export function isOfNoLive(repository: RawBuilder<string>): RawBuilder<boolean> {
+  return sql<boolean>`not exists (
+      select 1 from manifest_edges as e
+        join manifests as p
+          on p.repository_id = ${repository} and p.digest = e.parent and p.state = 'live'
+       where e.child = m.digest and e.repository_id = ${repository})
+    and not exists (
+      select 1 from manifests as s
+       where s.repository_id = ${repository} and s.digest = m.subject and s.state = 'live')`;
+}
 
 /** One text for each, since a list that goes along with a statement has one column: see `values`. */
 export function goingJson(going: readonly Going[]): string {

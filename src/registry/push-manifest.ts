@@ -120,7 +120,7 @@ async function store(
     ),
   );
   if (inserted !== "present" || moves.length > 0) {
-    await record(registry, tx, push, { projectId, digest, inserted, moves });
+    record(registry, tx, push, { projectId, digest, inserted, moves });
   }
 }
 
@@ -131,7 +131,7 @@ interface TagMove {
 }
 
 /** One line for the whole push: `tag.moved` where the manifest was there and only its tags are new. */
-async function record(
+function record(
   registry: Registry,
   tx: Tx,
   { repository, reference, caller }: ManifestPush,
@@ -141,7 +141,7 @@ async function record(
     readonly inserted: Inserted;
     readonly moves: readonly TagMove[];
   },
-): Promise<void> {
+): void {
   const { projectId, digest, inserted, moves } = done;
   registry.audit.append(tx, {
     actor: caller.actor,

@@ -1,6 +1,8 @@
 import { refusedChanges, type TagPlace } from "../access/tag-protection.ts";
 import type { AuditActor } from "../audit/audit.ts";
 import type { Tx } from "../db/database.ts";
+import { rolledBack } from "../db/rolled-back.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { uuidv7 } from "../lib/random.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RegistryError } from "../oci/registry-error.ts";
@@ -58,8 +60,7 @@ export async function sweepManifests(
   if (any === undefined) return { ...(await sum.done(async () => 0)), kept: [] };
   await passes(sum, kept, async (after) => {
     if (signal?.aborted === true) return { roots: [], manifests: 0, last: null, kept: new Map() };
-    // Others get their turn.
-    await Bun.sleep(0);
+    await letOthersRun();
     return await keeping(kept, () =>
       db.transaction((tx) => sweepBatch(deps, tx, of, kept, after), { removes: of.repository }),
     );
@@ -75,35 +76,28 @@ export async function previewSweeps(deps: Deps, places: readonly SweepOf[]): Pro
   const [only, ...others] = places;
   const beside = only === undefined || others.length > 0 ? undefined : { removes: only.repository };
   for (;;) {
-    let swept = null as Omit<Swept, "kept"> | null;
     let at: Kept = new Map();
-    const all = async (tx: Tx) => {
+    const sweepAll = async (tx: Tx) => {
       const sum = createSum();
       for (const of of places) {
         at = kept.get(of.repositoryId) ?? at;
         const known = at;
         await passes(sum, known, async (after) => {
           // On SQLite others read meanwhile; who writes waits for the end.
-          await Bun.sleep(0);
+          await letOthersRun();
           return await sweepBatch(deps, tx, of, known, after);
         });
       }
-      swept = await sum.done((units) => bytesHeldOnlyBy(db, tx, { units }));
-      throw new TakenBack();
+      return await sum.done((units) => bytesHeldOnlyBy(db, tx, { units }));
     };
     try {
-      await db.transaction(all, beside);
+      const swept = await rolledBack((body) => db.transaction(body, beside), sweepAll);
+      return { ...swept, kept: keptOf([...kept.values()]) };
     } catch (error) {
-      if (error instanceof TakenBack && swept !== null) {
-        return { ...swept, kept: keptOf([...kept.values()]) };
-      }
       if (!noteKept(at, error)) throw error;
     }
   }
 }
-
-/** Ends the transaction of a preview. */
-export class TakenBack extends Error {}
 
 interface Batch {
   readonly roots: readonly { digest: Digest; trashId: string; tags: readonly Tag[] }[];
@@ -180,7 +174,7 @@ async function sweepBatch(
   const manifests = await trashUnits(db, tx, of, roots, by, (trashId, error) => {
     throw new KeptError(roots.find((root) => root.trashId === trashId)?.digest, error);
   });
-  await audit.append(tx, {
+  audit.append(tx, {
     actor,
     action: "manifests.deleted",
     resource: repository,

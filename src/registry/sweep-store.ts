@@ -3,6 +3,7 @@ import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import { isOfNoLive } from "./manifest-store.ts";
 import type { NamedTag } from "./tag-store.ts";
 
 /** Which manifests of a repository are meant: those that are older than a time. */
@@ -47,14 +48,7 @@ export async function listSwept(
      where m.repository_id = ${repository} and m.state = 'live'
        and m.digest > ${bound(page.after)} and m.pushed_at < ${before}
        and ${tags}
-       and not exists (
-         select 1 from manifest_edges as e
-           join manifests as p
-             on p.repository_id = ${repository} and p.digest = e.parent and p.state = 'live'
-          where e.child = m.digest and e.repository_id = ${repository})
-       and not exists (
-         select 1 from manifests as s
-          where s.repository_id = ${repository} and s.digest = m.subject and s.state = 'live')
+       and ${isOfNoLive(repository)}
      order by m.digest
      limit ${page.limit}`.execute(reads);
   return rows.map(({ digest }) => digest);

@@ -4,6 +4,7 @@ import type { Tx } from "../db/database.ts";
 import { nowOf, readNow } from "../db/database-clock.ts";
 import { hastenRemoval } from "../gc/gc-chores.ts";
 import { purgeUnit } from "../gc/purge-unit.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { nameOf } from "./unit.ts";
 import { endUnit, findUnit, type Unit } from "./unit-store.ts";
 
@@ -38,8 +39,7 @@ export async function eraseUnit(
     total.blobs += done.released.blobs;
     total.bytes += done.released.bytes;
     if (done.isDone) return total;
-    // Others get their turn.
-    await Bun.sleep(0);
+    await letOthersRun();
   }
 }
 
@@ -60,7 +60,7 @@ async function eraseBatch(
   await hastenRemoval(db, tx, clock);
   if (done.isDone) {
     const { blobs, bytes } = done.released;
-    await audit.append(tx, {
+    audit.append(tx, {
       actor: auditActor(call.principal, call.address),
       action: `${unit.kind}.erased`,
       resource: nameOf(unit),

@@ -12,6 +12,7 @@ import { moment, parsed, repositoryName, tagName } from "../access/schema.ts";
 import { actorOf, auditActor } from "../auth/principal.ts";
 import type { Tx } from "../db/database.ts";
 import { nowOf, readNow } from "../db/database-clock.ts";
+import { rolledBack } from "../db/rolled-back.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
@@ -22,7 +23,6 @@ import {
   previewSweeps,
   type Swept,
   sweepManifests,
-  TakenBack,
 } from "../registry/sweep-manifests.ts";
 import { bytesHeldOnlyBy, type Sweep } from "../registry/sweep-store.ts";
 import { trashRepository } from "../registry/trash-store.ts";
@@ -189,7 +189,7 @@ async function removeNamed(
     };
   };
   const beside = { removes: repository };
-  if (preview) return await takenBack((body) => db.transaction(body, beside), remove);
+  if (preview) return await rolledBack((body) => db.transaction(body, beside), remove);
   return await db.transaction(async (tx) => {
     const answer = await remove(tx);
     await call.remember?.(tx, answer);
@@ -234,30 +234,13 @@ async function removeRepository(
     const removed = [{ name: `repository ${repository}`, tags: [] }];
     return { preview, units: 1, ...count, bytes, removed, kept: [] };
   };
-  if (preview) return await takenBack((body) => db.transaction(body), remove);
+  if (preview) return await rolledBack((body) => db.transaction(body), remove);
   const entry = () => ({
     action: "repository.deleted",
     resource: `repository ${repository}`,
     projectId,
   });
   return await change(deps, call, entry, remove);
-}
-
-/** A preview is the thing itself, taken back. */
-async function takenBack(
-  transaction: (body: (tx: Tx) => Promise<never>) => Promise<never>,
-  remove: (tx: Tx) => Promise<Answer>,
-): Promise<Answer> {
-  let answer = null as Answer | null;
-  try {
-    return await transaction(async (tx) => {
-      answer = await remove(tx);
-      throw new TakenBack();
-    });
-  } catch (error) {
-    if (error instanceof TakenBack && answer !== null) return answer;
-    throw error;
-  }
 }
 
 export const removeEndpoints: readonly Endpoint[] = [remove];

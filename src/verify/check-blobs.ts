@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { BlobBody } from "../blobs/blob-store.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { algorithmOf, type Digest, hexOf } from "../oci/digest.ts";
 import type { Damage } from "./damage.ts";
-import { type Checked, letOthersRun, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
+import { type Checked, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
 import { type BlobPlace, findBlob, listBlobs, quarantineBlob } from "./verify-store.ts";
 
 /** Blobs looked at before other work gets its turn; small ones are read and hashed without a wait. */

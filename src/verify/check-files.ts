@@ -1,7 +1,8 @@
 import type { BlobKey, StoredItem } from "../blobs/blob-store.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { keysToDelete } from "../registry/deletion-store.ts";
 import type { Damage } from "./damage.ts";
-import { type Checked, letOthersRun, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
+import { type Checked, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
 import { type BlobPlace, findBlobs, findBlobsByKey, findUploads } from "./verify-store.ts";
 
 /** Files that no row speaks of. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { algorithmOf, hexOf } from "../oci/digest.ts";
-import { type Checked, letOthersRun, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
+import { type Checked, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
 import {
   type Cursor,
   type EdgePlace,

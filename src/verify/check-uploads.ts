@@ -1,5 +1,6 @@
 import type { StagedId } from "../blobs/blob-store.ts";
-import { type Checked, letOthersRun, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
+import { type Checked, pageSize, type Suspect, type VerifyDeps } from "./suspect.ts";
 import {
   correctUploadOffset,
   listUploads,

@@ -3,11 +3,12 @@ import type { Database } from "../db/database.ts";
 import type { VerifyPassRow } from "../db/tables.ts";
 import type { Chore, ChoreWork } from "../jobs/chore.ts";
 import type { Clock } from "../lib/clock.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import type { Log } from "../platform/log.ts";
 import { checkBlob, suspectBlob } from "./check-blobs.ts";
 import { createPace, type Pace } from "./pace.ts";
 import { addPass, changePass, findPass, sumLiveBlobs } from "./pass-store.ts";
-import { letOthersRun, type Suspect, type VerifyDeps } from "./suspect.ts";
+import { type Suspect, settleMs, type VerifyDeps } from "./suspect.ts";
 import { type BlobPlace, listBlobs } from "./verify-store.ts";
 
 const hourMs = 60 * 60 * 1000;
@@ -29,8 +30,6 @@ const blobBytesMin = 64 * 1024;
 const passShare = 2 / 3;
 /** Of the blobs of a page this share may be wrong, or a single one: more, and the storage itself is in trouble. */
 const wrongShareMax = 0.1;
-/** How long a push that was seen halfway has to finish before it is looked at again. */
-const settleMs = 1000;
 
 export interface OnlineVerifyDeps {
   readonly blobs: BlobStore;
