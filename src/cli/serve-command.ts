@@ -31,6 +31,8 @@ export const serveCommand: Command = {
       console.error(explained);
       return 1;
     }
+    // It is ready: from now on whoever stops it may expect that requests under way end.
+    const stopping = stopSignal();
     const url = urlFromHere(running.url);
     const greeting = await running.greeting(url);
     if (isText) console.log(welcome(url, config.data, greeting));
@@ -39,7 +41,7 @@ export const serveCommand: Command = {
     if (!isText) log.info(`Berth ${version} serves ${url}`, { version, url, data: config.data });
     log.flush();
 
-    const signal = await stopSignal();
+    const signal = await stopping;
     log.info(`Stopping on ${signal}: requests under way may end`);
     await running.stop();
     log.info("Stopped");

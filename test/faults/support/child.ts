@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const projectFolder = join(import.meta.dir, "../../..");
+export const projectFolder = join(import.meta.dir, "../../..");
 const bunFlags = ["--no-env-file", "--config=/dev/null", "--no-install"];
 const readyMsMax = 20_000;
 const outputCharsMax = 256 * 1024;
@@ -31,6 +31,8 @@ export interface ChildOptions {
   readonly wrapper?: readonly string[];
   /** By default any that is free. */
   readonly port?: number;
+  /** The folder of the program, where it is another than this one. */
+  readonly program?: string;
 }
 
 /** Starts the process; it may not serve yet. */
@@ -38,7 +40,7 @@ export async function spawnChild(options: ChildOptions): Promise<Child> {
   const { data, env, wrapper = [] } = options;
   const port = options.port ?? (await freePort());
   const child = Bun.spawn([...wrapper, process.execPath, ...bunFlags, "src/main.ts", "serve"], {
-    cwd: projectFolder,
+    cwd: options.program ?? projectFolder,
     env: {
       PATH: process.env["PATH"] ?? "",
       BERTH_LISTEN: `127.0.0.1:${port}`,

@@ -1,6 +1,13 @@
 import { join } from "node:path";
 import { type Balancer, startBalancer } from "../../support/balancer.ts";
-import { type Child, freePort, spawnCommand, startChild, temporaryFolder } from "./child.ts";
+import {
+  type Child,
+  freePort,
+  projectFolder,
+  spawnCommand,
+  startChild,
+  temporaryFolder,
+} from "./child.ts";
 
 /** One of several Berths on the same database and blobs. It keeps its port when it is started again. */
 export interface Node {
@@ -17,7 +24,8 @@ export interface Node {
   /** SIGSTOP: it holds its connections and claims, and says nothing. */
   pause(): void;
   resume(): void;
-  start(): Promise<void>;
+  /** The program that it was, or the one in another folder. */
+  start(program?: string): Promise<void>;
   /** A command on its data folder: it asks the node while that runs. */
   command(...args: string[]): Promise<{ code: number; output: string }>;
   /** What all its processes so far wrote. */
@@ -37,9 +45,16 @@ export interface NodesOptions {
   readonly env: (number: number) => Readonly<Record<string, string>>;
   /** A program that starts a node, as of `startChild`. */
   readonly wrapper?: (number: number) => readonly string[];
+  /** The folder of the program, where it is another than this one. */
+  readonly program?: string;
 }
 
-export async function startNodes({ count, env, wrapper }: NodesOptions): Promise<Nodes> {
+export async function startNodes({
+  count,
+  env,
+  wrapper,
+  program = projectFolder,
+}: NodesOptions): Promise<Nodes> {
   const folder = temporaryFolder();
   const all: Node[] = [];
   const remove = async () => {
@@ -50,7 +65,7 @@ export async function startNodes({ count, env, wrapper }: NodesOptions): Promise
     for (let number = 0; number < count; number++) {
       const data = join(folder.path, `${number}`);
       const port = await freePort();
-      const options = { data, port, env: env(number), wrapper: wrapper?.(number) ?? [] };
+      const options = { data, port, env: env(number), wrapper: wrapper?.(number) ?? [], program };
       all.push(createNode(`node ${number}`, options));
     }
     // The first one makes the tables: how several do that at once is a matter of its own.
@@ -75,6 +90,7 @@ type StartOptions = Required<Parameters<typeof startChild>[0]>;
 
 function createNode(name: string, options: StartOptions): Node {
   let child: Child | null = null;
+  let { program } = options;
   let earlier = "";
   const running = () => {
     if (child === null) throw new Error(`${name} does not run`);
@@ -101,8 +117,9 @@ function createNode(name: string, options: StartOptions): Node {
     },
     pause: () => running().signal("SIGSTOP"),
     resume: () => running().signal("SIGCONT"),
-    async start() {
-      child = await startChild(options);
+    async start(other = program) {
+      program = other;
+      child = await startChild({ ...options, program });
     },
     command: (...args) => spawnCommand(options, ...args).ended,
     output: () => earlier + (child?.output() ?? ""),
