@@ -26,6 +26,16 @@ const onThreeNodesToo = [
 /** What has to do with the bytes of blobs is the same wherever they lie. */
 const onS3Too = ["blobs", "uploads", "manifests"].map((name) => `./test/protocol/${name}.test.ts`);
 
+/**
+ * SQLite and files, and PostgreSQL and S3, have all clients; the other two pairs these ones, without what is
+ * large, and what is said of all that they left.
+ */
+const someClients = "^(crane|skopeo|regctl|oras|helm|berth|nearly) (?!.* 1 GB)";
+const otherPairs = [
+  { title: "PostgreSQL and files", env: { BERTH_TEST_DATABASE: "postgres" } },
+  { title: "SQLite and S3", env: { BERTH_TEST_BLOBS: "s3" } },
+];
+
 const folders = new Set<string>();
 for (const path of new Glob("test/*/**/*.test.ts").scanSync(projectFolder)) {
   folders.add(path.split("/")[1] ?? "");
@@ -46,6 +56,11 @@ if (whyNoPostgres() === null) {
   for (const path of onThreeNodesToo) {
     groups.push(bunTest(`${path} on three nodes`, [`./${path}`], threeNodes));
   }
+}
+for (const { title, env } of otherPairs) {
+  if ("BERTH_TEST_DATABASE" in env && whyNoPostgres() !== null) continue;
+  const chosen = ["./test/clients/clients.test.ts", `--test-name-pattern=${someClients}`];
+  groups.push(bunTest(`some clients on ${title}`, chosen, env));
 }
 groups.push(bunTest("test/protocol on S3", onS3Too, { BERTH_TEST_BLOBS: "s3" }));
 process.exit(await runGroups([...quickGroups.flat(), ...groups]));

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { signDoorIn } from "./door.ts";
-import { startBehindBalancer } from "./nodes.ts";
+import { blobSettings, databaseSettings, startBehindBalancer } from "./nodes.ts";
 import { daemon, folder, freePort, NotRun, once, run } from "./support.ts";
 
 /** Who signs in, with a password that has what shells, headers and URLs trip over. */
@@ -23,7 +23,10 @@ export interface RunningRegistry {
 }
 
 const projectFolder = join(import.meta.dir, "..", "..");
-/** With this many, the registry is so many nodes on PostgreSQL and S3, and nginx sends each request to the next. */
+/**
+ * With this many, the registry is so many nodes on PostgreSQL and S3, and nginx sends each request to the next.
+ * One alone is on what BERTH_TEST_DATABASE and BERTH_TEST_BLOBS say, any pair of them.
+ */
 export const nodes = Number(process.env["BERTH_TEST_NODES"] ?? "1");
 
 /**
@@ -56,6 +59,8 @@ async function startOne(): Promise<{ host: string; data: string }> {
     BERTH_LISTEN: host,
     BERTH_DATA: data,
     BERTH_TRUSTED_PROXIES: "127.0.0.1",
+    ...(await databaseSettings(process.env["BERTH_TEST_DATABASE"])),
+    ...(await blobSettings(process.env["BERTH_TEST_BLOBS"])),
   });
   return { host, data };
 }

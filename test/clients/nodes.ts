@@ -3,7 +3,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startNodes } from "../faults/support/nodes.ts";
 import { startPostgres } from "../support/postgres.ts";
-import { s3Settings, startStrictS3, strictS3, testCredentials } from "../support/s3-servers.ts";
+import {
+  s3Settings,
+  startStrictS3,
+  startWeakS3,
+  strictS3,
+  testCredentials,
+} from "../support/s3-servers.ts";
 import { atEnd, daemon, folder, freePort, NotRun } from "./support.ts";
 
 /** Nodes that share a PostgreSQL and an S3, behind nginx, which sends each request to the next one. */
@@ -11,17 +17,11 @@ export async function startBehindBalancer(
   count: number,
   settings: Readonly<Record<string, string>>,
 ): Promise<{ host: string; data: string }> {
-  const program = strictS3();
-  if (program === null) throw new NotRun("versitygw is not installed");
-  const postgres = await startPostgres();
-  atEnd(() => postgres.remove());
-  const s3 = await startStrictS3(program);
-  atEnd(() => s3.stop());
+  if (strictS3() === null) throw new NotRun("versitygw is not installed");
   const shared = {
     ...settings,
-    ...testCredentials,
-    ...s3Settings(s3, "clients"),
-    BERTH_DATABASE: await postgres.createDatabase(),
+    ...(await databaseSettings("postgres")),
+    ...(await blobSettings("s3")),
     BERTH_SECRET_KEY: randomBytes(32).toString("base64"),
   };
   const nodes = await startNodes({ count, env: () => shared });
@@ -34,6 +34,23 @@ export async function startBehindBalancer(
   const data = nodes.all[0]?.data;
   if (data === undefined) throw new Error("there is no node");
   return { host, data };
+}
+
+/** Of a Berth that keeps its rows in a new database of that kind; by default in SQLite. */
+export async function databaseSettings(kind: string | undefined): Promise<Record<string, string>> {
+  if (kind !== "postgres") return {};
+  const postgres = await startPostgres();
+  atEnd(() => postgres.remove());
+  return { BERTH_DATABASE: await postgres.createDatabase() };
+}
+
+/** Of one that keeps its blobs in a new store of that kind; by default in files. */
+export async function blobSettings(kind: string | undefined): Promise<Record<string, string>> {
+  if (kind !== "s3") return {};
+  const program = strictS3();
+  const s3 = await (program === null ? startWeakS3() : startStrictS3(program));
+  atEnd(() => s3.stop());
+  return { ...testCredentials, ...s3Settings(s3, "clients") };
 }
 
 async function startNginx(host: string, ports: readonly number[]): Promise<void> {
