@@ -222,7 +222,8 @@ const selectVisible = perDatabase(({ facts }) =>
           .on("rb.repository_id", "=", bound(repositoryId)),
       )
       .innerJoin("blobs as b", (join) =>
-        join.onRef("b.digest", "=", "rb.digest").on("b.state", "=", live),
+        // Not that of the link: SQLite would begin with all links of the repository.
+        join.onRef("b.digest", "=", sql<Digest>`asked.value`).on("b.state", "=", live),
       )
       .select(["b.digest", "b.size"])
       // What a manifest is about to refer to stays; held in one order, so that pushes of the same
