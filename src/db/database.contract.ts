@@ -163,6 +163,20 @@ export function databaseContract(name: string, open: () => Promise<DatabaseUnder
       expect(await ids()).toEqual(["a"]);
     });
 
+    test("a transaction that nobody awaits is there for reads, and rolls back like any other", async () => {
+      await db.transactionUnawaited((tx) => insert(tx, "a"), "rows");
+      expect(await ids()).toEqual(["a"]);
+      expect(db.settled()).toBeNull();
+      const failing = db.transactionUnawaited(async (tx) => {
+        await insert(tx, "b");
+        throw new Error("no");
+      });
+      await failing.catch(() => {});
+      expect(failing).rejects.toThrow("no");
+      await db.flush();
+      expect(await ids()).toEqual(["a"]);
+    });
+
     test("a statement by itself is there for every read after it, and leaves nothing where it fails", async () => {
       for (const synced of ["synced", "unsynced"] as const) {
         await db.statement((tx) => insert(tx, synced), synced);

@@ -63,6 +63,14 @@ export interface Database {
    */
   transactionUnsynced<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
   /**
+   * As `transaction`, but neither who calls nor who reads waits for the disk: a power cut may undo it until
+   * `flush`, with all that was committed after it. For what is found and done again, and lets nobody do
+   * what could not be undone with it.
+   */
+  transactionUnawaited<T>(body: (tx: Tx) => Promise<T>, beside?: Beside): Promise<T>;
+  /** Resolves when all that was committed before the call survives a power cut. */
+  flush(): Promise<void>;
+  /**
    * A transaction of one statement that relies on the rows that it changes alone (`rows`): a server is told
    * of it and of its end at once. `synced` or not, as of the two above.
    */

@@ -178,6 +178,9 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     prepare: (text) => batchedRead(text, async (own, values) => (await read(own, values)).rows),
     transaction: (body, beside) => commit({ begin: beginning(beside, limits) }, body),
     transactionUnsynced: (body) => commit({ begin: begin.unsynced }, body),
+    // Nobody who reads waits for the disk of the server.
+    transactionUnawaited: (body, beside) => commit({ begin: beginning(beside, limits) }, body),
+    flush: async () => {},
     statement: (body, synced) => commit({ begin: begin[synced], isOneStatement: true }, body),
     version: null,
     settled: () => null,

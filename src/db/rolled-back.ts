@@ -1,5 +1,11 @@
 import type { Tx } from "./database.ts";
 
+/**
+ * So long a preview goes on: where one writes at a time, everybody who does waits for it. What it did not
+ * come to is left out of what it tells.
+ */
+export const previewMsMax = 2_000;
+
 class RolledBack extends Error {}
 
 /** What `body` gives in a transaction that does not come to pass: what something would do, by doing it. */

@@ -126,6 +126,41 @@ test("between a commit and its sync, a reader has something to wait for", async 
   rmSync(folder, { recursive: true });
 });
 
+test("nobody waits for a commit that nobody awaits, until it is flushed", async () => {
+  for (const sharing of [undefined, "parent"] as const) {
+    const { folder, db } = await open(undefined, sharing);
+    await db.flush();
+    const syncs = db.stats.syncs;
+    const version = db.version?.();
+    await db.transactionUnawaited((tx) => insert(tx, "a"));
+    expect(db.settled()).toBeNull();
+    if (version !== undefined) {
+      expect(db.version?.()).toBeGreaterThan(version);
+      expect(db.stats.syncs).toBe(syncs);
+      await db.flush();
+      expect(db.stats.syncs).toBe(syncs + 1);
+    }
+    await db.flush();
+    await db.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a flush that fails is a failure, whoever awaits the commit", async () => {
+  for (const sharing of [undefined, "parent"] as const) {
+    const failures: Error[] = [];
+    const { folder, file, db } = await open((error) => failures.push(error), sharing);
+    await db.transactionUnawaited((tx) => insert(tx, "a"));
+    renameSync(`${file}-wal`, `${file}-elsewhere`);
+    const flushed = db.flush();
+    await flushed.catch(() => {});
+    expect(flushed).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(failures).toHaveLength(1);
+    await db.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("a log that was moved away refuses every write from then on", async () => {
   const failures: Error[] = [];
   const { folder, file, db } = await open((error) => failures.push(error));

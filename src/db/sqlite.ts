@@ -27,6 +27,9 @@ const readCacheKib = 32 * 1024;
 /** How often the parent of several processes looks whether there is something to copy out of the log. */
 const watchEveryMs = 500;
 
+/** As of the three kinds of transactions that a `Database` has. */
+type Kind = "awaited" | "unawaited" | "unsynced";
+
 export interface SqliteOptions {
   /** Path of the database file. */
   readonly file: string;
@@ -89,7 +92,7 @@ export function openSqlite(options: SqliteOptions): Database {
     }
   }
 
-  async function attempt<T>(body: (tx: Tx) => Promise<T>, synced: boolean): Promise<T> {
+  async function attempt<T>(body: (tx: Tx) => Promise<T>, kind: Kind): Promise<T> {
     begin.run();
     try {
       const result = await run(body);
@@ -97,9 +100,9 @@ export function openSqlite(options: SqliteOptions): Database {
       // At once: a read between the commit and these lines would take old rows for the newest, and new
       // ones for durable.
       commits += 1;
-      if (synced) {
+      if (kind !== "unsynced") {
         changes += 1;
-        walSync?.committed();
+        walSync?.committed(kind);
       }
       checkpointer.committed();
       return result;
@@ -141,19 +144,19 @@ export function openSqlite(options: SqliteOptions): Database {
   });
   const watch = sharing === "parent" ? watchCommits(reader, checkpointer.begin) : null;
 
-  async function commit<T>(body: (tx: Tx) => Promise<T>, synced: boolean): Promise<T> {
+  async function commit<T>(body: (tx: Tx) => Promise<T>, kind: Kind): Promise<T> {
     assert(nesting.getStore() === undefined, "transactions do not nest");
-    if (group !== null) return group.commit(() => run(body), synced);
+    if (group !== null) return group.commit(() => run(body), kind === "awaited");
     return mutex.run(async () => {
       if (failure !== null) throw readOnly(failure);
       try {
-        return await attempt(body, synced);
+        return await attempt(body, kind);
       } catch (error) {
         if (!isFull(error)) throw classify(error, fail);
       }
       options.onFull?.();
       try {
-        return await attempt(body, synced);
+        return await attempt(body, kind);
       } catch (error) {
         throw classify(error, fail);
       }
@@ -161,13 +164,19 @@ export function openSqlite(options: SqliteOptions): Database {
   }
 
   async function transaction<T>(body: (tx: Tx) => Promise<T>): Promise<T> {
-    const result = await commit(body, true);
+    const result = await commit(body, "awaited");
     await walSync?.settled()?.catch(refuseUnsettled);
     return result;
   }
 
   function transactionUnsynced<T>(body: (tx: Tx) => Promise<T>): Promise<T> {
-    return commit(body, false);
+    return commit(body, "unsynced");
+  }
+
+  async function flush(): Promise<void> {
+    // Where processes share the file, this one alone is not told of every commit.
+    if (sharing !== undefined) log?.committed("unawaited");
+    await log?.flush().catch(refuseUnsettled);
   }
 
   return {
@@ -180,6 +189,9 @@ export function openSqlite(options: SqliteOptions): Database {
     },
     transaction,
     transactionUnsynced,
+    // Where commits are synced by SQLite itself there is nothing else that could sync this one later.
+    transactionUnawaited: (body) => commit(body, log === null ? "awaited" : "unawaited"),
+    flush,
     statement: (body, synced) =>
       synced === "synced" ? transaction(body) : transactionUnsynced(body),
     settled() {

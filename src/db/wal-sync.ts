@@ -6,9 +6,11 @@ const fdatasync = promisify(fs.fdatasync);
 /** Makes commits durable: one `fdatasync` of the write-ahead log for all that committed before it began. */
 export interface WalSync {
   /** Tells of a commit that has returned. */
-  committed(): void;
-  /** Null when nothing waits; else resolves when the commits made before the call are durable. */
+  committed(awaited: "awaited" | "unawaited"): void;
+  /** Null when nothing waits; else resolves when the awaited commits made before the call are durable. */
   settled(): Promise<void> | null;
+  /** Resolves when all commits made before the call are durable. */
+  flush(): Promise<void>;
   /** Throws when the open file is no longer the one at the path: syncing it would prove nothing. */
   assertInPlace(): void;
   readonly syncs: number;
@@ -22,6 +24,7 @@ export interface WalSync {
 export function openWalSync(path: string, onFailure: (error: Error) => void): WalSync {
   const fd = fs.openSync(path, "r+");
   let last = 0;
+  let lastAwaited = 0;
   let durable = 0;
   let syncs = 0;
   let running: Promise<void> | null = null;
@@ -61,12 +64,14 @@ export function openWalSync(path: string, onFailure: (error: Error) => void): Wa
   }
 
   return {
-    committed() {
+    committed(awaited) {
       last += 1;
+      if (awaited === "awaited") lastAwaited = last;
     },
     settled() {
-      return durable >= last && failure === null ? null : settle(last);
+      return durable >= lastAwaited && failure === null ? null : settle(lastAwaited);
     },
+    flush: () => settle(last),
     assertInPlace,
     get syncs() {
       return syncs;

@@ -7,7 +7,9 @@ import { AmountExceededError, type Budget, boundless, createBudget } from "./bud
 import { type Cycle, runCycle } from "./cycle.ts";
 import { countStore, notePause, noteSeen, type Pause, readState } from "./state-store.ts";
 
-const restMs = 10;
+const restMsMin = 10;
+/** Of a transaction's length: so that garbage collection has a fifth of the event loop at most. */
+const restPerWork = 4;
 /** A clock that is further ahead of where it was last seen may have jumped. */
 const unseenMsMax = 24 * 60 * 60 * 1000;
 
@@ -46,8 +48,7 @@ export async function collectGarbage(deps: GcDeps, signal: AbortSignal): Promise
   try {
     const cycle = await runCycle({
       ...{ db, log, signal, budget, now },
-      rest,
-      batchesMax: Number.POSITIVE_INFINITY,
+      rest: restAfterEach(clock),
     });
     tell(log, cycle);
     return cycle;
@@ -84,6 +85,15 @@ function tell(log: Log, { units, links, condemned, collected }: Cycle): void {
  * Between two transactions. SQLite answers without leaving the event loop: so few requests in a hundred come
  * while it does that the slowest of them are no slower.
  */
-export function rest(): Promise<void> {
-  return Bun.sleep(restMs);
+export function rest(workedMs = 0): Promise<void> {
+  return Bun.sleep(Math.max(restMsMin, workedMs * restPerWork));
+}
+
+/** Rests as long as the work since the last rest asks for. */
+function restAfterEach({ monotonic }: Clock): () => Promise<void> {
+  let begun = monotonic();
+  return async () => {
+    await rest(monotonic() - begun);
+    begun = monotonic();
+  };
 }

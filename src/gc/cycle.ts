@@ -24,8 +24,6 @@ export interface CycleDeps {
   readonly now: number;
   /** Between two transactions: lets others have their turn. */
   readonly rest: () => Promise<void>;
-  /** Transactions after which it ends, whatever is left. */
-  readonly batchesMax: number;
 }
 
 /** What a cycle did. */
@@ -70,22 +68,22 @@ export async function runCycle(deps: CycleDeps): Promise<Cycle> {
 /** Asked before each transaction: false when it is time to end. */
 type Turns = () => Promise<boolean>;
 
-function createTurns({ signal, rest, batchesMax }: CycleDeps, cycle: Cycle): Turns {
-  let batches = 0;
+function createTurns({ signal, rest }: CycleDeps, cycle: Cycle): Turns {
+  let isFirst = true;
   return async () => {
-    if (signal.aborted || batches >= batchesMax) {
-      cycle.isComplete = false;
-      return false;
-    }
-    if (batches > 0) await rest();
-    batches += 1;
-    return true;
+    if (!isFirst) await rest();
+    isFirst = false;
+    if (signal.aborted) cycle.isComplete = false;
+    return !signal.aborted;
   };
 }
 
 async function purgeTags({ db, now }: CycleDeps, cycle: Cycle, turns: Turns): Promise<void> {
   while (await turns()) {
-    const gone = await db.transaction((tx) => forgetDueTags(tx, now, tagsPerBatch), "rows");
+    const gone = await db.transactionUnawaited(
+      (tx) => forgetDueTags(tx, now, tagsPerBatch),
+      "rows",
+    );
     cycle.units += gone;
     if (gone < tagsPerBatch) return;
   }
@@ -123,7 +121,7 @@ async function purgeWhole(
   unit: DueUnit,
 ): Promise<boolean> {
   while (await turns()) {
-    const purged = await db.transaction(
+    const purged = await db.transactionUnawaited(
       async (tx): Promise<Purged | null> => {
         // Restored, or pushed again, since the list was read.
         if (!(await isUnitDue(tx, unit.id, now))) return null;
@@ -153,7 +151,7 @@ async function endLinks(deps: CycleDeps, cycle: Cycle, turns: Turns): Promise<vo
       if (!(await turns())) return;
       const { repository_id, repository } = batch[0] as LapsedLink;
       const digests = batch.map(({ digest }) => digest);
-      const done = await db.transaction(
+      const done = await db.transactionUnawaited(
         async (tx) => {
           const ended = await settleLinks(db, tx, repository_id, digests, now);
           const condemned = await condemnUnheld(db, tx, ended, now);
@@ -181,7 +179,7 @@ function batchesOf(links: readonly LapsedLink[]): LapsedLink[][] {
 
 async function collect({ db, now }: CycleDeps, cycle: Cycle, turns: Turns): Promise<void> {
   while (await turns()) {
-    const collected = await db.transaction(
+    const collected = await db.transactionUnawaited(
       (tx) => collectCondemned(db, tx, now, collectedPerBatch),
       "rows",
     );

@@ -96,7 +96,7 @@ const preview = defineEndpoint({
   path: "/api/v1/gc/preview",
   command: "gc preview",
   summary:
-    "Tells what the next cycle would do, by doing it and taking it back. Pushes wait meanwhile.",
+    "Tells what the next cycle would do, by doing it for two seconds and taking it back. Pushes wait meanwhile.",
   action: "system:manage",
   input: z.strictObject({
     untagged_older_than: z
@@ -124,13 +124,13 @@ const preview = defineEndpoint({
     const { cycle, stops } = await previewCycle({ db, clock, log });
     return {
       stopped: stops === null ? null : pauseReasons[stops],
-      untagged,
+      untagged: untagged === null ? null : { manifests: untagged.manifests, bytes: untagged.bytes },
       units: cycle.units,
       manifests: cycle.manifests,
       links: cycle.links,
       condemned: cycle.condemned,
       collected: cycle.collected,
-      complete: cycle.isComplete && cycle.failed === 0,
+      complete: cycle.isComplete && cycle.failed === 0 && untagged?.isComplete !== false,
     };
   },
 });
@@ -145,8 +145,8 @@ async function previewUntagged(deps: Management, call: ApiCall, olderThan: strin
     ...{ repositoryId: id, repository: name, projectId, sweep, reason: null },
     actor: auditActor(call.principal, call.address),
   }));
-  const { manifests, bytes } = await previewSweeps(deps, places);
-  return { manifests, bytes };
+  const { manifests, bytes, isComplete } = await previewSweeps(deps, places);
+  return { manifests, bytes, isComplete };
 }
 
 const run = defineEndpoint({

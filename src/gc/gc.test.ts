@@ -11,10 +11,12 @@ import { digestOf, makeImage, makeIndex, makeReferrer } from "../../test/support
 import type { BlobKey, BlobStore } from "../blobs/blob-store.ts";
 import { createMemoryBlobStore } from "../blobs/memory-blob-store.ts";
 import type { Digest } from "../oci/digest.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { hastenRemoval } from "./gc-chores.ts";
 import { previewCycle } from "./preview.ts";
 import type { TrashUnit } from "./purge-store.ts";
 import { purgeUnit } from "./purge-unit.ts";
+import { removeBytes } from "./remove-bytes.ts";
 import { acceptAmount, acceptClock, countDeletions, readState } from "./state-store.ts";
 import { collectStrays } from "./strays.ts";
 
@@ -423,6 +425,18 @@ test("a preview says what a cycle then does, and does nothing", async () => {
   }
 });
 
+test("a preview ends after a while, and says that it is not all", async () => {
+  const { client, deps } = await open();
+  for (const name of ["team/a", "team/b", "team/c"]) await client.pushBlob(name, `of ${name}`);
+  world.advance(dayMs + hourMs);
+  let ms = 0;
+  const slow = { ...deps, clock: { ...deps.clock, monotonic: () => (ms += 1_500) } };
+  const { cycle } = await previewCycle(slow);
+  expect(cycle.isComplete).toBe(false);
+  expect(cycle.links).toBe(1);
+  expect((await previewCycle(deps)).cycle).toMatchObject({ isComplete: true, links: 3 });
+});
+
 describe("bytes that are to go", () => {
   /** A store that does not let go of what `isStuck` says. */
   function stubborn(isStuck: (key: BlobKey) => boolean): BlobStore {
@@ -474,6 +488,26 @@ describe("bytes that are to go", () => {
     isDown = false;
     await world.collect();
     world.advance(hourMs);
+    await world.collect();
+    expect(await world.stored()).toBe(0);
+  });
+
+  test("stay until the disk has it that nothing refers to them", async () => {
+    const blobs = createMemoryBlobStore();
+    const { client, deps, db } = await open({ blobs });
+    await client.pushBlob(name, "referred to, if the power goes");
+    await world.pass(dayMs);
+    world.advance(dayMs);
+    await collectGarbage(deps, signal);
+    expect((await countDeletions(db.reads)).blobs).toBe(1);
+    const flush = async () => {
+      expect(await world.stored()).toBe(1);
+      throw new Error("the disk is away");
+    };
+    const removing = removeBytes({ ...deps, blobs, db: { ...db, flush } }, signal);
+    expect(removing).rejects.toThrow("the disk is away");
+    await removing.catch(() => {});
+    expect(await world.stored()).toBe(1);
     await world.collect();
     expect(await world.stored()).toBe(0);
   });

@@ -1,13 +1,11 @@
 import type { Database, Tx } from "../db/database.ts";
 import { nowOf, readNow } from "../db/database-clock.ts";
-import { rolledBack } from "../db/rolled-back.ts";
+import { previewMsMax, rolledBack } from "../db/rolled-back.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { boundless, isTooMuch } from "./budget.ts";
 import { type GcDeps, pauseOf } from "./collect-garbage.ts";
 import { type Cycle, runCycle } from "./cycle.ts";
 import { countStore, type Pause, readState } from "./state-store.ts";
-
-/** Transactions of a cycle that are looked at in one: everybody who writes waits for it meanwhile. */
-const batchesMax = 200;
 
 export interface Preview {
   readonly cycle: Cycle;
@@ -15,7 +13,7 @@ export interface Preview {
   readonly stops: Pause | null;
 }
 
-/** What the next cycle would do: the same code, of which everything is rolled back. */
+/** What the next cycle would do, or the beginning of it: the same code, of which everything is rolled back. */
 export async function previewCycle(deps: GcDeps): Promise<Preview> {
   const { db, clock, log } = deps;
   return await rolledBack(db.transaction, async (tx) => {
@@ -23,11 +21,16 @@ export async function previewCycle(deps: GcDeps): Promise<Preview> {
     const now = await readNow(within.reads, nowOf(db, clock));
     const state = await readState(within.reads);
     const { all, condemned } = await countStore(within.reads, state.amount_accepted_until);
+    const over = new AbortController();
+    const until = clock.monotonic() + previewMsMax;
     const cycle = await runCycle({
-      ...{ db: within, log, now, batchesMax },
-      signal: new AbortController().signal,
+      ...{ db: within, log, now, signal: over.signal },
       budget: boundless,
-      rest: async () => {},
+      // On SQLite others read meanwhile.
+      async rest() {
+        await letOthersRun();
+        if (clock.monotonic() > until) over.abort();
+      },
     });
     const going = {
       blobs: condemned.blobs + cycle.condemned.blobs,
@@ -41,5 +44,8 @@ export async function previewCycle(deps: GcDeps): Promise<Preview> {
 /** The database with its transactions as parts of `tx`. */
 function inside(db: Database, tx: Tx): Database {
   const run = <R>(part: (tx: Tx) => Promise<R>) => part(tx);
-  return { ...db, reads: tx, transaction: run, transactionUnsynced: run, statement: run };
+  return {
+    ...{ ...db, reads: tx },
+    ...{ transaction: run, transactionUnsynced: run, transactionUnawaited: run, statement: run },
+  };
 }

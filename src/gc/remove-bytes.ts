@@ -44,9 +44,11 @@ export async function removeBytes(deps: RemovalDeps, signal: AbortSignal): Promi
       if (used.has(key)) log.error(`Bytes in use were to be removed, and stay: ${key}`, { digest });
     }
     const going = due.filter(({ key }) => !used.has(key));
+    // That nothing refers to them any more must not be undone by a power cut once they are gone.
+    await db.flush();
     const { gone, failures, isInTrouble } = await removeAll(deps.blobs, going, signal);
     const amount = { blobs: gone.length, bytes: gone.reduce((sum, { size }) => sum + size, 0) };
-    await db.transaction(async (tx) => {
+    await db.transactionUnawaited(async (tx) => {
       const keys = [...gone.map(({ key }) => key), ...used];
       if (keys.length > 0) await forgetDeletions(db, tx, keys);
       for (const { deletion, error } of failures) {

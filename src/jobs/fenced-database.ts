@@ -12,6 +12,7 @@ export function fencedDatabase(db: Database, fence: (tx: Tx) => Promise<void>): 
     ...db,
     transaction: (body, beside) => db.transaction(fenced(body), beside),
     transactionUnsynced: (body) => db.transactionUnsynced(fenced(body)),
+    transactionUnawaited: (body, beside) => db.transactionUnawaited(fenced(body), beside),
     statement: (body, synced) =>
       synced === "synced"
         ? db.transaction(fenced(body), "rows")

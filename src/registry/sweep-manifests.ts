@@ -1,7 +1,7 @@
 import { refusedChanges, type TagPlace } from "../access/tag-protection.ts";
 import type { AuditActor } from "../audit/audit.ts";
 import type { Tx } from "../db/database.ts";
-import { rolledBack } from "../db/rolled-back.ts";
+import { previewMsMax, rolledBack } from "../db/rolled-back.ts";
 import { letOthersRun } from "../lib/let-others-run.ts";
 import { uuidv7 } from "../lib/random.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -41,6 +41,8 @@ export interface Swept {
   readonly kept: readonly { readonly digest: Digest; readonly why: string }[];
   /** That come back once their time in the trash is over. */
   readonly bytes: number;
+  /** False where a preview came to its end before everything was looked at. */
+  readonly isComplete: boolean;
 }
 
 type Deps = Pick<Registry, "db" | "audit" | "clock">;
@@ -57,27 +59,29 @@ export async function sweepManifests(
   // Most often there is nothing: a look keeps nobody waiting.
   const first = { after: "", limit: 1 };
   const [any] = await listSwept(db.reads, of.repositoryId, of.sweep, first);
-  if (any === undefined) return { ...(await sum.done(async () => 0)), kept: [] };
+  if (any === undefined) return { ...(await sum.done(async () => 0)), kept: [], isComplete: true };
   await passes(sum, kept, async (after) => {
-    if (signal?.aborted === true) return { roots: [], manifests: 0, last: null, kept: new Map() };
+    if (signal?.aborted === true) return noBatch;
     await letOthersRun();
     return await keeping(kept, () =>
       db.transaction((tx) => sweepBatch(deps, tx, of, kept, after), { removes: of.repository }),
     );
   });
   const swept = await sum.done((units) => bytesHeldOnlyBy(db, db.reads, { units }));
-  return { ...swept, kept: keptOf([kept]) };
+  return { ...swept, kept: keptOf([kept]), isComplete: signal?.aborted !== true };
 }
 
-/** What `sweepManifests` would do, in all these places together: the same, taken back. */
+/** What `sweepManifests` would do, in all these places together, or the beginning of it: the same, taken back. */
 export async function previewSweeps(deps: Deps, places: readonly SweepOf[]): Promise<Swept> {
-  const { db } = deps;
+  const { db, clock } = deps;
   const kept = new Map(places.map((of) => [of.repositoryId, new Map() as Kept]));
   const [only, ...others] = places;
   const beside = only === undefined || others.length > 0 ? undefined : { removes: only.repository };
   for (;;) {
     let at: Kept = new Map();
+    let isComplete = true;
     const sweepAll = async (tx: Tx) => {
+      const until = clock.monotonic() + previewMsMax;
       const sum = createSum();
       for (const of of places) {
         at = kept.get(of.repositoryId) ?? at;
@@ -85,14 +89,15 @@ export async function previewSweeps(deps: Deps, places: readonly SweepOf[]): Pro
         await passes(sum, known, async (after) => {
           // On SQLite others read meanwhile; who writes waits for the end.
           await letOthersRun();
-          return await sweepBatch(deps, tx, of, known, after);
+          isComplete = clock.monotonic() <= until;
+          return isComplete ? await sweepBatch(deps, tx, of, known, after) : noBatch;
         });
       }
       return await sum.done((units) => bytesHeldOnlyBy(db, tx, { units }));
     };
     try {
       const swept = await rolledBack((body) => db.transaction(body, beside), sweepAll);
-      return { ...swept, kept: keptOf([...kept.values()]) };
+      return { ...swept, kept: keptOf([...kept.values()]), isComplete };
     } catch (error) {
       if (!noteKept(at, error)) throw error;
     }
@@ -108,6 +113,8 @@ interface Batch {
 }
 
 type Kept = Map<Digest, string>;
+
+const noBatch: Batch = { roots: [], manifests: 0, last: null, kept: new Map() };
 
 /** What a part keeps may show only once a batch is half done: then that is done again without its whole. */
 class KeptError extends Error {
@@ -146,9 +153,8 @@ async function sweepBatch(
   after: string,
 ): Promise<Batch> {
   const { repositoryId, repository, projectId, sweep, actor, reason } = of;
-  const nothing = { roots: [], manifests: 0, last: null, kept: new Map() };
   // Deleted since, or another one by now.
-  if ((await findRepositoryId(tx, repository)) !== repositoryId) return nothing;
+  if ((await findRepositoryId(tx, repository)) !== repositoryId) return noBatch;
   const found = await listSwept(tx, repositoryId, sweep, { after, limit: batchRoots });
   const wanted = found.filter((digest) => !known.has(digest));
   const tags = wanted.length === 0 ? [] : await listTagsOfAll(db, tx, repositoryId, wanted);
@@ -166,7 +172,7 @@ async function sweepBatch(
       tags: (byDigest.get(digest) ?? []).map(({ tag }) => tag),
     }));
   const last = found.length < batchRoots ? null : (found.at(-1) ?? null);
-  if (roots.length === 0) return { ...nothing, last, kept };
+  if (roots.length === 0) return { ...noBatch, last, kept };
 
   const now = clock.now();
   const by = { actor: actor.id, now };

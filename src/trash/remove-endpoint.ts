@@ -71,6 +71,9 @@ const removalOutput = z.object({
   kept: z
     .array(z.object({ name: z.string(), why: z.string() }))
     .describe("What was meant and stays."),
+  complete: z
+    .boolean()
+    .describe("False where a preview took so long that it told only the beginning."),
 });
 
 type Answer = z.input<typeof removalOutput>;
@@ -139,9 +142,9 @@ async function removeSwept(
 
 function sweptAnswer(repository: RepositoryName, preview: boolean, swept: Swept): Answer {
   const nameOf = (digest: Digest) => `${repository}@${digest}`;
-  const { units, manifests, tags, bytes } = swept;
+  const { units, manifests, tags, bytes, isComplete: complete } = swept;
   return {
-    ...{ preview, units, manifests, tags, bytes },
+    ...{ preview, units, manifests, tags, bytes, complete },
     removed: swept.named.map(({ digest, tags: went }) => ({
       name: nameOf(digest),
       tags: [...went],
@@ -185,7 +188,7 @@ async function removeNamed(
       ...(await countOf(db, tx, trashIds)),
       bytes: await bytesHeldOnlyBy(db, tx, { units: trashIds }),
       removed: await namesOf(db, tx, what, trashIds),
-      kept: [],
+      ...{ kept: [], complete: true },
     };
   };
   const beside = { removes: repository };
@@ -232,7 +235,7 @@ async function removeRepository(
     await trashRepository(tx, repositoryId, { actor: actorOf(call.principal), now: clock.now() });
     const bytes = await bytesHeldOnlyBy(db, tx, { repositoryId });
     const removed = [{ name: `repository ${repository}`, tags: [] }];
-    return { preview, units: 1, ...count, bytes, removed, kept: [] };
+    return { preview, units: 1, ...count, bytes, removed, kept: [], complete: true };
   };
   if (preview) return await rolledBack((body) => db.transaction(body), remove);
   const entry = () => ({

@@ -13,6 +13,8 @@ import {
   makeReferrer,
   types,
 } from "../../test/support/images.ts";
+import { previewSweeps } from "../registry/sweep-manifests.ts";
+import { listSweptRepositories } from "../registry/sweep-store.ts";
 import { untaggedManifests } from "./untagged.ts";
 
 const name = "team/app";
@@ -107,4 +109,22 @@ test("what is tagged, was until lately, or is held by what is, stays", async () 
   await sweep();
   expect(await there(moved.digest, fresh.digest)).toEqual([404, 404]);
   expect(await there(...staying)).toEqual([200, 200, 200, 200, 200]);
+});
+
+test("a preview ends after a while, and says that it is not all", async () => {
+  const { client, registry, db } = world;
+  for (const place of [name, "team/other"]) await client.pushImage(place, makeImage(place));
+  const repositories = await listSweptRepositories(db.reads, {
+    ...{ limited: false, after: "", limit: 10 },
+  });
+  const places = repositories.map(({ id: repositoryId, name: repository, projectId }) => ({
+    ...{ repositoryId, repository, projectId, reason: null },
+    sweep: { by: "untagged", before: registry.clock.now() + 1 } as const,
+    actor: { id: null, name: "(system)", credentialId: null, address: "" },
+  }));
+  let ms = 0;
+  const slow = { ...registry.clock, monotonic: () => (ms += 1_500) };
+  const beginning = await previewSweeps({ ...registry, clock: slow }, places);
+  expect(beginning).toMatchObject({ manifests: 1, isComplete: false });
+  expect(await previewSweeps(registry, places)).toMatchObject({ manifests: 2, isComplete: true });
 });

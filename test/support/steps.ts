@@ -50,6 +50,7 @@ export function inSteps(db: Database, steps: Steps): Database {
     ...db,
     transaction: (body, beside) => db.transaction(slowly(body), beside),
     transactionUnsynced: (body) => db.transactionUnsynced(slowly(body)),
+    transactionUnawaited: (body, beside) => db.transactionUnawaited(slowly(body), beside),
   };
 }
 
