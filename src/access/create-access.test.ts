@@ -14,6 +14,7 @@ import { anonymous, operator, type Principal, type Scope } from "../auth/princip
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Action } from "./authorize.ts";
 import { deleteGrant } from "./grant-store.ts";
+import { createRememberedDecisions } from "./remembered-decisions.ts";
 import { builtInRoles } from "./roles.ts";
 
 let world: AccessWorld;
@@ -445,6 +446,37 @@ describe("what is remembered", () => {
         await verdict(world.access, { ...ada, administrator: true }, push, "team/app:v1"),
       ).toBe("yes");
     }
+  });
+
+  test("holds for every tag, unless a grant tells tags apart", async () => {
+    await world.member("team", ada, "ci");
+    const asked = (name: string) =>
+      world.access.decide(ada, push, repositoryOf(name), () => "127.0.0.1");
+    expect(await asked("team/app")).toHaveProperty("allowed", true);
+    // At once: nothing is read.
+    expect(asked("team/app:v1")).toHaveProperty("allowed", true);
+    const keep = { effect: "deny", gives: { actions: [push] }, tagPattern: "v*" } as const;
+    await world.grant(ada, "team/app", keep);
+    expect(await asked("team/app:x")).toHaveProperty("allowed", true);
+    expect(await asked("team/app")).toHaveProperty("allowed", true);
+    expect(asked("team/app:v1")).toBeInstanceOf(Promise);
+    expect(await asked("team/app:v1")).toHaveProperty("allowed", false);
+    expect(asked("team/app:v1")).toHaveProperty("allowed", false);
+    expect(asked("team/app:x")).toHaveProperty("allowed", true);
+  });
+
+  test("is forgotten when it becomes too much", () => {
+    const remembered = createRememberedDecisions();
+    const decided = { decision: { allowed: true }, until: null, dependsOnTag: false } as const;
+    const named = (number: number) => repositoryOf(`team/r${number}`);
+    for (let k = 0; k < 20_000; k++) remembered.set(ada, pull, named(k), decided);
+    for (let k = 0; k < 10; k++) remembered.set(ada, pull, named(k), decided);
+    expect(remembered.get(ada, pull, named(0))).toBe(decided);
+    expect(remembered.get({ ...ada }, pull, named(19_999))).toBe(decided);
+    expect(remembered.get(bob, pull, named(0))).toBeUndefined();
+    remembered.set(ada, pull, named(20_000), decided);
+    expect(remembered.get(ada, pull, named(0))).toBeUndefined();
+    expect(remembered.get({ ...ada }, pull, named(20_000))).toBe(decided);
   });
 
   test("is not made up: what cannot be read is thrown, and rows that make no sense", async () => {

@@ -2,18 +2,15 @@ import { LRUCache } from "lru-cache";
 import { createAccessVersion } from "../auth/access-version-store.ts";
 import { isKnown, type Operator, type Principal } from "../auth/principal.ts";
 import type { Database } from "../db/database.ts";
-import { createBoundedMap } from "../lib/bounded-map.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { Access, Action, Decision, Resource } from "./authorize.ts";
 import { type Facts, type FactsReads, prepareFactsReads } from "./facts-store.ts";
-import { grantsAbout, judge, type Question } from "./judge.ts";
+import { dependsOnTag, grantsAbout, isAboutRepository, judge, type Question } from "./judge.ts";
+import { createRememberedDecisions } from "./remembered-decisions.ts";
 import { createRights, joinRights, noRights, type Rights } from "./rights.ts";
 import { prepareRightsReads, type RightsReads, type StoredGrant } from "./rights-store.ts";
-import { scopesOf } from "./scope.ts";
 
-/** Decisions that are remembered. One takes some 500 bytes. */
-const decisionsMax = 20_000;
 /** Repositories whose facts are remembered. */
 const factsMax = 20_000;
 /** Grants that are remembered, over all principals. One takes some 400 bytes. */
@@ -51,32 +48,33 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
 
   function decideNow(asked: Asked): MaybePromise<Decision> {
     const { principal, action, resource } = asked;
-    const key =
-      resource.kind === "repository" && !resource.gone && action.startsWith("repository:")
-        ? keyOf(principal, action, resource)
-        : null;
-    const known = key === null ? undefined : memory.decisions.get(key);
+    const known =
+      resource.kind === "repository" && !resource.gone
+        ? memory.decisions.get(principal, action, resource)
+        : undefined;
     if (known !== undefined && (known.until === null || clock.now() < known.until)) {
       return known.decision;
     }
-    return decideAnew(asked, key);
+    return decideAnew(asked);
   }
 
-  async function decideAnew(asked: Asked, key: string | null): Promise<Decision> {
-    const { decision, isOfOwnProject } = await judgeNow(asked, key);
+  async function decideAnew(asked: Asked): Promise<Decision> {
+    const { decision, isOfOwnProject } = await judgeNow(asked);
     if (decision.allowed || !isOfOwnProject) return decision;
     // A project comes with its maker's rights. What is remembered of these may be from before, while
     // another request of the same push made it: clients send several blobs at once.
     const before = remembered;
     version.changed();
     await refresh();
-    return remembered === before ? decision : (await judgeNow(asked, key)).decision;
+    return remembered === before ? decision : (await judgeNow(asked)).decision;
   }
 
-  async function judgeNow(
-    { principal, action, resource, address }: Asked,
-    key: string | null,
-  ): Promise<{ decision: Decision; isOfOwnProject: boolean }> {
+  async function judgeNow({
+    principal,
+    action,
+    resource,
+    address,
+  }: Asked): Promise<{ decision: Decision; isOfOwnProject: boolean }> {
     let askedAddress = false;
     const asOf = memory.age();
     const isRemembered = memory.remembersFactsOf(resource);
@@ -103,8 +101,13 @@ export function createAccess({ db, clock, projectCreation }: AccessDeps): Access
     }
     // What is not there yet may be made at any time, without a word to who remembers. And what was
     // read before a change that is known by now is not remembered after it.
-    if (key !== null && !askedAddress && facts.repository !== null && asOf === memory.age()) {
-      memory.decisions.set(key, { decision, until: earliestEnd(question) });
+    const isLasting = facts.repository !== null && !askedAddress && asOf === memory.age();
+    if (isLasting && isAboutRepository(resource, action) && !resource.gone) {
+      memory.decisions.set(principal, action, resource, {
+        decision,
+        until: earliestEnd(question),
+        dependsOnTag: dependsOnTag(question),
+      });
     }
     return { decision, isOfOwnProject };
   }
@@ -136,17 +139,11 @@ function isMaker(principal: Asked["principal"], { project }: Facts): boolean {
   return principal.kind !== "anonymous" && project?.createdBy === principal.id;
 }
 
-interface KnownDecision {
-  readonly decision: Decision;
-  /** Epoch milliseconds at which a grant ends that may have played a part; null for never. */
-  readonly until: number | null;
-}
-
 /** Stands for rights that are read by project. */
 const manyRights: Rights = { ...noRights };
 
 function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
-  const decisions = createBoundedMap<string, KnownDecision>(decisionsMax);
+  const decisions = createRememberedDecisions();
   const facts = new LRUCache<string, Facts>({ max: factsMax });
   const rights = new LRUCache<string, Rights>({
     maxSize: grantsMax,
@@ -199,7 +196,7 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
     age: () => age,
     forget(): void {
       age += 1;
-      decisions.clear();
+      decisions.forget();
       facts.clear();
       rights.clear();
       roles = null;
@@ -239,46 +236,3 @@ function earliestEnd(question: Question): number | null {
   }
   return earliest;
 }
-
-/** All that a decision on a repository depends on besides rights, facts, time and address. */
-function keyOf(
-  principal: Principal,
-  action: Action,
-  { name, tag }: Extract<Resource, { kind: "repository" }>,
-): string {
-  const tagged = tag === undefined ? "" : tag === null ? "@" : `:${tag}`;
-  return `${askerNumber(principal)} ${action} ${name}${tagged}`;
-}
-
-/** Who it is, and what their credential lets through. The authenticator gives the same object for a while. */
-function askerNumber(principal: Principal): number {
-  let number = askerNumbers.get(principal);
-  if (number === undefined) {
-    number = numberOf(askerText(principal));
-    askerNumbers.set(principal, number);
-  }
-  return number;
-}
-
-const askerNumbers = new WeakMap<Principal, number>();
-
-function askerText(principal: Principal): string {
-  const { own, token } = scopesOf(principal);
-  if (!isKnown(principal)) return JSON.stringify([principal.kind, own, token]);
-  const { kind, id, administrator } = principal;
-  return JSON.stringify([kind, id, administrator, own, token]);
-}
-
-function numberOf(text: string): number {
-  let number = numbers.get(text);
-  if (number === undefined) {
-    numbersGiven += 1;
-    number = numbersGiven;
-    numbers.set(text, number);
-  }
-  return number;
-}
-
-/** Instead of ids and scopes, which may take kilobytes. None is given twice. */
-const numbers = new LRUCache<string, number>({ max: decisionsMax });
-let numbersGiven = 0;

@@ -258,7 +258,10 @@ export function grantsAbout(
 
 type RepositoryResource = Extract<Resource, { kind: "repository" }>;
 
-function isAboutRepository(resource: Resource, action: Action): resource is RepositoryResource {
+export function isAboutRepository(
+  resource: Resource,
+  action: Action,
+): resource is RepositoryResource {
   return resource.kind === "repository" && action.startsWith("repository:");
 }
 
@@ -287,6 +290,12 @@ function fitsResource(grant: Grant, resource: Resource, action: Action): boolean
   return action === "project:read" && !grant.denies
     ? reachesProject(grant.pattern, project)
     : coversProject(grant.pattern, project);
+}
+
+/** Whether the question could have another answer for another tag of the repository. */
+export function dependsOnTag(question: Question): boolean {
+  const { action } = question;
+  return tagActions.has(action) && grantsAbout(question, action).some((grant) => grant.fitsTag);
 }
 
 function fitsTag(grant: Grant, action: Action, tag: string | null | undefined): boolean {

@@ -181,7 +181,7 @@ function idOf(principal: Principal | undefined): string | null {
 export const home = () => "10.1.2.3";
 
 /** `team/app` or `team/app:tag`. */
-export function repositoryOf(ref: string): Resource {
+export function repositoryOf(ref: string): Extract<Resource, { kind: "repository" }> {
   const [name = "", tag] = ref.split(":");
   const repository = { kind: "repository", name: parseRepositoryName(name) } as const;
   return tag === undefined ? repository : { ...repository, tag: tag as Tag };
