@@ -7,6 +7,7 @@ import {
 } from "../../test/support/access-world.ts";
 import { actorName, type Principal } from "../auth/principal.ts";
 import type { TokenAccess } from "../auth/registry-token.ts";
+import { shortId } from "../auth/short-id.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { askedScopesMax, parseScopes } from "./token-scopes.ts";
@@ -136,7 +137,10 @@ describe("a GET", () => {
       .select(["id", "project_id"])
       .where("name", "=", "team/app" as RepositoryName)
       .executeTakeFirst();
-    expect(first).toMatchObject({ pid: app?.project_id, rid: app?.id });
+    expect(first).toMatchObject({
+      pid: shortId(app?.project_id ?? ""),
+      rid: shortId(app?.id ?? ""),
+    });
   });
 
   test("of nobody gives what is public", async () => {

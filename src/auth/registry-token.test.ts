@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHmac, createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { type AuthWorld, openAuthWorld } from "../../test/support/auth-world.ts";
+import { uuidv7 } from "../lib/random.ts";
 import type { KnownPrincipal } from "./principal.ts";
 import { createTokenIssuer, tokenLengthMax } from "./registry-token.ts";
 import { createSecretBox, sealedFor } from "./secret-box.ts";
@@ -64,7 +65,6 @@ describe("a token", () => {
       iss: "https://registry.example",
       aud: "https://registry.example",
       sub: "alice-id",
-      name: "alice",
       gen: 3,
       cid: "credential-id",
       access,
@@ -80,6 +80,40 @@ describe("a token", () => {
         },
       ],
       expiresAt: at + 300_000,
+    });
+  });
+
+  test("says ids in short, and means them whole", async () => {
+    const [sub, cid, pid, rid] = Array.from({ length: 4 }, uuidv7) as [string, ...string[]];
+    const { token } = await world.tokens.issue({
+      principal: { ...alice, id: sub, credentialId: cid ?? "" },
+      access: [{ ...access[0], pid: pid ?? "", rid: rid ?? "" }],
+    });
+    expect(decode(token.split(".")[1])["sub"]).toHaveLength(22);
+    expect(await world.tokens.verify(token)).toMatchObject({
+      holder: { id: sub, credentialId: cid },
+      scope: [{ issuedFor: { projectId: pid, repositoryId: rid } }],
+    });
+    const other = { ...alice, id: "twenty-two-characters1" };
+    await expect(world.tokens.issue({ principal: other, access })).rejects.toThrow("another one");
+  });
+
+  test("of the release before is good for as long as it lasts", async () => {
+    const { header, claims, token } = await issued();
+    const { iat } = claims;
+    const [sub, rid] = [uuidv7(), uuidv7()];
+    const earlier = { ...claims, sub, name: "alice", nbf: iat, access: [{ ...access[0], rid }] };
+    const now = await world.tokens.verify(token);
+    expect(await world.tokens.verify(await signed(header, earlier))).toEqual({
+      ...now,
+      holder: { id: sub, generation: 3, credentialId: "credential-id" },
+      scope: [
+        {
+          pattern: "team/app",
+          actions: ["repository:pull", "repository:push"],
+          issuedFor: { projectId: "p", repositoryId: rid, at: Number(iat) * 1000 },
+        },
+      ],
     });
   });
 

@@ -6,6 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Anonymous, KnownPrincipal, Scope, ScopeEntry } from "./principal.ts";
 import type { SecretBox } from "./secret-box.ts";
+import { shortId, wholeId } from "./short-id.ts";
 import { createSigningKeys } from "./signing-keys.ts";
 
 /** How long a registry token lasts. */
@@ -50,7 +51,10 @@ export interface VerifiedToken {
   readonly expiresAt: number;
 }
 
-/** Makes and reads registry tokens: JSON Web Tokens (RFC 7519) signed with Ed25519 (RFC 8037). */
+/**
+ * Makes and reads registry tokens: JSON Web Tokens (RFC 7519) signed with Ed25519 (RFC 8037). They say
+ * no more than is read: each request brings one, and and a pull takes longer by its length.
+ */
 export interface TokenIssuer {
   /** Throws UNSUPPORTED (400) when the entries make it longer than `tokenLengthMax`. */
   issue(claims: TokenClaims): Promise<IssuedToken>;
@@ -85,15 +89,17 @@ export function createTokenIssuer(deps: TokenIssuerDeps): TokenIssuer {
       const token = await new SignJWT({
         iss: origin(),
         aud: origin(),
-        sub: principal.kind === "anonymous" ? "" : principal.id,
-        name: principal.kind === "anonymous" ? "" : principal.name,
+        sub: principal.kind === "anonymous" ? "" : shortId(principal.id),
         gen: principal.kind === "anonymous" ? 0 : principal.generation,
-        cid: principal.kind === "anonymous" ? null : principal.credentialId,
+        cid: principal.kind === "anonymous" ? null : shortOrNull(principal.credentialId),
         iat: now,
-        nbf: now,
         exp: now + tokenSeconds,
-        jti: randomBytes(16).toString("base64url"),
-        access,
+        jti: randomBytes(12).toString("base64url"),
+        access: access.map(({ pid, rid, ...entry }) => ({
+          ...entry,
+          pid: shortOrNull(pid),
+          rid: shortOrNull(rid),
+        })),
       })
         .setProtectedHeader(key.header)
         .sign(key.privateKey);
@@ -120,7 +126,7 @@ export function createTokenIssuer(deps: TokenIssuerDeps): TokenIssuer {
           typ: "JWT",
           issuer: origin(),
           audience: origin(),
-          requiredClaims: ["sub", "jti", "iat", "nbf", "exp"],
+          requiredClaims: ["sub", "jti", "iat", "exp"],
           maxTokenAge: tokenSeconds,
           clockTolerance: skewSeconds,
           currentDate: new Date(clock.now()),
@@ -141,16 +147,18 @@ function isCanonical(segment: string): boolean {
   return segment !== "" && Buffer.from(segment, "base64url").toString("base64url") === segment;
 }
 
-const id = z.string().max(64);
+function shortOrNull(id: string | null): string | null {
+  return id === null ? null : shortId(id);
+}
+
+const id = z.string().max(64).transform(wholeId);
 const payloadSchema = z.strictObject({
   iss: z.string(),
   aud: z.string(),
   sub: id,
-  name: z.string(),
   gen: z.int().nonnegative(),
   cid: id.nullable(),
   iat: z.int(),
-  nbf: z.int(),
   exp: z.int(),
   jti: z.string().min(16),
   access: z.array(
@@ -162,6 +170,9 @@ const payloadSchema = z.strictObject({
       rid: id.nullable(),
     }),
   ),
+  // Berth 0.2 wrote these as well. Its tokens are good for five minutes after an upgrade.
+  name: z.string().optional(),
+  nbf: z.int().optional(),
 });
 
 function readPayload(segment: string): VerifiedToken {

@@ -127,7 +127,6 @@ describe("forged registry tokens are refused", () => {
     ["an end that is a text", says({ exp: String(now() + 300) })],
     ["an end that is no number", says({ exp: null })],
     ["a beginning in a minute", says({ nbf: now() + 60 })],
-    ["no beginning", says({ nbf: undefined })],
     ["issued in a minute", says({ iat: now() + 60 })],
     ["issued at no time", says({ iat: undefined })],
     ["no id of its own", says({ jti: undefined })],
