@@ -56,7 +56,7 @@ export const quickGroups: readonly [readonly Group[], readonly Group[]] = [
       command: [...bun, "node_modules/typescript/bin/tsc", "--noEmit", "-p", "."],
       isBunTest: false,
     },
-    bunTest("house rules", ["./test/tidy.test.ts"]),
+    bunTest("house rules", ["./test/tidy.test.ts", "./test/torture/mutants/mutants.test.ts"]),
     bunTest("unit and contract tests of access, jobs and moves", oneHalf.map(inSource)),
   ],
   [bunTest("unit and contract tests of the rest", ofTheRest.map(inSource))],

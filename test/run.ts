@@ -12,6 +12,7 @@ const order = [
   "access",
   "release",
   "faults",
+  "torture",
   "clients",
 ];
 /** What is seen through the door is the same whichever the database. */
