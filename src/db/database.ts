@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import type { Brand } from "../lib/brand.ts";
 import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
 import type { DialectFacts } from "./dialect-facts.ts";
 import type { Tables } from "./tables.ts";
 
@@ -23,11 +24,12 @@ export type PreparedRead<Row> = (
  * What a transaction may run beside, on a database where several run at once. Nothing said: beside none,
  * as if it were alone, so that whatever it reads stays as it read it until its end.
  *
- * `adds` to a repository: beside all but those that remove from it. `removes`: beside none in it.
- * `rows`: it relies on nothing but the rows that it changes.
+ * `adds` to a repository: beside all but those that remove from it, or that name one of the same `tags`,
+ * which need not be there. `removes`: beside none in it. `rows`: it relies on nothing but the rows that it
+ * changes.
  */
 export type Beside =
-  | { readonly adds: RepositoryName }
+  | { readonly adds: RepositoryName; readonly tags?: readonly Tag[] }
   | { readonly removes: RepositoryName }
   | "rows";
 

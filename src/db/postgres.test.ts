@@ -2,8 +2,11 @@ import { expect, test } from "bun:test";
 import { sql } from "kysely";
 import { sharedPostgres } from "../../test/support/postgres.ts";
 import { systemClock } from "../lib/clock.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
 import { parsePostgresUrl } from "../platform/postgres-url.ts";
 import { databaseContract } from "./database.contract.ts";
+import type { Tx } from "./database.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { openPostgres } from "./postgres.ts";
 
@@ -91,6 +94,28 @@ test("a connection whose server takes no writes any more is left for another one
   });
   const { rows } = await sql`select * from things`.execute(db.reads);
   expect(rows).toEqual([{ id: "a" }]);
+  await db.close();
+  await server.dropDatabase(url);
+});
+
+test("what adds the same tag waits for each other, also while the tag is not there", async () => {
+  const server = await sharedPostgres();
+  const url = await server.createDatabase();
+  const name = new URL(url).pathname.slice(1);
+  await server.run("create table made (tag text primary key)", name);
+  const db = await open(url);
+  let begun = 0;
+  const make = async (tx: Tx) => {
+    begun += 1;
+    const { rows } = await sql`select tag from made`.execute(tx);
+    // Long enough for all others to have begun, if they did not wait.
+    await sql`select pg_sleep(0.02)`.execute(tx);
+    if (rows.length === 0) await sql`insert into made values ('v1')`.execute(tx);
+  };
+  const [adds, one, two] = ["team/app" as RepositoryName, "v1" as Tag, "v2" as Tag];
+  const named = [[one], [one, two], [two, one], [one]];
+  await Promise.all(named.map((tags) => db.transaction(make, { adds, tags })));
+  expect(begun).toBe(named.length);
   await db.close();
   await server.dropDatabase(url);
 });

@@ -230,13 +230,16 @@ function locksBeside(beside: Beside | undefined): readonly string[] {
   if (beside === undefined) return [lock("", everything)];
   const shared = lock("_shared", everything);
   if (beside === "rows") return [shared];
-  if ("adds" in beside) return [shared, lock("_shared", repositoryLock(beside.adds))];
-  return [shared, lock("", repositoryLock(beside.removes))];
+  if ("removes" in beside) return [shared, lock("", lockOn(lockSpace + 1, beside.removes))];
+  const repository = lock("_shared", lockOn(lockSpace + 1, beside.adds));
+  // Several in one order, whoever takes them.
+  const tags = (beside.tags ?? []).map((tag) => lockOn(lockSpace + 2, `${beside.adds}:${tag}`));
+  return [shared, repository, ...[...new Set(tags)].sort().map((on) => lock("", on))];
 }
 
 /** Two names may have one lock: they wait for each other, no more. */
-function repositoryLock(name: string): string {
-  return `${lockSpace + 1}, ${Bun.hash.crc32(name) | 0}`;
+function lockOn(space: number, name: string): string {
+  return `${space}, ${Bun.hash.crc32(name) | 0}`;
 }
 
 /** Another transaction was in the way: the same again may do. */

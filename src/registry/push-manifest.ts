@@ -64,6 +64,7 @@ export async function pushManifest(
 
   await registry.db.transaction((tx) => store(registry, tx, push, { tags, manifest, digest }), {
     adds: push.repository,
+    tags,
   });
   registry.manifestCache.set(digest, push.bytes);
   return { digest, subject: manifest.subject?.digest ?? null, tags: push.tags };

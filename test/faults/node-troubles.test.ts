@@ -35,6 +35,7 @@ describeFaults(`three nodes on PostgreSQL and S3 (BERTH_TEST_SEED=${seed})`, ["P
       isOver: (counts) => counts.operations >= operations,
     });
     console.log(JSON.stringify({ ...load.counts, given: nodes.balancer.given }));
+    if (load.violations.length > 0) console.log(nodes.all.map((node) => node.output()).join("\n"));
     expect(load.violations).toEqual([]);
     for (const [tag, history] of load.histories) {
       const violation = findViolation(history);
