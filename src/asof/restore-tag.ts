@@ -5,7 +5,7 @@ import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
-import { lockTag, pointTag } from "../registry/tag-store.ts";
+import { holdTag, pointTag } from "../registry/tag-store.ts";
 import { everPointedTo, findManifest, moveAsOf, moveOfVersion } from "./tag-history-store.ts";
 
 /** What of its history the tag is to point to again. */
@@ -32,14 +32,15 @@ export async function restoreTag(
   restoration: TagRestoration,
 ): Promise<{ from: Digest | null; to: Digest }> {
   const { repositoryId, repository, tag, actor, now } = restoration;
-  const current = await lockTag(tx, repositoryId, tag);
+  const held = await holdTag(tx, repositoryId, tag);
+  const { current } = held;
   const digest = await digestOf(tx, restoration);
   if (current?.digest === digest) {
     throw conflict(`the tag ${tag} of ${repository} points to ${digest} already`);
   }
   await assertTagMayMove(tx, { repositoryId, repository, tag, current, next: digest });
   await assertLive(tx, restoration, digest);
-  await pointTag(tx, { repositoryId, tag, actor, now }, current, digest, "restore");
+  await pointTag(tx, { repositoryId, tag, actor, now }, held, digest, "restore");
   return { from: current?.digest ?? null, to: digest };
 }
 

@@ -1,4 +1,4 @@
-import { atEnd } from "../db/at-end.ts";
+import { atEnd, endsBehind } from "../db/at-end.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
 import { together } from "../lib/together.ts";
@@ -50,6 +50,7 @@ export function createAudit({ clock, secrets }: { clock: Clock; secrets: KeySour
     const [, end] = await together([lockChain(tx), readEnd(tx)]);
     // Not once and for all, and not before: keys rotate while the server runs, and this waited for that.
     const key = auditKey(secrets);
+    endsBehind(tx, entries.length + 1);
     let { hash } = end;
     // The last line is not the end where somebody put one behind it, which must stop nobody.
     let seq = Math.max(end.seq, end.last_seq ?? 0);

@@ -21,14 +21,37 @@ export function atEnd<Item>(
   items.push(item);
 }
 
+/** Tells a database of how many statements are left. */
+type Ending = (statements: number) => void;
+
+/** Of transactions that are at the last of their works. */
+const endings = new WeakMap<Tx, Ending>();
+
+/**
+ * To be called by work that was put off, before it asks so many last statements at once, whatever they give:
+ * a server is told of them and of the commit in one message, and what all lock is free so much earlier.
+ */
+export function endsBehind(tx: Tx, statements: number): void {
+  endings.get(tx)?.(statements);
+}
+
 /** For databases: the body of a transaction with what it put off. */
-export async function withEnd<T>(tx: Tx, body: (tx: Tx) => Promise<T>): Promise<T> {
+export async function withEnd<T>(
+  tx: Tx,
+  body: (tx: Tx) => Promise<T>,
+  ending?: Ending,
+): Promise<T> {
   works.delete(tx);
   const result = await body(tx);
-  const due = works.get(tx);
-  if (due !== undefined) {
-    works.delete(tx);
-    for (const [work, items] of due) await work(tx, items);
+  const due = [...(works.get(tx) ?? [])];
+  works.delete(tx);
+  for (const [at, [work, items]] of due.entries()) {
+    if (ending !== undefined && at === due.length - 1) endings.set(tx, ending);
+    try {
+      await work(tx, items);
+    } finally {
+      endings.delete(tx);
+    }
   }
   return result;
 }

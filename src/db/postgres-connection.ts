@@ -28,6 +28,8 @@ export interface ConnectOptions {
   readonly unsafe: boolean;
   /** Whether statements are kept by name; `auto`: unless a pooler is in between that cannot. */
   readonly prepared: "auto" | "on" | "off";
+  /** What holds for the whole session: `name=value`. */
+  readonly session: readonly string[];
   /** What statements end with that this connection keeps prepared. */
   readonly mark?: () => string;
 }
@@ -38,9 +40,11 @@ export interface PostgresConnection extends Queryable {
   readonly tx: Tx;
   /** Why it cannot be used any more; null while it can. */
   readonly broken: Error | null;
+  /** Whether nobody else is given the session: what was set for it holds. */
+  readonly keepsSession: boolean;
   /** What failed first since whoever uses it set this to null: what comes after fails for that. */
   failure: unknown;
-  /** Called once, behind the next statement of the transaction. */
+  /** Called behind each statement of the transaction. */
   onSent: (() => void) | null;
   /** Called when it ends although nobody uses it. */
   onLost: (() => void) | null;
@@ -88,6 +92,7 @@ async function connectTo(
   });
   let broken: Error | null = null;
   let isPrepared = false;
+  let keepsSession = false;
   const names = new Map<string, string>();
 
   const connection: PostgresConnection = {
@@ -101,6 +106,9 @@ async function connectTo(
     }) as Tx,
     get broken() {
       return broken;
+    },
+    get keepsSession() {
+      return keepsSession;
     },
     failure: null,
     onSent: null,
@@ -161,7 +169,13 @@ async function connectTo(
   try {
     await client.connect();
     const pid = await assertFit(connection, options, `${host}:${port}`);
-    isPrepared = await mayPrepare(connection, options, pid === processIdOf(client));
+    // A pooler gives every client a number of its own.
+    const isDirect = pid === processIdOf(client);
+    isPrepared = await mayPrepare(connection, options, isDirect);
+    if (isDirect) {
+      await connection.run(`select ${settingsOf(options.session, "session")}`, [], connectMsMax);
+      keepsSession = true;
+    }
     return connection;
   } catch (error) {
     void connection.close();
@@ -205,6 +219,16 @@ function tlsOptions({ sslMode, sslRootCert }: PostgresAddress): pg.ClientConfig[
     ...(sslRootCert === null ? {} : { ca: readFileSync(sslRootCert, "utf8") }),
     ...(sslMode === "verify-ca" ? { checkServerIdentity: () => undefined } : {}),
   };
+}
+
+/** Calls that set `name=value`, in a list of what to select. */
+export function settingsOf(settings: readonly string[], until: "session" | "transaction"): string {
+  return settings
+    .map((setting) => {
+      const [name, value] = setting.split("=");
+      return `set_config('${name}', '${value}', ${until === "transaction"})`;
+    })
+    .join(", ");
 }
 
 interface ServerFacts {

@@ -9,7 +9,12 @@ import type { Beside, Database, Reads, Tx } from "./database.ts";
 import { DatabaseAwayError, isAway, OutcomeUnknownError } from "./database-away.ts";
 import { postgresFacts } from "./dialect-facts.ts";
 import { fencedError, fenceText } from "./fence.ts";
-import { type ConnectOptions, connect, type PostgresConnection } from "./postgres-connection.ts";
+import {
+  type ConnectOptions,
+  connect,
+  type PostgresConnection,
+  settingsOf,
+} from "./postgres-connection.ts";
 import { postgresDialect, type Rows } from "./postgres-dialect.ts";
 import { createPostgresPool, type PostgresPool } from "./postgres-pool.ts";
 import { batchedRead } from "./read-batches.ts";
@@ -28,20 +33,20 @@ const attemptsMax = 5;
 const pauseMsMax = 40;
 
 /**
- * What holds in each transaction, and no longer, since a pooler may give the connection to another client
- * after it. A node that stops in the middle of one keeps nobody waiting for long, nor does a lock.
+ * What holds in each transaction; and behind a pooler no longer, since it may give the connection to another
+ * client after it. A node that stops in the middle of one keeps nobody waiting for long, nor does a lock.
  */
 const limits = [
   "idle_in_transaction_session_timeout=10s",
   "lock_timeout=15s",
   "statement_timeout=30s",
 ];
-const unsynced = [...limits, "synchronous_commit=off"];
+const unsynced = "synchronous_commit=off";
 /** Locks of transactions, by two numbers: all of Berth, or one repository by a hash of its name. */
 const lockSpace = 0x62_65_72;
 const everything = `${lockSpace}, 0`;
 
-export interface PostgresOptions extends ConnectOptions {
+export interface PostgresOptions extends Omit<ConnectOptions, "session" | "mark"> {
   readonly clock: Clock;
   /** What tests lengthen. */
   readonly waitMsMax?: number;
@@ -68,7 +73,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   // A pooler keeps what it prepared on the server for all its clients, by its text: what does not fit
   // the tables any more must be another text to be prepared again.
   let mark = "";
-  const open = () => connect({ ...options, mark: () => mark }, guard);
+  const open = () => connect({ ...options, session: limits, mark: () => mark }, guard);
   // Before anything waits: whoever starts Berth must hear what is wrong with the server.
   await (await open()).close();
   const of = { connect: open, waitMsMax: connectionMsMax, clock };
@@ -95,26 +100,32 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
 
   async function attempt<T>(
     connection: PostgresConnection,
-    { begin, isOneStatement }: Beginning,
+    ofTransaction: Kind,
     body: (tx: Tx) => Promise<T>,
   ): Promise<T> {
+    const { isOneStatement } = ofTransaction;
     connection.failure = null;
     let committed: Promise<Rows> | null = null;
-    connection.onSent = isOneStatement
-      ? () => {
-          connection.onSent = null;
-          running.delete(connection);
-          committed = connection.run("commit", [], waitMsMax);
-          committed.catch(() => {});
-        }
-      : null;
+    const commitBehind = (statements: number) => {
+      let left = statements;
+      connection.onSent = () => {
+        left -= 1;
+        if (left > 0) return;
+        connection.onSent = null;
+        running.delete(connection);
+        committed = connection.run("commit", [], waitMsMax);
+        committed.catch(() => {});
+      };
+    };
+    connection.onSent = null;
+    if (isOneStatement) commitBehind(1);
     // Not waited for: the first statement goes out behind it, and fails where it does.
-    const begun = connection.run(begin, [], waitMsMax);
+    const begun = connection.run(beginning(connection, ofTransaction), [], waitMsMax);
     // It may fail before anybody waits for it.
     begun.catch(() => {});
     running.add(connection);
     try {
-      const result = await flow.run(connection, () => withEnd(connection.tx, body));
+      const result = await flow.run(connection, () => withEnd(connection.tx, body, commitBehind));
       running.delete(connection);
       await begun;
       await commitOf(connection, committed);
@@ -154,12 +165,12 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     );
   }
 
-  async function commit<T>(begin: Beginning, body: (tx: Tx) => Promise<T>): Promise<T> {
+  async function commit<T>(kind: Kind, body: (tx: Tx) => Promise<T>): Promise<T> {
     assert(flow.getStore() === undefined, "transactions do not nest");
     for (let tries = 1; ; tries++) {
       if (failure !== null) throw readOnly(failure);
       try {
-        return await writers.use((connection) => attempt(connection, begin, body));
+        return await writers.use((connection) => attempt(connection, kind, body));
       } catch (error) {
         if (error instanceof StaleStatementError) renew(writers);
         else if (!(error instanceof InTheWayError) && !(error instanceof DatabaseAwayError))
@@ -171,17 +182,17 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   }
 
   const reads: Reads = new Kysely<Tables>({ dialect: postgresDialect(read) });
-  const begin = { synced: beginning("rows", limits), unsynced: beginning("rows", unsynced) };
   return {
     facts: postgresFacts,
     reads,
     prepare: (text) => batchedRead(text, async (own, values) => (await read(own, values)).rows),
-    transaction: (body, beside) => commit({ begin: beginning(beside, limits) }, body),
-    transactionUnsynced: (body) => commit({ begin: begin.unsynced }, body),
+    transaction: (body, beside) => commit({ beside }, body),
+    transactionUnsynced: (body) => commit({ beside: "rows", unsynced: true }, body),
     // Nobody who reads waits for the disk of the server.
-    transactionUnawaited: (body, beside) => commit({ begin: beginning(beside, limits) }, body),
+    transactionUnawaited: (body, beside) => commit({ beside }, body),
     flush: async () => {},
-    statement: (body, synced) => commit({ begin: begin[synced], isOneStatement: true }, body),
+    statement: (body, synced) =>
+      commit({ beside: "rows", unsynced: synced === "unsynced", isOneStatement: true }, body),
     version: null,
     settled: () => null,
     snapshot: null,
@@ -207,19 +218,21 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   };
 }
 
-interface Beginning {
-  /** What begins the transaction. */
-  readonly begin: string;
+/** What a transaction is to be. */
+interface Kind {
+  readonly beside: Beside | undefined;
+  readonly unsynced?: boolean;
   /** Whether it ends behind its first statement. */
   readonly isOneStatement?: true;
 }
 
 /** The first statement that reads comes after these: it sees all that whoever was waited for did. */
-function beginning(beside: Beside | undefined, settings: readonly string[]): string {
-  const set = settings.map((setting) => {
-    const [name, value] = setting.split("=");
-    return `set_config('${name}', '${value}', true)`;
-  });
+function beginning(
+  { keepsSession }: PostgresConnection,
+  { beside, unsynced: isUnsynced }: Kind,
+): string {
+  const settings = [...(keepsSession ? [] : limits), ...(isUnsynced ? [unsynced] : [])];
+  const set = settings.length === 0 ? [] : [settingsOf(settings, "transaction")];
   const begun = [...set, ...locksBeside(beside)].join(", ");
   return `begin isolation level read committed; select ${begun}`;
 }

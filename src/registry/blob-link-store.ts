@@ -26,17 +26,15 @@ export interface StoredBlob {
 }
 
 /** A blob whose bytes an upload of the same ones need not store again, also where it is condemned. */
-export async function findStoredBlob(reads: Reads, digest: Digest): Promise<StoredBlob | null> {
-  const [row] = await selectStored(reads, digest);
-  return row ?? null;
+export async function findStoredBlob(db: Database, digest: Digest): Promise<StoredBlob | null> {
+  return await selectStored(db)(digest);
 }
 
-const selectStored = compiled((db, digest: Digest) =>
-  db
-    .selectFrom("blobs")
-    .select(["key", "size"])
-    .where("digest", "=", digest)
-    .where("state", "<>", sql.lit("quarantined" as const)),
+// Prepared, since those of pushes that come at once are then asked of a server at once.
+const selectStored = perDatabase((db) =>
+  db.prepare<StoredBlob>(
+    "select key, size from blobs where digest = ?1 and state <> 'quarantined'",
+  ),
 );
 
 /** The live blob, which stays as it is until the end of the transaction. */
@@ -89,7 +87,7 @@ export async function insertBlob(
   blob: { digest: Digest; size: number; key: BlobKey; replace: BlobKey | null; now: number },
 ): Promise<BlobKey> {
   const found = await insertOrHold(tx, blob);
-  if (found.key === blob.key) return blob.key;
+  if (found === null || found.key === blob.key) return blob.key;
   if (found.state === "live" && found.key !== blob.replace) return found.key;
   await together([
     replaceBlob(tx, blob.digest, blob.size, blob.key),
@@ -103,16 +101,19 @@ export async function insertBlob(
   return blob.key;
 }
 
-/** Whoever came first has it, be it a transaction that ended while this one waited to insert. */
+/**
+ * Whoever came first has it, be it a transaction that ended while this one waited to insert; null: this
+ * one came first.
+ */
 async function insertOrHold(
   tx: Tx,
   blob: { digest: Digest; size: number; key: BlobKey; now: number },
-): Promise<Pick<BlobRow, "key" | "size" | "state">> {
+): Promise<Pick<BlobRow, "key" | "size" | "state"> | null> {
   for (let tries = 1; ; tries++) {
-    const [, [found]] = await together([
-      insertNewBlob(tx, blob.digest, blob.size, blob.key, blob.now),
-      selectBlobForUpdate(tx, blob.digest),
-    ]);
+    const { digest, size, key, now } = blob;
+    const inserted = await insertNewBlob(tx, digest, size, key, now);
+    if (inserted.length > 0) return null;
+    const [found] = await selectBlobForUpdate(tx, digest);
     if (found !== undefined) return found;
     // It was in the way of the insertion, and was collected before it could be held.
     assert(tries < insertTriesMax, "a blob that cannot be inserted is there");
@@ -127,7 +128,8 @@ const insertNewBlob = compiled(
         ...{ digest, size, key, created_at },
         ...{ state: "live", condemned_at: null, collect_after: null },
       })
-      .onConflict((conflict) => conflict.doNothing()),
+      .onConflict((conflict) => conflict.doNothing())
+      .returning("digest"),
 );
 
 const selectBlobForUpdate = compiled((db, digest: Digest) =>

@@ -29,7 +29,7 @@ export async function commitBlob(
   const adds = row.repository;
   const ensure = (tx: Tx, now: number) => ensureRepository(registry, tx, adds, caller, now);
 
-  const stored = await findStoredBlob(db.reads, digest);
+  const stored = await findStoredBlob(db, digest);
   const intact = stored !== null && (await blobs.size(stored.key)) === stored.size;
   if (intact) {
     let linked = false;

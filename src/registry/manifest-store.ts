@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
+import type { ManifestRow } from "../db/tables.ts";
 import { together } from "../lib/together.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -20,15 +21,35 @@ export interface NewManifest {
 /** `retyped`: it was live and is read in another way from now on, as its new media type has it. */
 export type Inserted = "new" | "present" | "retyped";
 
+export type HeldManifest = Pick<ManifestRow, "state" | "trash_id" | "media_type">;
+
+/** Live or in the trash: it stays what it is until the end of the transaction. */
+export async function holdManifest(
+  tx: Tx,
+  repositoryId: string,
+  digest: Digest,
+): Promise<HeldManifest | null> {
+  const [row] = await selectManifest(tx, repositoryId, digest);
+  return row ?? null;
+}
+
+/** What becomes of a manifest that is pushed, and is there as `found`. */
+export function insertedOver(found: HeldManifest | null, manifest: Manifest): Inserted {
+  if (found?.state !== "live") return "new";
+  return found.media_type === manifest.mediaType ? "present" : "retyped";
+}
+
 /** Stores a manifest and its edges. One that is in the trash becomes live again; a live one stays. */
-export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Promise<Inserted> {
+export async function insertManifest(
+  db: Database,
+  tx: Tx,
+  row: NewManifest,
+  found: HeldManifest | null,
+): Promise<void> {
   const { repositoryId, digest, manifest } = row;
-  const [found] = await selectManifest(tx, repositoryId, digest);
-  if (found !== undefined) {
-    const isSame = found.media_type === manifest.mediaType;
-    if (found.state === "live" && isSame) return "present";
-    await reviveManifest(db, tx, row, found);
-    return found.state === "live" ? "retyped" : "new";
+  if (found !== null) {
+    if (insertedOver(found, manifest) !== "present") await reviveManifest(db, tx, row, found);
+    return;
   }
   const { mediaType, artifactType, subject, annotations } = manifest;
   const inserted = insertRow(
@@ -45,7 +66,6 @@ export async function insertManifest(db: Database, tx: Tx, row: NewManifest): Pr
     row.actor,
   );
   await together([inserted, insertEdges(db, tx, row)]);
-  return "new";
 }
 
 function keptAnnotations(annotations: Manifest["annotations"]): string | null {
@@ -96,7 +116,7 @@ async function reviveManifest(
   db: Database,
   tx: Tx,
   row: NewManifest,
-  found: { state: string; trash_id: string | null; media_type: string },
+  found: HeldManifest,
 ): Promise<void> {
   const { repositoryId, digest, manifest } = row;
   const isSame = found.media_type === manifest.mediaType;

@@ -12,10 +12,16 @@ import { type RepositoryName, refuseReservedName } from "../oci/repository-name.
 import type { Tag } from "../oci/tag.ts";
 import { visibleBlobSizes } from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
-import { type Inserted, insertManifest, liveManifestSizes } from "./manifest-store.ts";
+import {
+  holdManifest,
+  type Inserted,
+  insertedOver,
+  insertManifest,
+  liveManifestSizes,
+} from "./manifest-store.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
-import { lockTag, pointTag } from "./tag-store.ts";
+import { type HeldTag, holdTag, pointTag } from "./tag-store.ts";
 import { assertTagsOfMayChange, tagsOf } from "./tags-of-manifest.ts";
 
 /** Tags that one request may set, named by `?tag=` beside a digest. */
@@ -89,22 +95,22 @@ async function store(
   const { repositoryId, projectId } = await ensureRepository(registry, tx, repository, caller, now);
   // In one order in every push: rows that two of them want are had by one after the other.
   const sorted = tags.toSorted();
-  const [, found] = await together([
+  const [, held, found] = await together([
     checkReferences(registry, tx, repositoryId, manifest),
-    together(sorted.map((tag) => lockTag(tx, repositoryId, tag))),
+    together(sorted.map((tag) => holdTag(tx, repositoryId, tag))),
+    holdManifest(tx, repositoryId, digest),
   ]);
 
   const moves: TagMove[] = [];
-  for (const [at, tag] of sorted.entries()) {
-    const current = found[at] ?? null;
+  for (const [at, { current, last }] of held.entries()) {
+    const tag = sorted[at] as Tag;
     checkCondition(tag, current, condition);
-    if (current?.digest !== digest) moves.push({ tag, current, next: digest });
+    if (current?.digest !== digest) moves.push({ tag, current, last, next: digest });
   }
   const place = { repositoryId, repository };
   await assertTagsMayMove(tx, place, moves);
 
-  const row = { repositoryId, digest, bytes, manifest, actor, now };
-  const inserted = await insertManifest(registry.db, tx, row);
+  const inserted = insertedOver(found, manifest);
   if (inserted === "retyped") {
     // What its tags stand for is another thing from now on: as if each of them moved.
     for await (const page of tagsOf(tx, place, digest)) {
@@ -115,19 +121,18 @@ async function store(
     const consequence = `its manifest is not read as ${manifest.mediaType} from now on`;
     await assertTagsOfMayChange(tx, place, digest, consequence);
   }
-  await together(
-    moves.map(({ tag, current }) =>
-      pointTag(tx, { repositoryId, tag, actor, now }, current, digest),
-    ),
-  );
+  const row = { repositoryId, digest, bytes, manifest, actor, now };
+  await together([
+    insertManifest(registry.db, tx, row, found),
+    ...moves.map((move) => pointTag(tx, { repositoryId, tag: move.tag, actor, now }, move, digest)),
+  ]);
   if (inserted !== "present" || moves.length > 0) {
     record(registry, tx, push, { projectId, digest, inserted, moves });
   }
 }
 
-interface TagMove {
+interface TagMove extends HeldTag {
   readonly tag: Tag;
-  readonly current: PresentTag | null;
   readonly next: Digest;
 }
 

@@ -28,10 +28,20 @@ export async function findTag(
   return row ?? null;
 }
 
-/** As `findTag`; whoever else wants to move the tag, or to lock it, waits for this transaction. */
-export async function lockTag(tx: Tx, repositoryId: string, tag: Tag): Promise<PresentTag | null> {
-  const [row] = await selectTagForUpdate(tx, repositoryId, tag);
-  return row ?? null;
+/** A tag that nobody else moves or locks before the end of the transaction; one that is not there may be made. */
+export interface HeldTag {
+  readonly current: PresentTag | null;
+  /** The last line of its history. */
+  readonly last: NextLine | null;
+}
+
+export async function holdTag(tx: Tx, repositoryId: string, tag: Tag): Promise<HeldTag> {
+  // A server runs them one after the other: the history is as whoever was waited for left it.
+  const [[current], [last]] = await together([
+    selectTagForUpdate(tx, repositoryId, tag),
+    selectLastMove(tx, repositoryId, tag),
+  ]);
+  return { current: current ?? null, last: last ?? null };
 }
 
 const selectTagForUpdate = compiled((db, repositoryId: string, tag: Tag) =>
@@ -52,18 +62,18 @@ const selectTag = compiled((db, repositoryId: string, tag: Tag) =>
 );
 
 /**
- * Points the tag at the manifest, where it does not point yet, and writes its history. `current` as
- * `lockTag` found it: one that came to be since then is in the way of this transaction.
+ * Points the tag at the manifest, where it does not point yet, and writes its history. One that came to
+ * be since `holdTag` found none is in the way of this transaction.
  */
 export async function pointTag(
   tx: Tx,
   move: TagMove,
-  current: PresentTag | null,
+  { current, last }: HeldTag,
   digest: Digest,
   cause: "push" | "restore" = "push",
 ): Promise<void> {
   const { repositoryId, tag, actor } = move;
-  const next = await nextLine(tx, move);
+  const next = lineAfter(last, move.now);
   const { version, moved_at } = next;
   await together([
     appendLine(tx, move, next, { digest, cause, trashId: null }),
@@ -117,7 +127,8 @@ export async function removeTag(
     .where("repository_id", "=", move.repositoryId)
     .where("name", "=", move.tag)
     .execute();
-  await appendLine(tx, move, await nextLine(tx, move), { digest: null, ...line });
+  const [last] = await selectLastMove(tx, move.repositoryId, move.tag);
+  await appendLine(tx, move, lineAfter(last ?? null, move.now), { digest: null, ...line });
 }
 
 /** Removes every tag of the manifests and writes their histories. */
@@ -182,9 +193,8 @@ export async function listTagsOf(
 type NextLine = Pick<TagHistoryRow, "version" | "moved_at">;
 
 /** Of a tag's history. Its versions rise by one and its time never goes back. */
-async function nextLine(tx: Tx, { repositoryId, tag, now }: TagMove): Promise<NextLine> {
-  const [last] = await selectLastMove(tx, repositoryId, tag);
-  if (last === undefined) return { version: 1, moved_at: now };
+function lineAfter(last: NextLine | null, now: number): NextLine {
+  if (last === null) return { version: 1, moved_at: now };
   return { version: last.version + 1, moved_at: Math.max(now, last.moved_at + 1) };
 }
 

@@ -23,7 +23,6 @@ import {
 } from "./upload-session.ts";
 import {
   claimUpload,
-  countUploads,
   insertUpload,
   type NewUpload,
   stagedOf,
@@ -53,8 +52,12 @@ export interface UploadRequest {
 /** Opens an upload session and returns its id. */
 export async function startUpload(registry: Registry, start: UploadStart): Promise<string> {
   const id = uuidv7();
-  const row = await admitSession(registry, start);
-  await registry.db.statement((tx) => insertUpload(tx, { id, ...row }), "unsynced");
+  const row = admitSession(registry, start);
+  const isBegun = await registry.db.statement(
+    (tx) => insertUpload(tx, { id, ...row }, uploadsPerClientMax),
+    "unsynced",
+  );
+  if (!isBegun) throw tooManyUploads(start);
   if (registry.blobs.stagedIsDurable) {
     // What is not known of a session may have been staged by a process that came to no end.
     registry.liveUploads.remember(id, newUpload(start.algorithm));
@@ -70,37 +73,35 @@ async function startHeldUpload(
 ): Promise<Upload | null> {
   const { sharesUploads, id: holder } = registry.process;
   const times = claimTimes(registry);
-  const row = await admitSession(registry, start);
+  const row = admitSession(registry, start);
   return await registry.db.transactionUnsynced(async (tx) => {
-    await insertUpload(tx, { id, ...row });
+    const isBegun = await insertUpload(tx, { id, ...row }, uploadsPerClientMax);
+    if (!isBegun) throw tooManyUploads(start);
     return sharesUploads ? await claimUpload(tx, { id }, holder, times) : null;
   });
 }
 
-async function admitSession(
-  registry: Registry,
-  start: UploadStart,
-): Promise<Omit<NewUpload, "id">> {
+function admitSession(registry: Registry, start: UploadStart): Omit<NewUpload, "id"> {
   refuseReservedName(start.repository);
   registry.admitWrite();
-  const { client } = start;
-  if ((await countUploads(registry.db.reads, client, uploadsPerClientMax)) >= uploadsPerClientMax) {
-    throw new RegistryError("TOOMANYREQUESTS", {
-      message: `${client} has ${uploadsPerClientMax} uploads open: finish or cancel some first`,
-      detail: { client, max: uploadsPerClientMax },
-      headers: { "retry-after": "60" },
-    });
-  }
   const now = registry.clock.now();
   return {
     repository: start.repository,
     algorithm: start.algorithm,
     offset_bytes: 0,
-    client,
+    client: start.client,
     principal: actorOf(start.caller.principal),
     created_at: now,
     touched_at: now,
   };
+}
+
+function tooManyUploads({ client }: UploadStart): RegistryError {
+  return new RegistryError("TOOMANYREQUESTS", {
+    message: `${client} has ${uploadsPerClientMax} uploads open: finish or cancel some first`,
+    detail: { client, max: uploadsPerClientMax },
+    headers: { "retry-after": "60" },
+  });
 }
 
 /** Bytes received so far. */

@@ -1,4 +1,4 @@
-import type { RawBuilder, Selectable } from "kysely";
+import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { Staged, StagedId, StagedState } from "../blobs/blob-store.ts";
 import { compiled } from "../db/compiled.ts";
 import type { Reads, Tx } from "../db/database.ts";
@@ -25,9 +25,10 @@ export interface UploadClaim {
   readonly epoch: number;
 }
 
-export async function insertUpload(tx: Tx, row: NewUpload): Promise<void> {
+/** False where its client has `perClientMax` sessions open already. */
+export async function insertUpload(tx: Tx, row: NewUpload, perClientMax: number): Promise<boolean> {
   const { id, repository, algorithm, client, principal } = row;
-  await insertRow(
+  const rows = await insertRow(
     tx,
     id,
     repository,
@@ -37,7 +38,9 @@ export async function insertUpload(tx: Tx, row: NewUpload): Promise<void> {
     principal,
     row.created_at,
     row.touched_at,
+    perClientMax,
   );
+  return rows.length > 0;
 }
 
 const insertRow = compiled(
@@ -51,17 +54,41 @@ const insertRow = compiled(
     principal: string | null,
     created_at: number,
     touched_at: number,
+    perClientMax: number,
   ) =>
-    db.insertInto("uploads").values({
-      id,
-      repository,
-      algorithm,
-      offset_bytes,
-      client,
-      principal,
-      created_at,
-      touched_at,
-    }),
+    db
+      .insertInto("uploads")
+      .columns([
+        ...(["id", "repository", "algorithm", "offset_bytes"] as const),
+        ...(["client", "principal", "created_at", "touched_at"] as const),
+      ])
+      .expression(
+        db
+          .selectNoFrom([
+            sql.val(id).as("id"),
+            sql.val(repository).as("repository"),
+            sql.val(algorithm).as("algorithm"),
+            sql.val(offset_bytes).as("offset_bytes"),
+            sql.val(client).as("client"),
+            sql.val(principal).as("principal"),
+            sql.val(created_at).as("created_at"),
+            sql.val(touched_at).as("touched_at"),
+          ])
+          // Counting stops at the limit.
+          .where(
+            ({ selectFrom, fn }) =>
+              selectFrom(
+                selectFrom("uploads")
+                  .select("id")
+                  .where("client", "=", client)
+                  .limit(perClientMax)
+                  .as("open"),
+              ).select(fn.countAll<number>().as("count")),
+            "<",
+            perClientMax,
+          ),
+      )
+      .returning("id"),
 );
 
 /** The session, if it is one of this repository: its id opens nothing elsewhere. */
@@ -249,15 +276,6 @@ export async function deleteUpload(
 }
 
 const deleteRow = compiled((db, id: string) => db.deleteFrom("uploads").where("id", "=", id));
-
-/** Sessions opened from one address; counting stops at `limit`. */
-export async function countUploads(reads: Reads, client: string, limit: number): Promise<number> {
-  return (await selectOfClient(reads, client, limit)).length;
-}
-
-const selectOfClient = compiled((db, client: string, limit: number) =>
-  db.selectFrom("uploads").select("id").where("client", "=", client).limit(limit),
-);
 
 export interface IdleUpload {
   readonly id: string;

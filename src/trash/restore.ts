@@ -10,7 +10,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/tag.ts";
 import { linkBlob } from "../registry/blob-link-store.ts";
 import { isManifestLive } from "../registry/manifest-store.ts";
-import { lockTag, pointTag } from "../registry/tag-store.ts";
+import { holdTag, pointTag } from "../registry/tag-store.ts";
 import {
   bringBackTags,
   deleteUnit,
@@ -73,7 +73,8 @@ async function restoreTag(
   const { tag } = unit;
   const digest = digestOf(unit);
   assert(tag !== null, "a unit of a tag names it");
-  const current = await lockTag(tx, repositoryId, tag);
+  const held = await holdTag(tx, repositoryId, tag);
+  const { current } = held;
   if (current !== null && current.digest !== digest) {
     throw conflict(
       `the tag ${tag} of ${repository} points to ${current.digest} by now: delete it, which puts it into the trash as well, then restore this one`,
@@ -89,7 +90,7 @@ async function restoreTag(
   if (current !== null) return alone;
   await assertTagsMayMove(tx, { repositoryId, repository }, [{ tag, current, next: digest }]);
   const move = { repositoryId, tag, actor: actorOf(principal), now: clock.now() };
-  await pointTag(tx, move, current, digest, "restore");
+  await pointTag(tx, move, held, digest, "restore");
   return { ...alone, tags: [tag] };
 }
 
