@@ -185,7 +185,9 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   return {
     facts: postgresFacts,
     reads,
-    prepare: (text) => batchedRead(text, async (own, values) => (await read(own, values)).rows),
+    prepare: (text) =>
+      // Requests that came in one turn of the event loop are asked for together.
+      batchedRead(text, async (own, values) => (await read(own, values)).rows, setImmediate),
     transaction: (body, beside) => commit({ beside }, body),
     transactionUnsynced: (body) => commit({ beside: "rows", unsynced: true }, body),
     // Nobody who reads waits for the disk of the server.

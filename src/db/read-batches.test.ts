@@ -22,7 +22,7 @@ function server() {
     answers[at]?.reject(error);
     await Bun.sleep(0);
   };
-  return { sent, read: batchedRead<{ name: string }>(text, send), answer, fail };
+  return { sent, send, read: batchedRead<{ name: string }>(text, send), answer, fail };
 }
 
 test("a read that comes alone is sent at once, as it is", async () => {
@@ -47,6 +47,17 @@ test("reads that come meanwhile go together, and each gets its own row", async (
     { batch_position: 1, name: "B" },
   ]);
   expect(await Promise.all(others)).toEqual([{ name: "B" }, null, { name: "B" }, { name: "D" }]);
+});
+
+test("reads that come before the first is sent go with it", async () => {
+  const { sent, send, answer } = server();
+  const read = batchedRead<{ name: string }>(text, send, setImmediate);
+  const all = [read("a"), read("b")];
+  expect(sent).toEqual([]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(sent.map(({ values }) => values)).toEqual([[["a", "b"]]]);
+  await answer(0, [{ batch_position: 2, name: "B" }]);
+  expect(await Promise.all(all)).toEqual([null, { name: "B" }]);
 });
 
 test("a read never gets what was sent before it began", async () => {
