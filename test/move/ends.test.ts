@@ -94,10 +94,15 @@ function newFolder(): { path: string; end: EndUnderTest } {
   return { path, end: openFolder(path) };
 }
 
+/** At once: the folders of a store of blobs are many. */
+async function removeFolder(path: string): Promise<void> {
+  rmSync(path, { recursive: true });
+}
+
 describeS3("a move", (kind, server) => {
   describe(kind, () => {
     moveContract(`a folder to PostgreSQL and S3 (${kind})`, async (): Promise<EndsUnderTest> => {
-      const { end: source } = newFolder();
+      const { path: folderOfSource, end: source } = newFolder();
       await migrate(source.db, systemClock);
       return {
         source,
@@ -108,16 +113,17 @@ describeS3("a move", (kind, server) => {
           if (how === "short") truncateSync(path, 10);
           if (how === "gone") unlinkSync(path);
         },
-        async remove() {},
+        remove: () => removeFolder(folderOfSource),
       };
     });
 
     moveContract(`PostgreSQL and S3 (${kind}) to a folder`, async (): Promise<EndsUnderTest> => {
       const source = await newAway(server());
       await migrate(source.db, systemClock);
+      const { path: folderOfTarget, end: target } = newFolder();
       return {
         source,
-        target: newFolder().end,
+        target,
         async spoil(key, how) {
           const size = (await source.calls.size(key)) ?? 0;
           const bytes = new Uint8Array(how === "short" ? 10 : size);
@@ -126,7 +132,7 @@ describeS3("a move", (kind, server) => {
           const body = { sizeBytes: bytes.byteLength, open: () => bytes };
           await source.calls.put(key, body, null);
         },
-        async remove() {},
+        remove: () => removeFolder(folderOfTarget),
       };
     });
   });

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
 import {
   type Child,
   runCommand,
@@ -9,6 +8,7 @@ import {
 } from "../faults/support/child.ts";
 import { digestOf, makeImage } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
+import { childrenOf, runsUnder } from "../support/processes.ts";
 
 const count = 3;
 const password = "correct horse battery staple";
@@ -47,24 +47,6 @@ function anywhere(url: string, authorization?: string): OciClient["fetch"] {
 
 /** Enough requests that with three processes some of all go to each: one is missed once in 10^5 times. */
 const some = Array.from({ length: 30 }, (_, index) => index);
-
-function childrenOf(pid: number): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((child) => runsUnder(child) === pid);
-}
-
-/** The process above it; null for one that has ended, though nobody may have asked for its exit code yet. */
-function runsUnder(pid: number): number | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return state === "Z" ? null : Number(parent);
-  } catch {
-    return null;
-  }
-}
 
 async function until(what: () => boolean | Promise<boolean>, msMax = 10_000): Promise<void> {
   for (let waited = 0; waited < msMax; waited += 20) {
