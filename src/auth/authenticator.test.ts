@@ -546,6 +546,17 @@ async function linesOfSignIns(count: number) {
   }
 }
 
+test("a line of a sign-in is on its way to the disk, and no reader waits for it", async () => {
+  const { text } = await world.give(alice, "token");
+  await world.db.flush();
+  await identify(bearer(text), from("192.0.2.1"));
+  await linesOfSignIns(1);
+  expect(world.db.settled()).toBeNull();
+  await expectRefused(basic("alice", "wrong horse"));
+  await linesOfSignIns(2);
+  expect(world.db.settled()).toBeNull();
+});
+
 test("each sign-in leaves a line: one for a credential, a network and a day", async () => {
   const { text, row } = await world.give(alice, "token");
   for (let count = 0; count < 3; count++) {

@@ -38,7 +38,7 @@ export function createFailedSignIns(deps: {
 
   async function write(failed: FailedSignIn, attempts: number): Promise<void> {
     const { account, reason } = failed;
-    await db.transaction(
+    await db.transactionUnawaited(
       async (tx) =>
         audit.append(tx, {
           actor: {
@@ -55,6 +55,8 @@ export function createFailedSignIns(deps: {
         }),
       "rows",
     );
+    // Pulls by tag, which wait for the disk wherever a commit does, need not wait for this one.
+    await db.flush();
   }
 
   return {

@@ -32,7 +32,7 @@ export function createSeenSignIns(deps: {
   const writing = new Set<Promise<void>>();
 
   async function write(principal: KnownPrincipal, address: string): Promise<void> {
-    await db.transaction(
+    await db.transactionUnawaited(
       async (tx) =>
         audit.append(tx, {
           actor: auditActor(principal, address),
@@ -44,6 +44,8 @@ export function createSeenSignIns(deps: {
         }),
       "rows",
     );
+    // Pulls by tag, which wait for the disk wherever a commit does, need not wait for this one.
+    await db.flush();
   }
 
   return {

@@ -75,7 +75,7 @@ async function pageOf(
   };
   const found = await searchAudit(db, filter, after === "" ? null : Number(after), limit);
   // No answer tells of what a power cut could still undo.
-  await db.settled();
+  await db.flush();
   return {
     items: found.lines.map(toAuditLine),
     next: found.next === null ? null : String(found.next),
@@ -146,7 +146,7 @@ const verify = defineEndpoint({
       });
     }
     const report = await oneAtATime(deps, () => verifyAudit(deps.db.reads, deps.secrets, expected));
-    await deps.db.settled();
+    await deps.db.flush();
     return { ok: report.problem === null, ...report };
   },
 });
@@ -178,7 +178,7 @@ const head = defineEndpoint({
   output: z.object({ head: z.string().nullable() }),
   async handler({ db }) {
     const text = await auditHead(db.reads);
-    await db.settled();
+    await db.flush();
     return { head: text };
   },
 });

@@ -87,7 +87,7 @@ async function* exportChunks(
   for (;;) {
     const chain = await readChain(db.reads);
     // What a power cut could still undo is not told of.
-    await db.settled();
+    await db.flush();
     while (seq <= chain.seq) {
       const rows = await listLinesFrom(db.reads, seq, chain.seq, batch);
       const wanted = until === null ? rows : rows.filter((row) => row.at < until);
