@@ -250,7 +250,14 @@ interface Link {
 }
 
 function environment(): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "", LD_LIBRARY_PATH: join(nativeFolder(), "lib") };
+  const libraries = join(dirname(binary("postgres")), "../lib");
+  return { PATH: process.env["PATH"] ?? "", LD_LIBRARY_PATH: libraries };
+}
+
+/** Only from 15 on a cluster may have an order of texts that is not the system's. */
+function majorVersion(): number {
+  const said = spawnSync(binary("postgres"), ["--version"], { env: environment() });
+  return Number(/ (\d+)\./.exec(said.stdout.toString())?.[1]);
 }
 
 /** A new cluster. Its texts are in no order of bytes, as in many a database that somebody else made. */
@@ -271,7 +278,8 @@ function makeFolder(): string {
         "--no-sync",
         "--no-instructions",
       ],
-      ...["--locale-provider=icu", "--icu-locale=en", "--locale=C"],
+      ...(majorVersion() < 15 ? [] : ["--locale-provider=icu", "--icu-locale=en"]),
+      "--locale=C",
     ],
     { ...asNobody, env: environment(), cwd: folder },
   );
