@@ -6,6 +6,7 @@ import { whyNoPostgres } from "./support/postgres.ts";
 const order = [
   "protocol",
   "gc",
+  "torture",
   "s3",
   "postgres",
   "abuse",

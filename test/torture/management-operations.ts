@@ -1,0 +1,268 @@
+import { formatPastTime } from "../../src/oci/past-name.ts";
+import { leaseMs, type Moment } from "./model.ts";
+import type { Operation } from "./plan.ts";
+import { blobs, manifests, relatedTo, repositories, tags } from "./universe.ts";
+import {
+  type Answer,
+  apiPath,
+  askWithin,
+  change,
+  jsonOf,
+  manifestPath,
+  textOf,
+  unexpected,
+  type World,
+} from "./world.ts";
+
+type Of<Kind extends Operation["kind"]> = Extract<Operation, { kind: Kind }>;
+
+/** So long what was can be looked at again, whatever a project's trash keeps. */
+const pastMsMax = 20 * 60 * 60 * 1000;
+
+const jsonHeaders = { "content-type": "application/json" };
+const withBody = (body: unknown) => ({ headers: jsonHeaders, body: JSON.stringify(body) });
+
+export async function setLock(world: World, { kind, repository, tag }: Of<"lock" | "unlock">) {
+  const { model } = world;
+  const begun = model.begin([[model.lock(repository, tag), kind === "lock"]]);
+  const method = kind === "lock" ? "PUT" : "DELETE";
+  const path = apiPath(repository, `/tags/${tag}/lock`);
+  const { answer, span, done } = await change(world, begun, [200], null, method, path);
+  const what = `to ${kind} ${tag} of ${repository}`;
+  if (done) return;
+  if (answer.status !== 404) unexpected(world, what, answer);
+  else if (!model.tag(repository, tag).allows(null, span.from, span.to))
+    world.violation(`${what}: the tag was lost`);
+}
+
+/** All of them, or none. */
+export async function removeTags(world: World, { repository, tags: named }: Of<"remove tags">) {
+  const { model } = world;
+  if (named.length === 0) return;
+  const begun = model.begin(named.map((tag) => [model.tag(repository, tag), null] as const));
+  const path = apiPath(repository, "/removals");
+  const asked = ["POST", path, withBody({ tags: named })] as const;
+  const { answer, span, done } = await change(world, begun, [200], null, ...asked);
+  const what = `removing ${named.join(", ")} from ${repository}`;
+  const locks = named.map((tag) => model.lock(repository, tag));
+  if (done) {
+    if (locks.some((lock) => lock.isCertainly(true, span.from, span.to)))
+      world.violation(`${what}: one is locked`);
+  } else if (answer.status === 404) {
+    if (named.every((tag) => !model.tag(repository, tag).allows(null, span.from, span.to)))
+      world.violation(`${what}: one was lost`);
+  } else if (
+    answer.status !== 403 ||
+    !locks.some((lock) => lock.allows(true, span.from, span.to))
+  ) {
+    unexpected(world, what, answer);
+  }
+}
+
+export async function deleteRepository(world: World, { repository }: Of<"delete repository">) {
+  const { model } = world;
+  model.disturb(repository);
+  model.endLeases(repository);
+  const begun = model.begin([
+    ...manifests.map(({ digest }) => [model.manifest(repository, digest), false] as const),
+    ...blobs.map(({ digest }) => [model.blob(repository, digest), false] as const),
+    ...tags.flatMap((tag) => [
+      [model.tag(repository, tag), null] as const,
+      [model.lock(repository, tag), false] as const,
+    ]),
+  ]);
+  const { answer, span, done } = await change(
+    world,
+    begun,
+    [204],
+    null,
+    "DELETE",
+    apiPath(repository, ""),
+  );
+  const what = `deleting ${repository}`;
+  const locks = tags.map((tag) => model.lock(repository, tag));
+  if (done) {
+    if (locks.some((lock) => lock.isCertainly(true, span.from, span.to)))
+      world.violation(`${what}: a tag there is locked`);
+  } else if (answer.status === 404) {
+    const isThere = manifests.some(
+      ({ digest }) => !model.mayLackManifest(repository, digest, span.from, span.to),
+    );
+    if (isThere) world.violation(`${what}: it was lost`);
+  } else if (
+    answer.status !== 403 ||
+    !locks.some((lock) => lock.allows(true, span.from, span.to))
+  ) {
+    unexpected(world, what, answer);
+  }
+}
+
+interface Unit {
+  readonly id: string;
+  readonly kind: "tag" | "manifest" | "blob" | "repository" | "project";
+  readonly name: string;
+  readonly digest: string | null;
+}
+
+async function chooseUnit(world: World, repository: string, which: number): Promise<Unit | null> {
+  const path = `/api/v1/trash?repository=${encodeURIComponent(repository)}&limit=100`;
+  const { answer } = await askWithin(world, null, "GET", path);
+  if (answer.status !== 200) {
+    unexpected(world, `the trash of ${repository}`, answer);
+    return null;
+  }
+  const { items } = jsonOf<{ items: Unit[] }>(answer);
+  return items[which % Math.max(1, items.length)] ?? null;
+}
+
+export async function restore(world: World, { repository, which }: Of<"restore">) {
+  const { model, target } = world;
+  const unit = await chooseUnit(world, repository, which);
+  if (unit === null) return;
+  const until = target.now() + leaseMs;
+  const from = model.tick();
+  const digest = unit.digest ?? "";
+  const begun = model.begin(
+    unit.kind === "repository"
+      ? model.unsureOfAll(repository)
+      : [
+          ...model.unsure(repository, relatedTo(digest)),
+          [model.blob(repository, digest), unit.kind === "blob"],
+        ],
+    from,
+  );
+  const asked = ["POST", "/api/v1/trash/restore", withBody({ units: [unit.id] })] as const;
+  const { answer } = await askWithin(world, null, ...asked);
+  if (answer.status !== 200) {
+    begun.inDoubt(model.tick());
+    unexpected(world, `restoring ${unit.name}`, answer);
+    return;
+  }
+  const [result] = jsonOf<{ units: { restored: boolean; tags: string[] }[] }>(answer).units;
+  if (result?.restored !== true) {
+    begun.refused();
+    return;
+  }
+  begun.inDoubt(model.tick());
+  const sure = model.begin(
+    [
+      ...(unit.kind === "manifest" ? [[model.manifest(repository, digest), true] as const] : []),
+      ...(unit.kind === "blob" ? [[model.blob(repository, digest), true] as const] : []),
+      ...(unit.kind === "repository"
+        ? []
+        : result.tags.map((tag) => [model.tag(repository, tag), digest] as const)),
+    ],
+    from,
+  );
+  sure.done(model.tick());
+  if (unit.kind === "blob") model.lease(repository, digest, until);
+}
+
+export async function erase(world: World, { repository, which }: Of<"erase">) {
+  const { model } = world;
+  const unit = await chooseUnit(world, repository, which);
+  if (unit === null) return;
+  model.disturb(repository);
+  model.endLeases(repository);
+  const begun = model.begin(model.unsure(repository, relatedTo(unit.digest ?? "")));
+  const asked = ["POST", "/api/v1/trash/erase", withBody({ units: [unit.id] })] as const;
+  const { answer } = await askWithin(world, null, ...asked);
+  begun.inDoubt(model.tick());
+  // It may have begun while others gave leases that it does not end any more.
+  model.endLeases(repository);
+  if (answer.status !== 200) unexpected(world, `erasing ${unit.name}`, answer);
+}
+
+/** A tag to one of the things that it pointed to. */
+export async function restoreTag(world: World, { repository, tag, which }: Of<"restore tag">) {
+  const { model } = world;
+  const path = apiPath(repository, `/tags/${tag}`);
+  const listed = await askWithin(world, null, "GET", `${path}/history`);
+  if (listed.answer.status === 404) return;
+  const { items } = jsonOf<{ items: { to: string | null }[] }>(listed.answer);
+  const digests = items.flatMap(({ to }) => to ?? []);
+  const to = digests[which % Math.max(1, digests.length)];
+  if (to === undefined) return;
+  const begun = model.begin([[model.tag(repository, tag), to]]);
+  const asked = ["POST", `${path}/restore`, withBody({ to })] as const;
+  const { answer, span, done } = await change(world, begun, [200], null, ...asked);
+  const what = `pointing ${tag} of ${repository} back`;
+  if (done) {
+    if (!model.mayHaveManifest(repository, to, span.from, span.to))
+      world.violation(`${what}: to a manifest that is not there`);
+    return;
+  }
+  const isRefused = [403, 404, 409].includes(answer.status);
+  if (!isRefused) unexpected(world, what, answer);
+}
+
+/** A tag as it was when nobody wrote. */
+export async function readPast(world: World, { which }: Of<"past">) {
+  const { moments } = world.model;
+  const moment = moments[which % Math.max(1, moments.length)];
+  if (moment === undefined) return;
+  const path = manifestPath(`asof/${formatPastTime(moment.at)}/${moment.repository}`, moment.tag);
+  const { answer } = await askWithin(world, "owner", "GET", path);
+  checkPast(world, moment, answer);
+}
+
+function checkPast(world: World, moment: Moment, answer: Answer): void {
+  const { repository, tag, at, digest } = moment;
+  const what = `${repository}:${tag} as of ${new Date(at).toISOString()}`;
+  if (answer.status === 200) {
+    const found = answer.headers.get("docker-content-digest");
+    if (found !== digest) world.violation(`${what}: ${found}, and it was ${digest}`);
+    return;
+  }
+  const mustBeThere = world.model.isUndisturbed(moment) && world.target.now() - at < pastMsMax;
+  if (mustBeThere || ![400, 404].includes(answer.status))
+    world.violation(`${what}: ${answer.status} ${textOf(answer.bytes)}`);
+}
+
+export async function setRole(world: World, { project, robot, role }: Of<"set role">) {
+  const { model } = world;
+  const begun = model.begin([[model.role(project, robot), role]]);
+  const path = `/api/v1/projects/${project}/members/robot.${robot}`;
+  const [method, rest] = role === null ? ["DELETE"] : ["PUT", withBody({ role })];
+  // Whoever is no member has no role: that is what was wanted.
+  const { answer, done } = await change(
+    world,
+    begun,
+    [200, 204, 404],
+    null,
+    method as string,
+    path,
+    rest as never,
+  );
+  if (!done) unexpected(world, `the role ${role} of ${robot} in ${project}`, answer);
+}
+
+export async function setEnabled(world: World, { kind, robot }: Of<"disable" | "enable">) {
+  const { model } = world;
+  const begun = model.begin([[model.enabled(robot), kind === "enable"]]);
+  const asked = [
+    "PATCH",
+    `/api/v1/robots/${robot}`,
+    withBody({ disabled: kind === "disable" }),
+  ] as const;
+  const { answer, done } = await change(world, begun, [200], null, ...asked);
+  if (!done) unexpected(world, `to ${kind} ${robot}`, answer);
+}
+
+export async function setTimes(
+  world: World,
+  { kind, project, days }: Of<"keep untagged" | "keep trash">,
+) {
+  if (kind === "keep untagged" && days !== null) world.model.swept.add(project);
+  const changes = kind === "keep trash" ? { trash_days: days } : { untagged_days: days };
+  const asked = ["PATCH", `/api/v1/projects/${project}`, withBody(changes)] as const;
+  const { answer } = await askWithin(world, null, ...asked);
+  if (answer.status !== 200) unexpected(world, `the times of ${project}`, answer);
+}
+
+export async function collectGarbage(world: World) {
+  const { answer } = await askWithin(world, null, "POST", "/api/v1/gc/run", withBody({}));
+  if (answer.status !== 202) unexpected(world, "running garbage collection", answer);
+}
+
+export const usedRepositories = repositories.slice(0, 4);

@@ -1,0 +1,192 @@
+import { anything, type Begun, Register } from "./register.ts";
+import { below, blobs, manifests, manifestWith, projectOf, tags } from "./universe.ts";
+
+/** Of a blob that was uploaded or mounted; one that a HEAD confirmed has at least half of it. */
+export const leaseMs = 24 * 60 * 60 * 1000;
+
+/** What becomes of what. */
+export type Writes = readonly (readonly [
+  Register<boolean> | Register<string | null>,
+  boolean | string | null | typeof anything,
+])[];
+
+/** A tag as it was seen while nobody wrote. */
+export interface Moment {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
+  readonly at: number;
+  readonly tick: number;
+}
+
+/** An upload whose client went away, and may come back. */
+export interface LeftUpload {
+  readonly repository: string;
+  readonly location: string;
+  readonly blob: number;
+  readonly by: string;
+  readonly acknowledged: number;
+  readonly sent: number;
+  readonly touchedAt: number;
+  /** A power cut may take what nobody was promised. */
+  mayBeGone: boolean;
+}
+
+/** What was acknowledged, what is in doubt, and what of it may be found by whom. */
+export class Model {
+  /** Orders what clients do: each begin and each end is another number. */
+  private ticks = 0;
+  private readonly registers = new Map<string, Register<unknown>>();
+  private readonly open = new Set<Begun>();
+  private readonly leases = new Map<string, number>();
+  /** When in a repository something was last removed, by tick. */
+  private readonly disturbed = new Map<string, number>();
+  /** Projects that may have a limit for manifests without a tag. */
+  readonly swept = new Set<string>();
+  readonly moments: Moment[] = [];
+  readonly leftUploads: LeftUpload[] = [];
+
+  tick(): number {
+    return ++this.ticks;
+  }
+
+  tag = (repository: string, tag: string) =>
+    this.register<string | null>(`tag ${repository}:${tag}`, null);
+  manifest = (repository: string, digest: string) =>
+    this.register<boolean>(`manifest ${repository}@${digest}`, false);
+  blob = (repository: string, digest: string) =>
+    this.register<boolean>(`blob ${repository}@${digest}`, false);
+  lock = (repository: string, tag: string) =>
+    this.register<boolean>(`lock ${repository}:${tag}`, false);
+  role = (project: string, robot: string) =>
+    this.register<string | null>(`role ${project} ${robot}`, null);
+  enabled = (robot: string) => this.register<boolean>(`enabled ${robot}`, true);
+
+  private register<V>(key: string, initial: V): Register<V> {
+    let found = this.registers.get(key);
+    if (found === undefined) {
+      found = new Register<unknown>(initial);
+      this.registers.set(key, found);
+    }
+    return found as Register<V>;
+  }
+
+  /** Several writes of one request: they all happen, or none does. `from`: where it began before now. */
+  begin(writes: Writes, from = this.tick()): Begun {
+    const begun = writes.map(([register, value]) =>
+      (register as Register<unknown>).begin(value, from),
+    );
+    const all: Begun = {
+      done: (now) => {
+        this.open.delete(all);
+        for (const one of begun) one.done(now);
+      },
+      refused: () => {
+        this.open.delete(all);
+        for (const one of begun) one.refused();
+      },
+      inDoubt: (now) => {
+        this.open.delete(all);
+        for (const one of begun) one.inDoubt(now);
+      },
+    };
+    this.open.add(all);
+    return all;
+  }
+
+  /** Whatever was under way has happened by now, or never will. */
+  stopAll(): void {
+    const now = this.tick();
+    for (const begun of this.open) begun.inDoubt(now);
+  }
+
+  /** Writes for all that may become of manifests and tags of a repository when one goes or comes back. */
+  unsureManifests(repository: string, digests: Iterable<string>): Writes {
+    const known = [...digests].filter((digest) => manifestWith(digest) !== undefined);
+    return [
+      ...known.map((digest) => [this.manifest(repository, digest), anything] as const),
+      ...tags.map((tag) => [this.tag(repository, tag), anything] as const),
+    ];
+  }
+
+  /** The same with their blobs. */
+  unsure(repository: string, digests: Iterable<string>): Writes {
+    const known = [...digests];
+    const own = new Set(known.flatMap((digest) => manifestWith(digest)?.blobs ?? []));
+    return [
+      ...this.unsureManifests(repository, known),
+      ...[...own].map((blob) => [this.blob(repository, blob), anything] as const),
+    ];
+  }
+
+  /** Of everything in a repository, locks included. */
+  unsureOfAll(repository: string): Writes {
+    const all = manifests.map(({ digest }) => digest);
+    return [
+      ...this.unsureManifests(repository, all),
+      ...blobs.map(({ digest }) => [this.blob(repository, digest), anything] as const),
+      ...tags.map((tag) => [this.lock(repository, tag), anything] as const),
+    ];
+  }
+
+  /** A blob stays so long although nothing refers to it. */
+  lease(repository: string, blob: string, until: number): void {
+    const key = `${repository}@${blob}`;
+    this.leases.set(key, Math.max(until, this.leases.get(key) ?? 0));
+  }
+
+  endLeases(repository: string): void {
+    for (const key of this.leases.keys())
+      if (key.startsWith(`${repository}@`)) this.leases.delete(key);
+  }
+
+  disturb(repository: string): void {
+    this.disturbed.set(repository, this.tick());
+  }
+
+  /** Whether what was there then can still be had. */
+  isUndisturbed({ repository, tick }: Moment): boolean {
+    return !this.swept.has(projectOf(repository)) && (this.disturbed.get(repository) ?? 0) < tick;
+  }
+
+  /** Whether a read in that time may have missed the manifest. */
+  mayLackManifest(repository: string, digest: string, from: number, to: number): boolean {
+    if (this.manifest(repository, digest).allows(false, from, to)) return true;
+    return this.swept.has(projectOf(repository)) && !this.isTagged(repository, digest, from, to);
+  }
+
+  mayHaveManifest(repository: string, digest: string, from: number, to: number): boolean {
+    return this.manifest(repository, digest).allows(true, from, to);
+  }
+
+  /** Certainly, itself or by what lists it. */
+  private isTagged(repository: string, digest: string, from: number, to: number): boolean {
+    const holders = manifests.filter((holder) => below(holder.digest).includes(digest));
+    return holders.some((holder) =>
+      tags.some((tag) => this.tag(repository, tag).isCertainly(holder.digest, from, to)),
+    );
+  }
+
+  /** Whether a manifest that was certainly there refers to the blob. */
+  isHeld(repository: string, blob: string, from: number, to: number): boolean {
+    return manifests.some(
+      (holder) =>
+        holder.blobs.includes(blob) && !this.mayLackManifest(repository, holder.digest, from, to),
+    );
+  }
+
+  /** The same of a blob: nothing refers to it, and its lease may be over. `now`: milliseconds. */
+  mayLackBlob(repository: string, blob: string, from: number, to: number, now: number): boolean {
+    if (this.isHeld(repository, blob, from, to)) return false;
+    if (this.blob(repository, blob).allows(false, from, to)) return true;
+    return (this.leases.get(`${repository}@${blob}`) ?? 0) <= now;
+  }
+
+  mayHaveBlob(repository: string, blob: string, from: number, to: number): boolean {
+    const held = manifests.some(
+      (holder) =>
+        holder.blobs.includes(blob) && this.mayHaveManifest(repository, holder.digest, from, to),
+    );
+    return held || this.blob(repository, blob).allows(true, from, to);
+  }
+}

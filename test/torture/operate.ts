@@ -1,0 +1,85 @@
+import { deleteBlob, goOnWithUpload, mountBlob, pushBlob, readBlob } from "./blob-operations.ts";
+import {
+  collectGarbage,
+  deleteRepository,
+  erase,
+  readPast,
+  removeTags,
+  restore,
+  restoreTag,
+  setEnabled,
+  setLock,
+  setRole,
+  setTimes,
+} from "./management-operations.ts";
+import {
+  deleteManifest,
+  deleteTag,
+  listTags,
+  pushImage,
+  putManifest,
+  readManifest,
+  readTag,
+} from "./manifest-operations.ts";
+import type { Step } from "./plan.ts";
+import type { World } from "./world.ts";
+
+/** Does what the plan says, and tells the model what came of it. */
+export async function operate(world: World, { by, operation }: Step): Promise<void> {
+  switch (operation.kind) {
+    case "push blob":
+      await pushBlob(world, by, operation);
+      return;
+    case "go on with upload":
+      return await goOnWithUpload(world, operation);
+    case "mount":
+      return await mountBlob(world, by, operation);
+    case "head blob":
+    case "get blob":
+      await readBlob(world, by, operation);
+      return;
+    case "delete blob":
+      return await deleteBlob(world, by, operation);
+    case "push image":
+      return await pushImage(world, by, operation);
+    case "put manifest":
+      return await putManifest(world, by, operation);
+    case "get manifest":
+      return await readManifest(world, by, operation);
+    case "delete manifest":
+      return await deleteManifest(world, by, operation);
+    case "get tag":
+      return await readTag(world, by, operation);
+    case "delete tag":
+      return await deleteTag(world, by, operation);
+    case "lock":
+    case "unlock":
+      return await setLock(world, operation);
+    case "remove tags":
+      return await removeTags(world, operation);
+    case "list tags":
+      return await listTags(world, by, operation);
+    case "delete repository":
+      return await deleteRepository(world, operation);
+    case "restore":
+      return await restore(world, operation);
+    case "erase":
+      return await erase(world, operation);
+    case "restore tag":
+      return await restoreTag(world, operation);
+    case "past":
+      return await readPast(world, operation);
+    case "set role":
+      return await setRole(world, operation);
+    case "disable":
+    case "enable":
+      return await setEnabled(world, operation);
+    case "keep untagged":
+    case "keep trash":
+      return await setTimes(world, operation);
+    case "collect garbage":
+      return await collectGarbage(world);
+    default:
+      return operation satisfies never;
+  }
+}

@@ -1,0 +1,197 @@
+import type { Random } from "../faults/support/random.ts";
+import { createRandom } from "../faults/support/random.ts";
+import { blobs, manifests, projects, repositories, tags } from "./universe.ts";
+
+/** Who asks: an owner, one who pushes, one whose rights change, one who has none. */
+export const robots = ["owner", "pusher", "guest", "nobody"] as const;
+export type Robot = (typeof robots)[number];
+
+export const roles = ["reader", "ci", "developer", "maintainer"] as const;
+
+export const uploadWays = ["post", "put", "chunks", "wrong digest", "cancel", "leave"] as const;
+export type UploadWay = (typeof uploadWays)[number];
+
+/** Several kinds that are told the same. */
+type Each<Kind extends string, Rest> = Kind extends string ? { kind: Kind } & Rest : never;
+
+interface At {
+  repository: string;
+}
+interface Push extends At {
+  manifest: number;
+  tags: string[];
+  condition: Condition;
+}
+
+/** What somebody does. Numbers choose from the universe, or from what is there when its turn comes. */
+export type Operation =
+  | Each<"push blob", At & { blob: number; way: UploadWay }>
+  | Each<"go on with upload" | "past", { which: number }>
+  | Each<"mount", At & { blob: number; from: string }>
+  | Each<"head blob" | "get blob" | "delete blob", At & { blob: number }>
+  | Each<"push image" | "put manifest", Push>
+  | Each<"get manifest" | "delete manifest", At & { manifest: number }>
+  | Each<"get tag" | "delete tag" | "lock" | "unlock", At & { tag: string }>
+  | Each<"remove tags", At & { tags: string[] }>
+  | Each<"list tags" | "delete repository", At>
+  | Each<"restore" | "erase", At & { which: number }>
+  | Each<"restore tag", At & { tag: string; which: number }>
+  | Each<"set role", { project: string; robot: Robot; role: string | null }>
+  | Each<"disable" | "enable", { robot: Robot }>
+  | Each<"keep untagged", { project: string; days: number | null }>
+  | Each<"keep trash", { project: string; days: number }>
+  | Each<"collect garbage", object>;
+
+/** On condition that the tag is not there yet (`If-None-Match: *`). */
+export type Condition = "none" | "absent";
+
+export interface Step {
+  readonly by: Robot;
+  readonly operation: Operation;
+}
+
+/** Clients at once, and how it ends. */
+export interface Round {
+  /** Before it: the clock moves on, and what is due in the background begins. */
+  readonly advanceMs: number;
+  readonly clients: readonly (readonly Step[])[];
+  /** `crash` after so many steps of the scheduler, if it is not over by then. */
+  readonly end:
+    | { readonly kind: "crash"; readonly afterSteps: number }
+    | { readonly kind: "quiet" | "restart" };
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly rounds: readonly Round[];
+}
+
+const hourMs = 60 * 60 * 1000;
+const roundsMin = 3;
+const roundsMore = 3;
+const clientsMin = 2;
+const clientsMore = 4;
+const stepsMax = 7;
+const crashStepsMax = 500;
+
+/** The seed decides everything that anybody does. */
+export function makePlan(seed: number): Plan {
+  const random = createRandom(seed);
+  const rounds = Array.from({ length: roundsMin + random.below(roundsMore) }, () =>
+    makeRound(random),
+  );
+  return { seed, rounds };
+}
+
+function makeRound(random: Random): Round {
+  const clients = Array.from({ length: clientsMin + random.below(clientsMore) }, () =>
+    Array.from({ length: 1 + random.below(stepsMax) }, () => makeStep(random)),
+  );
+  const dice = random.below(10);
+  return {
+    // Half a day at most: garbage collection takes more for a clock that jumped.
+    advanceMs: random.chance(0.5) ? 0 : random.below(12) * hourMs + random.below(hourMs),
+    clients,
+    end:
+      dice < 5
+        ? { kind: "crash", afterSteps: 1 + random.below(crashStepsMax) }
+        : { kind: dice < 7 ? "restart" : "quiet" },
+  };
+}
+
+function makeStep(random: Random): Step {
+  const dice = random.below(20);
+  const by: Robot = dice < 12 ? "owner" : dice < 15 ? "pusher" : dice < 19 ? "guest" : "nobody";
+  return { by, operation: makeOperation(random) };
+}
+
+type Make = (random: Random) => Operation;
+
+const repository = (random: Random) => random.pick(repositories.slice(0, 4));
+const blob = (random: Random) => random.below(blobs.length);
+const manifest = (random: Random) => random.below(manifests.length);
+const project = (random: Random) => random.pick(projects);
+const some = (random: Random) => tags.filter(() => random.chance(0.4));
+const condition = (random: Random): Condition => (random.chance(0.15) ? "absent" : "none");
+const changing = ["guest", "pusher"] as const;
+
+const weighted: readonly (readonly [weight: number, make: Make])[] = [
+  [
+    9,
+    (r) => ({
+      kind: "push blob",
+      repository: repository(r),
+      blob: blob(r),
+      way: r.pick(uploadWays),
+    }),
+  ],
+  [3, (r) => ({ kind: "go on with upload", which: r.below(8) })],
+  [6, (r) => ({ kind: "mount", repository: repository(r), blob: blob(r), from: repository(r) })],
+  [5, (r) => ({ kind: "head blob", repository: repository(r), blob: blob(r) })],
+  [4, (r) => ({ kind: "get blob", repository: repository(r), blob: blob(r) })],
+  [2, (r) => ({ kind: "delete blob", repository: repository(r), blob: blob(r) })],
+  [
+    16,
+    (r) => ({
+      kind: "push image",
+      repository: repository(r),
+      manifest: manifest(r),
+      tags: some(r),
+      condition: condition(r),
+    }),
+  ],
+  [
+    8,
+    (r) => ({
+      kind: "put manifest",
+      repository: repository(r),
+      manifest: manifest(r),
+      tags: some(r),
+      condition: condition(r),
+    }),
+  ],
+  [5, (r) => ({ kind: "get manifest", repository: repository(r), manifest: manifest(r) })],
+  [5, (r) => ({ kind: "get tag", repository: repository(r), tag: r.pick(tags) })],
+  [4, (r) => ({ kind: "list tags", repository: repository(r) })],
+  [5, (r) => ({ kind: "delete tag", repository: repository(r), tag: r.pick(tags) })],
+  [5, (r) => ({ kind: "delete manifest", repository: repository(r), manifest: manifest(r) })],
+  [2, (r) => ({ kind: "remove tags", repository: repository(r), tags: some(r) })],
+  [1, (r) => ({ kind: "delete repository", repository: repository(r) })],
+  [4, (r) => ({ kind: "restore", repository: repository(r), which: r.below(6) })],
+  [
+    2,
+    (r) => ({
+      kind: "restore tag",
+      repository: repository(r),
+      tag: r.pick(tags),
+      which: r.below(4),
+    }),
+  ],
+  [2, (r) => ({ kind: "erase", repository: repository(r), which: r.below(6) })],
+  [2, (r) => ({ kind: "past", which: r.below(16) })],
+  [2, (r) => ({ kind: "lock", repository: repository(r), tag: r.pick(tags) })],
+  [2, (r) => ({ kind: "unlock", repository: repository(r), tag: r.pick(tags) })],
+  [
+    3,
+    (r) => ({
+      kind: "set role",
+      project: project(r),
+      robot: r.pick(changing),
+      role: r.pick([null, ...roles]),
+    }),
+  ],
+  [1, (r) => ({ kind: r.pick(["disable", "enable", "enable"] as const), robot: r.pick(changing) })],
+  [1, (r) => ({ kind: "keep untagged", project: project(r), days: r.pick([null, 1, 2]) })],
+  [1, (r) => ({ kind: "keep trash", project: project(r), days: r.pick([1, 2, 3]) })],
+  [3, () => ({ kind: "collect garbage" })],
+];
+const total = weighted.reduce((sum, [weight]) => sum + weight, 0);
+
+function makeOperation(random: Random): Operation {
+  let dice = random.below(total);
+  for (const [weight, make] of weighted) {
+    if (dice < weight) return make(random);
+    dice -= weight;
+  }
+  throw new Error("weights do not add up");
+}

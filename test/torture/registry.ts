@@ -1,0 +1,133 @@
+import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { App } from "../../src/app.ts";
+import { openApp } from "../../src/app.ts";
+import { loadConfig } from "../../src/platform/config.ts";
+import { createLog } from "../../src/platform/log.ts";
+import type { Robot } from "./plan.ts";
+import { robots } from "./plan.ts";
+import { projects } from "./universe.ts";
+import type { Answer, Body, Target } from "./world.ts";
+
+const client = { requestIP: () => ({ address: "192.0.2.7" }) };
+/** Short, so that all that was deleted is gone some days later. */
+const trashDays = 2;
+
+/** A data folder as it is before anything happens, and the secrets of the robots in it. */
+export interface Template {
+  readonly folder: string;
+  readonly secrets: Readonly<Record<Robot, string>>;
+}
+
+/** The program without its sockets, on a data folder. */
+export interface Registry {
+  readonly ask: Target["ask"];
+  /** Lines that were logged as errors. */
+  readonly errors: readonly string[];
+  start(): void;
+  close(): Promise<void>;
+}
+
+export async function openRegistry(
+  folder: string,
+  secrets: Readonly<Partial<Record<Robot, string>>>,
+): Promise<Registry> {
+  const { config } = loadConfig(
+    { listen: "127.0.0.1:0", data: folder },
+    { BERTH_LOG_REQUESTS: "false" },
+  );
+  const errors: string[] = [];
+  const log = createLog({
+    format: "text",
+    level: "error",
+    write: (lines) => void errors.push(...lines.split("\n").filter((line) => line !== "")),
+  });
+  const app = await openApp(config, log);
+  return {
+    errors,
+    ask: (by, method, path, rest) => ask(app, secrets, by, method, path, rest ?? {}),
+    start: () => app.start("127.0.0.1:1"),
+    async close() {
+      await app.close();
+      log.flush();
+    },
+  };
+}
+
+async function ask(
+  app: App,
+  secrets: Readonly<Partial<Record<Robot, string>>>,
+  by: Robot | null,
+  method: string,
+  path: string,
+  { headers = {}, body }: { headers?: Readonly<Record<string, string>>; body?: Body },
+): Promise<Answer> {
+  const credentials = Buffer.from(`robot.${by}:${by === null ? "" : secrets[by]}`);
+  const length = body === undefined ? 0 : Buffer.byteLength(body);
+  const request = new Request(`http://localhost${path}`, {
+    method,
+    headers: {
+      host: "localhost",
+      ...(by === null ? {} : { authorization: `Basic ${credentials.toString("base64")}` }),
+      ...(method === "GET" || method === "HEAD" ? {} : { "content-length": `${length}` }),
+      ...headers,
+    },
+    ...(body === undefined || length === 0 ? {} : { body }),
+  });
+  const response = by === null ? await app.api(request) : await app.fetch(request, client);
+  return {
+    status: response.status,
+    headers: response.headers,
+    bytes: new Uint8Array(await response.arrayBuffer()),
+  };
+}
+
+/** Makes projects, robots, and what they may do. */
+export async function makeTemplate(folder: string): Promise<Template> {
+  mkdirSync(folder, { recursive: true });
+  const registry = await openRegistry(folder, {});
+  const ask = async (method: string, path: string, body: unknown) => {
+    const rest = { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    const { status, bytes } = await registry.ask(null, method, `/api/v1${path}`, rest);
+    const text = new TextDecoder().decode(bytes);
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
+    return JSON.parse(text) as Record<string, unknown>;
+  };
+  const secrets: Partial<Record<Robot, string>> = {};
+  try {
+    for (const name of projects) {
+      await ask("POST", "/projects", { name });
+      await ask("PATCH", `/projects/${name}`, { trash_days: trashDays });
+    }
+    for (const robot of robots) {
+      // Each must have a right; what matters here they have as members of projects.
+      const grants = [{ pattern: "elsewhere/**", role: "reader" }];
+      const made = await ask("POST", "/robots", { name: robot, grants, expires_in_days: 365 });
+      secrets[robot] = String(made["secret"]);
+    }
+    for (const project of projects) {
+      for (const [robot, role] of Object.entries(firstRoles)) {
+        await ask("PUT", `/projects/${project}/members/robot.${robot}`, { role });
+      }
+    }
+  } finally {
+    await registry.close();
+  }
+  return { folder, secrets: secrets as Record<Robot, string> };
+}
+
+/** In every project. */
+export const firstRoles: Readonly<Partial<Record<Robot, string>>> = {
+  owner: "owner",
+  pusher: "developer",
+};
+
+export function copyOf({ folder }: Template, to: string): void {
+  mkdirSync(join(to, ".."), { recursive: true });
+  cpSync(folder, to, { recursive: true });
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  rmSync(`${folder}.unlinked`, { recursive: true, force: true });
+}
