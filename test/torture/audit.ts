@@ -10,6 +10,7 @@ import { askWithin, blobPath, jsonOf, manifestPath, textOf, type World } from ".
  */
 export async function audit(world: World): Promise<void> {
   for (const repository of usedRepositories) {
+    if (!world.model.isUsed(repository)) continue;
     const live = await auditManifests(world, repository);
     await auditTags(world, repository, live);
     const visible = await auditBlobs(world, repository);
@@ -113,13 +114,13 @@ async function auditReferrers(
   }
 }
 
-/** What a power cut may leave: bytes of which no row speaks yet, or no longer. They go some day. */
+/** What a crash may leave: bytes of which no row speaks yet, or no longer. They go some day. */
 const leftovers = ["stray-file", "two-generations"];
 
 /** The registry's own checks: every byte and every reference, and the chain of the audit. */
 export async function selfCheck(
   world: World,
-  when: "after a loss of power" | "long after the last change",
+  when: "after a crash" | "long after the last change",
 ): Promise<void> {
   const asked = { headers: { "content-type": "application/json" }, body: "{}" };
   const verified = await askWithin(world, null, "POST", "/api/v1/verify", asked);
@@ -127,7 +128,7 @@ export async function selfCheck(
     verified.answer,
   );
   const found = report.findings?.filter(
-    ({ kind }) => when !== "after a loss of power" || !leftovers.includes(kind),
+    ({ kind }) => when !== "after a crash" || !leftovers.includes(kind),
   );
   if (found?.length !== 0 || report.gaps?.count !== 0)
     world.violation(`berth verify: ${JSON.stringify(found)} ${JSON.stringify(report.gaps)}`);

@@ -219,8 +219,10 @@ export function checkBlob(
   }
   if (!model.mayHaveBlob(repository, digest, span.from, span.to))
     violation(`${what}: nobody gave it to this repository, or it was deleted`);
-  if (method === "HEAD") model.lease(repository, digest, asked + leaseMs / 2);
-  else if (digestOf(answer.bytes) !== digest) violation(`${what}: other bytes`);
+  if (method === "HEAD") {
+    model.lease(repository, digest, asked + leaseMs / 2);
+    model.blob(repository, digest).observe(true, span.from, span.to);
+  } else if (digestOf(answer.bytes) !== digest) violation(`${what}: other bytes`);
 }
 
 export async function deleteBlob(

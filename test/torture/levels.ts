@@ -50,8 +50,8 @@ export function levelsOf(size: Size, firstSeed: number): readonly Level[] {
     tested("L4", "three nodes: kills, pauses, failover", ["faults/node-troubles"], many),
     tested("L4", "a database that fails", ["faults/database-troubles"], many),
     tested("L4", "an S3 that fails", ["faults/s3-troubles"], many),
-    tested("L5", "garbage collection held at each step", ["gc/races"], gc),
-    tested("L5", "random graphs against an oracle", ["gc/graphs"], gc),
+    tested("GC", "garbage collection held at each step", ["gc/races"], gc),
+    tested("GC", "random graphs against an oracle", ["gc/graphs"], gc),
     tested(
       "disk",
       "errors of the disk, and a full one",
@@ -61,12 +61,12 @@ export function levelsOf(size: Size, firstSeed: number): readonly Level[] {
   ];
 }
 
-export function simulated(count: number, first: number): Level {
+export function simulated(count: number, first: number, shrinks = true): Level {
   return {
     name: "L0",
     what: "the program on a simulated machine",
     async run(tree = projectFolder) {
-      const { runs, failure } = await runSeeds({ first, count, workers, tree });
+      const { runs, failure } = await runSeeds({ first, count, workers, tree, shrinks });
       const sum = (of: "operations" | "crashes") => runs.reduce((all, run) => all + run[of], 0);
       const counts = `${runs.length} seeds, ${sum("operations")} operations, ${sum("crashes")} power cuts`;
       return { counts, failure, skipped: null };

@@ -1,7 +1,7 @@
 import { formatPastTime } from "../../src/oci/past-name.ts";
 import { leaseMs, type Moment } from "./model.ts";
 import type { Operation } from "./plan.ts";
-import { blobs, manifests, relatedTo, repositories, tags } from "./universe.ts";
+import { blobs, manifests, manifestWith, relatedTo, repositories, tags } from "./universe.ts";
 import {
   type Answer,
   apiPath,
@@ -162,15 +162,32 @@ export async function erase(world: World, { repository, which }: Of<"erase">) {
   const { model } = world;
   const unit = await chooseUnit(world, repository, which);
   if (unit === null) return;
+  const digest = unit.digest ?? "";
   model.disturb(repository);
   model.endLeases(repository);
-  const begun = model.begin(model.unsure(repository, relatedTo(unit.digest ?? "")));
+  const from = model.tick();
+  const begun = model.begin(model.unsure(repository, relatedTo(digest)), from);
   const asked = ["POST", "/api/v1/trash/erase", withBody({ units: [unit.id] })] as const;
   const { answer } = await askWithin(world, null, ...asked);
   begun.inDoubt(model.tick());
   // It may have begun while others gave leases that it does not end any more.
   model.endLeases(repository);
-  if (answer.status !== 200) unexpected(world, `erasing ${unit.name}`, answer);
+  if (answer.status !== 200) {
+    unexpected(world, `erasing ${unit.name}`, answer);
+    return;
+  }
+  const [result] = jsonOf<{ units: { erased: boolean }[] }>(answer).units;
+  if (result?.erased !== true || unit.kind !== "manifest") return;
+  // What nothing else can hold is out of sight, whatever its lease was.
+  const own = manifestWith(digest)?.blobs ?? [];
+  const gone = own.filter((blob) => !model.mayBeShared(repository, blob, digest));
+  if (model.manifest(repository, digest).allows(true, from - 1, from - 1)) return;
+  model
+    .begin(
+      gone.map((blob) => [model.blob(repository, blob), false] as const),
+      from,
+    )
+    .done(model.tick());
 }
 
 /** A tag to one of the things that it pointed to. */
@@ -204,6 +221,39 @@ export async function readPast(world: World, { which }: Of<"past">) {
   const path = manifestPath(`asof/${formatPastTime(moment.at)}/${moment.repository}`, moment.tag);
   const { answer } = await askWithin(world, "owner", "GET", path);
   checkPast(world, moment, answer);
+}
+
+/** What a tag was at the very moment of a move of it, and before. */
+export async function readPastOfTag(world: World, { repository, tag, which }: Of<"past of tag">) {
+  const path = apiPath(repository, `/tags/${tag}/history`);
+  const { answer } = await askWithin(world, null, "GET", path);
+  if (answer.status === 404) return;
+  const { items } = jsonOf<{ items: { moved_at: string; to: string | null }[] }>(answer);
+  const times = items.map(({ moved_at }) => Date.parse(moved_at));
+  if (times.some((time, at) => time <= (times[at + 1] ?? Number.NEGATIVE_INFINITY)))
+    world.violation(`the history of ${repository}:${tag} goes back: ${times.join(", ")}`);
+  const index = which % Math.max(1, items.length);
+  const at = times[index];
+  if (at === undefined) return;
+  await checkPastAt(world, { repository, tag, at, digest: items[index]?.to ?? null });
+  await checkPastAt(world, { repository, tag, at: at - 1, digest: items[index + 1]?.to ?? null });
+}
+
+async function checkPastAt(
+  world: World,
+  of: { repository: string; tag: string; at: number; digest: string | null },
+): Promise<void> {
+  const { model, target } = world;
+  const { repository, tag, at, digest } = of;
+  // Of an earlier repository of this name, or one that lost something, less can be said.
+  const age = target.now() - at;
+  if (!model.isWhole(repository) || age < 0 || age >= pastMsMax) return;
+  const path = manifestPath(`asof/${formatPastTime(at)}/${repository}`, tag);
+  const { answer } = await askWithin(world, "owner", "GET", path);
+  if (!model.isWhole(repository)) return;
+  const found = answer.status === 200 ? answer.headers.get("docker-content-digest") : null;
+  if (found !== digest)
+    world.violation(`${repository}:${tag} as of ${at}: ${found}, and its history says ${digest}`);
 }
 
 function checkPast(world: World, moment: Moment, answer: Answer): void {

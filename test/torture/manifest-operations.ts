@@ -41,6 +41,7 @@ export async function putManifest(
   const { model } = world;
   const { repository, tags: wanted, condition } = push;
   const manifest = manifests[push.manifest] as Manifest;
+  model.push(repository, manifest.digest);
   const begun = model.begin([
     [model.manifest(repository, manifest.digest), true],
     ...wanted.map((tag) => [model.tag(repository, tag), manifest.digest] as const),
@@ -186,6 +187,7 @@ export function checkTag(
     violation(`${what}: ${nameOf(found)}, not ${said.join(" or ")}`);
   }
   if (answer.status === 200 && digestOf(answer.bytes) !== found) violation(`${what}: other bytes`);
+  model.tag(repository, tag).observe(found, from, to);
   return found;
 }
 

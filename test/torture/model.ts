@@ -41,6 +41,10 @@ export class Model {
   private readonly leases = new Map<string, number>();
   /** When in a repository something was last removed, by tick. */
   private readonly disturbed = new Map<string, number>();
+  /** Manifests that somebody may have pushed, by repository and digest. */
+  private readonly pushed = new Set<string>();
+  /** Repositories in which somebody may have changed something. */
+  private readonly changed = new Set<string>();
   /** Projects that may have a limit for manifests without a tag. */
   readonly swept = new Set<string>();
   readonly moments: Moment[] = [];
@@ -61,6 +65,27 @@ export class Model {
   role = (project: string, robot: string) =>
     this.register<string | null>(`role ${project} ${robot}`, null);
   enabled = (robot: string) => this.register<boolean>(`enabled ${robot}`, true);
+
+  /** False: nobody ever changed anything there, and nothing can be there. */
+  isUsed(repository: string): boolean {
+    return this.changed.has(repository);
+  }
+
+  use(repository: string): void {
+    this.changed.add(repository);
+  }
+
+  push(repository: string, digest: string): void {
+    this.pushed.add(`${repository}@${digest}`);
+  }
+
+  /** Whether a manifest refers to the blob, or did, besides one. */
+  mayBeShared(repository: string, blob: string, but: string): boolean {
+    return manifests.some(
+      ({ digest, blobs: own }) =>
+        digest !== but && own.includes(blob) && this.pushed.has(`${repository}@${digest}`),
+    );
+  }
 
   private register<V>(key: string, initial: V): Register<V> {
     let found = this.registers.get(key);
@@ -142,6 +167,11 @@ export class Model {
 
   disturb(repository: string): void {
     this.disturbed.set(repository, this.tick());
+  }
+
+  /** Nothing ever left the repository but tags. */
+  isWhole(repository: string): boolean {
+    return !this.swept.has(projectOf(repository)) && !this.disturbed.has(repository);
   }
 
   /** Whether what was there then can still be had. */

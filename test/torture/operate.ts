@@ -4,6 +4,7 @@ import {
   deleteRepository,
   erase,
   readPast,
+  readPastOfTag,
   removeTags,
   restore,
   restoreTag,
@@ -67,6 +68,8 @@ export async function operate(world: World, { by, operation }: Step): Promise<vo
       return await erase(world, operation);
     case "restore tag":
       return await restoreTag(world, operation);
+    case "past of tag":
+      return await readPastOfTag(world, operation);
     case "past":
       return await readPast(world, operation);
     case "set role":

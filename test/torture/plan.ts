@@ -35,7 +35,7 @@ export type Operation =
   | Each<"remove tags", At & { tags: string[] }>
   | Each<"list tags" | "delete repository", At>
   | Each<"restore" | "erase", At & { which: number }>
-  | Each<"restore tag", At & { tag: string; which: number }>
+  | Each<"restore tag" | "past of tag", At & { tag: string; which: number }>
   | Each<"set role", { project: string; robot: Robot; role: string | null }>
   | Each<"disable" | "enable", { robot: Robot }>
   | Each<"keep untagged", { project: string; days: number | null }>
@@ -55,9 +55,9 @@ export interface Round {
   /** Before it: the clock moves on, and what is due in the background begins. */
   readonly advanceMs: number;
   readonly clients: readonly (readonly Step[])[];
-  /** `crash` after so many steps of the scheduler, if it is not over by then. */
+  /** The power goes, or the process is killed, after so many steps, if it is not over by then. */
   readonly end:
-    | { readonly kind: "crash"; readonly afterSteps: number }
+    | { readonly kind: "power loss" | "kill"; readonly afterSteps: number }
     | { readonly kind: "quiet" | "restart" };
 }
 
@@ -93,9 +93,9 @@ function makeRound(random: Random): Round {
     advanceMs: random.chance(0.5) ? 0 : random.below(12) * hourMs + random.below(hourMs),
     clients,
     end:
-      dice < 5
-        ? { kind: "crash", afterSteps: 1 + random.below(crashStepsMax) }
-        : { kind: dice < 7 ? "restart" : "quiet" },
+      dice < 7
+        ? { kind: dice < 5 ? "power loss" : "kill", afterSteps: 1 + random.below(crashStepsMax) }
+        : { kind: dice < 8 ? "restart" : "quiet" },
   };
 }
 
@@ -168,6 +168,15 @@ const weighted: readonly (readonly [weight: number, make: Make])[] = [
     }),
   ],
   [2, (r) => ({ kind: "erase", repository: repository(r), which: r.below(6) })],
+  [
+    3,
+    (r) => ({
+      kind: "past of tag",
+      repository: repository(r),
+      tag: r.pick(tags),
+      which: r.below(4),
+    }),
+  ],
   [2, (r) => ({ kind: "past", which: r.below(16) })],
   [2, (r) => ({ kind: "lock", repository: repository(r), tag: r.pick(tags) })],
   [2, (r) => ({ kind: "unlock", repository: repository(r), tag: r.pick(tags) })],

@@ -52,11 +52,25 @@ export class Register<V> {
 
   /** What a read from `from` to `to` may have found. */
   possible(from: number, to: number): readonly Held<V>[] {
+    return [...new Set(this.seenBy(from, to).map(({ value }) => value))];
+  }
+
+  private seenBy(from: number, to: number): readonly Write<V>[] {
     const began = this.writes.filter((write) => write.from <= to);
-    const last = began.filter(
+    return began.filter(
       (write) => !began.some((later) => later.certain && later.from > write.to && later.to < from),
     );
-    return [...new Set(last.map(({ value }) => value))];
+  }
+
+  /** A read found it, and may be relied on: if but one write can have been that, it did happen. */
+  observe(value: V, from: number, to: number): void {
+    const seen = this.seenBy(from, to).filter(
+      (write) => write.value === value || write.value === anything,
+    );
+    const [write] = seen;
+    if (seen.length !== 1 || write === undefined || write.value !== value) return;
+    write.certain = true;
+    write.to = Math.min(write.to, to);
   }
 
   allows(value: V, from: number, to: number): boolean {

@@ -37,8 +37,8 @@ const restDays = 10;
 /** Less than a day: garbage collection takes more for a clock that jumped. */
 const nightMs = 20 * 60 * 60 * 1000;
 
-/** The power went while an answer was awaited: nobody hears of it any more. */
-class PowerLost extends Error {}
+/** The process ended while an answer was awaited: nobody hears of it any more. */
+class Gone extends Error {}
 
 /** Plays a plan on the real program: all that it does not do itself comes from the seed. */
 export async function simulatePlan(plan: Plan, template: Template, scratch: string): Promise<Run> {
@@ -65,7 +65,7 @@ class Simulation {
   private folders = 0;
   private folder = "";
   private registry: Registry | null = null;
-  /** The power is gone: nobody is asked nor heard. */
+  /** The process is gone: nobody is asked nor heard. */
   private isDark = false;
   private operations = 0;
   private crashes = 0;
@@ -115,9 +115,9 @@ class Simulation {
 
   private async ask(...asked: Parameters<Target["ask"]>): ReturnType<Target["ask"]> {
     const { registry } = this;
-    if (this.isDark || registry === null) throw new PowerLost();
+    if (this.isDark || registry === null) throw new Gone();
     const answer = await registry.ask(...asked);
-    if (this.isDark) throw new PowerLost();
+    if (this.isDark) throw new Gone();
     const [by, method, path] = asked;
     this.tell(`${by ?? "operator"} ${method} ${withoutIds(path)} ${answer.status}`);
     return answer;
@@ -168,18 +168,19 @@ class Simulation {
           if (this.isDark) return;
           this.operations += 1;
           this.tell(`client ${number}: ${JSON.stringify(step)}`);
+          if ("repository" in step.operation) this.world.model.use(step.operation.repository);
           await operate(this.world, step);
         }
       } catch (error) {
-        if (!(error instanceof PowerLost)) this.violations.push(`${(error as Error).stack}`);
+        if (!(error instanceof Gone)) this.violations.push(`${(error as Error).stack}`);
       } finally {
         working -= 1;
       }
     });
     const { end } = round;
-    const isCut = () => end.kind === "crash" && scheduler.steps - first >= end.afterSteps;
+    const isCut = () => "afterSteps" in end && scheduler.steps - first >= end.afterSteps;
     await scheduler.run(() => isCut() || (working === 0 && scheduler.isIdle));
-    if (end.kind === "crash") await this.losePower(clients);
+    if ("afterSteps" in end) await this.crash(clients, end.kind);
     else await Promise.all(clients);
     if (end.kind === "restart") {
       await this.close();
@@ -188,18 +189,20 @@ class Simulation {
       await this.settle();
     }
     await scheduler.direct(() => audit(this.world));
-    if (end.kind === "crash")
-      await scheduler.direct(() => selfCheck(this.world, "after a loss of power"));
+    if ("afterSteps" in end) await scheduler.direct(() => selfCheck(this.world, "after a crash"));
   }
 
-  /** What is left is what was synced, and more or less of the rest. */
-  private async losePower(clients: readonly Promise<void>[]): Promise<void> {
+  /** What is left is all that was written; of a loss of power what was synced, and chance decides of the rest. */
+  private async crash(
+    clients: readonly Promise<void>[],
+    kind: "power loss" | "kill",
+  ): Promise<void> {
     const { scheduler, disk } = this.machine;
     const [before, after] = [this.folder, this.newFolder()];
-    disk?.crashTo(after, this.random);
+    disk?.crashTo(after, kind === "kill" ? null : this.random);
     this.isDark = true;
     this.crashes += 1;
-    this.tell("power lost");
+    this.tell(kind);
     const { registry } = this;
     await scheduler.direct(async () => {
       await Promise.all(clients);
@@ -209,7 +212,7 @@ class Simulation {
     removeFolder(before);
     const { model } = this.world;
     model.stopAll();
-    for (const left of model.leftUploads) left.mayBeGone = true;
+    if (kind === "power loss") for (const left of model.leftUploads) left.mayBeGone = true;
     this.folder = after;
     await this.open();
     await this.settle();

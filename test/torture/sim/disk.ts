@@ -13,8 +13,11 @@ export interface SimDisk {
   unlink(path: string): void;
   /** The log as it is now is durable: SQLite synced it when it was opened. */
   adoptLog(): void;
-  /** What a power cut now leaves, as a folder of its own; chance decides about all that was not synced. */
-  crashTo(folder: string, random: Random): void;
+  /**
+   * What a power cut now leaves, as a folder of its own; chance decides about all that was not synced. Null:
+   * what the end of the process leaves, which is everything.
+   */
+  crashTo(folder: string, chance: Random | null): void;
 }
 
 export function createSimDisk(folder: string): SimDisk {
@@ -43,29 +46,34 @@ export function createSimDisk(folder: string): SimDisk {
     return new Map(names.map((name) => [name, real.statSync(join(path, name)).ino]));
   }
 
-  function cut(bytes: Buffer, durable: number, random: Random): Buffer {
-    if (durable >= bytes.byteLength) return bytes;
+  function cut(bytes: Buffer, durable: number, random: Random | null): Buffer {
+    if (durable >= bytes.byteLength || random === null) return bytes;
     const dice = random.below(4);
     if (dice < 2) return bytes.subarray(0, durable);
     if (dice === 2) return bytes;
     return bytes.subarray(0, durable + random.below(bytes.byteLength - durable));
   }
 
-  function crashFile(from: string, to: string, random: Random): void {
+  function crashFile(from: string, to: string, random: Random | null): void {
     const { ino } = real.statSync(from);
     real.writeFileSync(to, cut(real.readFileSync(from), durableBytes.get(ino) ?? 0, random));
   }
 
-  function crashFolder(from: string, to: string, random: Random): void {
+  function crashFolder(from: string, to: string, random: Random | null): void {
     real.mkdirSync(to);
     const durable = durableNames.get(real.statSync(from).ino) ?? new Map<string, number>();
     for (const entry of real.readdirSync(from, { withFileTypes: true })) {
       const [path, target] = [join(from, entry.name), join(to, entry.name)];
       if (entry.isDirectory()) crashFolder(path, target, random);
-      else if (durable.get(entry.name) === real.statSync(path).ino || random.chance(0.5)) {
+      else if (
+        random === null ||
+        durable.get(entry.name) === real.statSync(path).ino ||
+        random.chance(0.5)
+      ) {
         crashFile(path, target, random);
       }
     }
+    if (random === null) return;
     for (const [name, ino] of durable) {
       const kept = join(graveyard, `${ino}`);
       const isGone = !real.existsSync(join(from, name)) && real.existsSync(kept);

@@ -9,8 +9,14 @@ const stuckMsMax = 20_000;
 /** Between two steps the clock moves on by so much. */
 const stepMs = 1;
 
+/** Some stand still for long while others go on: a slow disk more often than anybody else. */
+const slowSteps = 80;
+const slowChance = (label: string) => (label.endsWith("sync") ? 0.5 : 0.03);
+
 interface Parked {
   readonly label: string;
+  /** By number: not before it, unless nobody else can. */
+  readonly fromStep: number;
   resume(): void;
 }
 
@@ -65,13 +71,18 @@ export function createScheduler(random: Random, start: number): Scheduler {
   }
 
   /** Somebody who may go on, or null. */
-  function choose(): Parked | null {
+  function choose(): Pick<Parked, "label" | "resume"> | null {
+    const ready = parked.filter(({ fromStep }) => fromStep <= steps);
     const due = [...timers].filter((timer) => timer.due <= now);
-    const at = random.below(parked.length + due.length || 1);
-    const [chosen] = parked.splice(at, at < parked.length ? 1 : 0);
-    if (chosen !== undefined) return chosen;
-    const timer = due[at - parked.length];
-    if (timer === undefined) return null;
+    const first = parked.toSorted((one, other) => one.fromStep - other.fromStep).slice(0, 1);
+    const choices = ready.length + due.length > 0 ? [...ready, ...due.map(asParked)] : first;
+    const chosen = choices.length === 0 ? null : random.pick(choices);
+    const at = parked.indexOf(chosen as Parked);
+    if (at >= 0) parked.splice(at, 1);
+    return chosen;
+  }
+
+  function asParked(timer: SimTimer): Pick<Parked, "label" | "resume"> {
     return {
       label: "timer",
       resume() {
@@ -100,7 +111,8 @@ export function createScheduler(random: Random, start: number): Scheduler {
     point(label) {
       activity += 1;
       if (isDirect > 0) return Promise.resolve();
-      return new Promise((resume) => parked.push({ label, resume }));
+      const fromStep = steps + (random.chance(slowChance(label)) ? random.below(slowSteps) : 0);
+      return new Promise((resume) => parked.push({ label, fromStep, resume }));
     },
     timer(fire, ms, repeats) {
       activity += 1;
