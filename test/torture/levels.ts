@@ -68,7 +68,7 @@ export function simulated(count: number, first: number, shrinks = true): Level {
     async run(tree = projectFolder) {
       const { runs, failure } = await runSeeds({ first, count, workers, tree, shrinks });
       const sum = (of: "operations" | "crashes") => runs.reduce((all, run) => all + run[of], 0);
-      const counts = `${runs.length} seeds, ${sum("operations")} operations, ${sum("crashes")} power cuts`;
+      const counts = `${runs.length} seeds, ${sum("operations")} operations, ${sum("crashes")} crashes`;
       return { counts, failure, skipped: null };
     },
   };
