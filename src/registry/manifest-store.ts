@@ -310,23 +310,16 @@ export async function trashManifests(
   repositoryId: string,
   going: readonly Going[],
 ): Promise<void> {
-  for (const [trashId, own] of Map.groupBy(going, (each) => each.trashId)) {
-    const digests = JSON.stringify(own.map(({ digest }) => digest));
-    await updateGoing(db)(tx, trashId, repositoryId, digests);
-  }
+  // Materialized, since SQLite would begin with all manifests of the repository.
+  await sql`
+    with gone as materialized (
+      select ${digestOfGoing} as digest, ${unitOfGoing} as unit
+        from ${db.facts.values(goingJson(going))} as g)
+    update manifests set state = 'trashed', trash_id = gone.unit
+      from gone
+     where manifests.repository_id = ${bound(repositoryId)}
+       and manifests.digest = gone.digest`.execute(tx);
 }
-
-const updateGoing = perDatabase(({ facts }) =>
-  compiled((db, trash_id: string, repositoryId: string, digests: string) =>
-    db
-      .updateTable("manifests")
-      .set({ state: "trashed", trash_id })
-      .where("repository_id", "=", repositoryId)
-      .where("digest", "in", (query) =>
-        query.selectFrom(facts.values(digests).as("gone")).select(sql<Digest>`gone.value`.as("d")),
-      ),
-  ),
-);
 
 /** Of a manifest `m`: no live index lists it, and it refers to no live subject. */
 export function isOfNoLive(repository: RawBuilder<string>): RawBuilder<boolean> {

@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { PresentTag } from "../access/tag-protection.ts";
 import { compiled } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
@@ -7,10 +7,7 @@ import type { TagHistoryRow } from "../db/tables.ts";
 import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Tag, tagSortKey } from "../oci/tag.ts";
-import type { Going } from "./manifest-store.ts";
-
-/** Lines of one statement. */
-const insertRowsMax = 1_000;
+import { digestOfGoing, type Going, goingJson, unitOfGoing } from "./manifest-store.ts";
 
 export interface TagMove {
   readonly repositoryId: string;
@@ -143,28 +140,24 @@ export async function removeTagsOf(
   },
 ): Promise<void> {
   const { repositoryId, going, actor, now } = removal;
-  const gone = db.facts.values(JSON.stringify(going.map(({ digest }) => digest)));
-  const repository = bound(repositoryId);
-  const units = new Map(going.map(({ digest, trashId }) => [digest, trashId]));
-  const { rows } = await sql<{ name: Tag; digest: Digest; version: number; moved_at: number }>`
-    select name, digest, version, moved_at from tags
-     where repository_id = ${repository} and digest in (select g.value from ${gone} as g)`.execute(
-    tx,
-  );
-  for (let at = 0; at < rows.length; at += insertRowsMax) {
-    // A tag has the version of the last line of its history.
-    const lines = rows.slice(at, at + insertRowsMax).map((row) => ({
-      ...{ repository_id: repositoryId, tag: row.name, version: row.version + 1, digest: null },
-      moved_at: Math.max(now, row.moved_at + 1),
-      ...{ moved_by: actor, cause: "delete" as const, trash_id: units.get(row.digest) ?? null },
-    }));
-    await tx.insertInto("tag_history").values(lines).execute();
-  }
+  const own = (columns: RawBuilder<unknown>) => sql`
+    select ${columns} from ${db.facts.values(goingJson(going))} as g
+     cross join tags as t
+     where t.repository_id = ${bound(repositoryId)} and t.digest = ${digestOfGoing}`;
+  // A tag has the version of the last line of its history.
+  await sql`
+    with own as materialized (${own(sql`t.name, ${unitOfGoing} as unit`)})
+    insert into tag_history
+      (repository_id, tag, version, digest, moved_at, moved_by, cause, trash_id)
+    select t.repository_id, t.name, t.version + 1, null,
+           case when t.moved_at >= ${now} then t.moved_at + 1 else ${now} end,
+           cast(${actor} as text), 'delete', own.unit
+      from own
+     cross join tags as t
+     where t.repository_id = ${bound(repositoryId)} and t.name = own.name`.execute(tx);
   await sql`
     delete from tags
-     where repository_id = ${repository} and digest in (select g.value from ${gone} as g)`.execute(
-    tx,
-  );
+     where repository_id = ${bound(repositoryId)} and name in (${own(sql`t.name`)})`.execute(tx);
 }
 
 /** A tag that is there, by its name. */
