@@ -5,6 +5,7 @@ import type { Chore } from "../jobs/chore.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../platform/log.ts";
 import { collectGarbage } from "./collect-garbage.ts";
+import { pruneHistory } from "./prune-history.ts";
 import { removeBytes } from "./remove-bytes.ts";
 import { hasten } from "./state-store.ts";
 import { collectStrays } from "./strays.ts";
@@ -13,6 +14,7 @@ const minuteMs = 60 * 1000;
 export const collecting = "collect garbage";
 const removing = "remove the bytes of collected blobs";
 const straying = "find bytes that nobody knows";
+const pruning = "forget old moves of tags";
 
 export function gcChores(deps: {
   readonly blobs: BlobStore;
@@ -49,6 +51,15 @@ export function gcChores(deps: {
         if (blobs > 0) log.warn(`Found ${blobs} blobs that nobody knows`, { blobs, bytes });
       },
     },
+    {
+      name: pruning,
+      everyMs: 24 * 60 * minuteMs,
+      deletes: true,
+      async run({ signal, db }) {
+        const moves = await pruneHistory({ ...deps, db }, signal);
+        if (moves > 0) log.info(`Forgot ${moves} old moves of tags`, { moves });
+      },
+    },
   ];
 }
 
@@ -59,5 +70,5 @@ export async function hastenRemoval(db: Database, tx: Tx, clock: Clock): Promise
 
 /** Everything that garbage collection does begins within seconds. */
 export async function hastenAll(db: Database, tx: Tx, clock: Clock): Promise<void> {
-  await hasten(tx, [collecting, removing, straying], nowOf(db, clock));
+  await hasten(tx, [collecting, removing, straying, pruning], nowOf(db, clock));
 }

@@ -3,7 +3,7 @@ import type { Tx } from "../db/database.ts";
 import { uuidv7 } from "../lib/random.ts";
 
 /** How long an absence can matter: the longest time for which a project keeps what was deleted. */
-const keptMsMax = 90 * 24 * 60 * 60 * 1000;
+export const keptMsMax = 90 * 24 * 60 * 60 * 1000;
 
 /**
  * SQL: whether a row of `manifests` was in its repository at a moment. The row says when it was pushed
