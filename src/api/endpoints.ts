@@ -19,6 +19,7 @@ import { tagEndpoints } from "../projects/tag-endpoints.ts";
 import { pullEndpoints } from "../pulls/pull-endpoints.ts";
 import { auditEndpoints } from "../records/audit-endpoints.ts";
 import { removeEndpoints } from "../trash/remove-endpoint.ts";
+import { bringBackUnit } from "../trash/restore.ts";
 import { trashEndpoints } from "../trash/trash-endpoints.ts";
 import { usageEndpoints } from "../usage/usage-endpoints.ts";
 import { verifyEndpoints } from "../verify/verify-endpoint.ts";
@@ -30,7 +31,7 @@ const described: readonly Endpoint[] = [
   ...memberEndpoints,
   ...repositoryEndpoints,
   ...tagEndpoints,
-  ...tagHistoryEndpoints,
+  ...tagHistoryEndpoints(bringBackUnit),
   ...repositoryPastEndpoints,
   ...tagRuleEndpoints,
   ...groupEndpoints,

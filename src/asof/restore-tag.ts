@@ -21,11 +21,13 @@ export interface TagRestoration {
   readonly wanted: Wanted;
   readonly actor: string | null;
   readonly now: number;
+  /** Takes a unit out of the trash, with all that went with it; null for one who may not. */
+  readonly bringBack: ((tx: Tx, trashId: string) => Promise<void>) | null;
 }
 
 /**
- * Points the tag to what it pointed to before; rules and locks hold as for any move. Returns from where
- * to where.
+ * Points the tag to what it pointed to before, which comes out of the trash for it; rules and locks hold
+ * as for any move. Returns from where to where.
  */
 export async function restoreTag(
   tx: Tx,
@@ -39,8 +41,12 @@ export async function restoreTag(
     throw conflict(`the tag ${tag} of ${repository} points to ${digest} already`);
   }
   await assertTagMayMove(tx, { repositoryId, repository, tag, current, next: digest });
-  await assertLive(tx, restoration, digest);
-  await pointTag(tx, { repositoryId, tag, actor, now }, held, digest, "restore");
+  // The tag may come back with what it pointed to.
+  const isBack = await makeLive(tx, restoration, digest);
+  const present = isBack ? await holdTag(tx, repositoryId, tag) : held;
+  if (present.current?.digest !== digest) {
+    await pointTag(tx, { repositoryId, tag, actor, now }, present, digest, "restore");
+  }
   return { from: current?.digest ?? null, to: digest };
 }
 
@@ -76,18 +82,23 @@ function pointed(
   return digest;
 }
 
-async function assertLive(
+/** True where it had to come back. */
+async function makeLive(
   tx: Tx,
-  { repositoryId, repository }: TagRestoration,
+  { repositoryId, repository, bringBack }: TagRestoration,
   digest: Digest,
-): Promise<void> {
+): Promise<boolean> {
   const found = await findManifest(tx, repositoryId, digest);
-  if (found?.isLive) return;
+  if (found?.isLive) return false;
   if (found === null) {
     throw new RegistryError("MANIFEST_UNKNOWN", {
       message: `the repository ${repository} has no manifest ${digest} any more`,
       detail: { repository, reference: digest },
     });
   }
-  throw conflict(`${digest} lies in the trash: restore its unit first, ${found.trashId}`);
+  if (bringBack === null || found.trashId === null) {
+    throw conflict(`${digest} lies in the trash: restore its unit first, ${found.trashId}`);
+  }
+  await bringBack(tx, found.trashId);
+  return true;
 }

@@ -1,6 +1,13 @@
 import { z } from "zod";
+import { isAllowed } from "../access/authorize.ts";
 import { change } from "../access/change.ts";
-import { defineEndpoint, type Endpoint, nameFor } from "../access/endpoint.ts";
+import {
+  type ApiCall,
+  defineEndpoint,
+  type Endpoint,
+  type Management,
+  nameFor,
+} from "../access/endpoint.ts";
 import {
   formatTime,
   moment,
@@ -13,7 +20,7 @@ import {
   time,
 } from "../access/schema.ts";
 import { actorOf } from "../auth/principal.ts";
-import type { Reads } from "../db/database.ts";
+import type { Reads, Tx } from "../db/database.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -43,11 +50,11 @@ const history = defineEndpoint({
   }),
   output: pageOutput(
     z.object({
-      version: z.int().describe("Counts the moves of the tag, from 1."),
+      version: z.int().describe("Counts the moves of the tag that are kept, and were, from 1."),
       moved_at: time,
       moved_by: z.string().nullable(),
       cause: z.string().describe("push, delete, restore or repair."),
-      from: z.string().nullable().describe("Null where there was no such tag."),
+      from: z.string().nullable().describe("Null where there was no such tag, or it is not kept."),
       to: z.string().nullable().describe("Null where it was deleted."),
       trash_id: z.string().nullable().describe("The unit of trash that came of it."),
     }),
@@ -91,38 +98,58 @@ const wantedInput = inTag
     "must say one of to, version and at",
   );
 
-const restore = defineEndpoint({
-  method: "POST",
-  path: "/api/v1/repositories/{repository}/tags/{tag}/restore",
-  command: "tag restore",
-  summary: "Points a tag to what it pointed to before, also one that was deleted.",
-  action: "repository:delete",
-  resource: ofTag,
-  input: wantedInput,
-  output: z.object({
-    name: z.string(),
-    from: z.string().nullable().describe("Null where there was no such tag."),
-    to: z.string(),
-  }),
-  async handler(deps, { repository, tag, ...input }, call) {
-    let projectId: string | null = null;
-    const entry = ({ from, to }: { from: string | null; to: string }) => ({
-      action: "tag.restored",
-      resource: `${repository}:${tag}`,
-      projectId,
-      detail: { from, to },
-    });
-    return change(deps, call, entry, async (tx) => {
-      const found = await findJudged(tx, repository, { projectId: undefined });
-      projectId = found.projectId;
-      const place = { repositoryId: found.repositoryId, repository, tag };
-      const actor = actorOf(call.principal);
-      const now = deps.clock.now();
-      const wanted = wantedOf(input);
-      return { name: tag, ...(await restoreTag(tx, { ...place, wanted, actor, now })) };
-    });
-  },
-});
+/** Takes a unit out of the trash, with all that went with it, in a transaction that is alone. */
+export type BringBack = (
+  deps: Management,
+  tx: Tx,
+  trashId: string,
+  call: ApiCall,
+) => Promise<unknown>;
+
+const restore = (bringBack: BringBack) =>
+  defineEndpoint({
+    method: "POST",
+    path: "/api/v1/repositories/{repository}/tags/{tag}/restore",
+    command: "tag restore",
+    summary: "Points a tag to what it pointed to before, out of the trash where it lies there.",
+    action: "repository:delete",
+    resource: ofTag,
+    input: wantedInput,
+    output: z.object({
+      name: z.string(),
+      from: z.string().nullable().describe("Null where there was no such tag."),
+      to: z.string(),
+    }),
+    async handler(deps, { repository, tag, ...input }, call) {
+      let projectId: string | null = null;
+      const entry = ({ from, to }: { from: string | null; to: string }) => ({
+        action: "tag.restored",
+        resource: `${repository}:${tag}`,
+        projectId,
+        detail: { from, to },
+      });
+      const any = { kind: "repository", name: repository, tag: null } as const;
+      const mayAny = await isAllowed(
+        ...([deps.access, call.principal, "repository:delete", any, () => call.address] as const),
+      );
+      return change(deps, call, entry, async (tx) => {
+        const found = await findJudged(tx, repository, { projectId: undefined });
+        projectId = found.projectId;
+        const place = { repositoryId: found.repositoryId, repository, tag };
+        const actor = actorOf(call.principal);
+        const now = deps.clock.now();
+        const wanted = wantedOf(input);
+        const restored = await restoreTag(tx, {
+          ...{ ...place, wanted, actor, now },
+          // Other tags may come along.
+          bringBack: mayAny
+            ? async (within, trashId) => void (await bringBack(deps, within, trashId, call))
+            : null,
+        });
+        return { name: tag, ...restored };
+      });
+    },
+  });
 
 function wantedOf({
   to,
@@ -144,4 +171,6 @@ async function idOf(reads: Reads, repository: RepositoryName): Promise<string> {
   return id;
 }
 
-export const tagHistoryEndpoints: readonly Endpoint[] = [history, restore];
+export function tagHistoryEndpoints(bringBack: BringBack): readonly Endpoint[] {
+  return [history, restore(bringBack)];
+}

@@ -1,12 +1,13 @@
 import type { ApiCall, Management } from "../access/endpoint.ts";
 import { findProject, isNameOfAnother } from "../access/project-store.ts";
 import { assertTagsMayMove } from "../access/tag-protection.ts";
-import { conflict } from "../access/unknown.ts";
+import { conflict, notFound } from "../access/unknown.ts";
 import { actorOf } from "../auth/principal.ts";
 import { bringBackRobotsOf, takenRobotNames } from "../auth/principal-store.ts";
 import type { Tx } from "../db/database.ts";
 import { assert } from "../lib/assert.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { RegistryError } from "../oci/registry-error.ts";
 import type { Tag } from "../oci/tag.ts";
 import { linkBlob } from "../registry/blob-link-store.ts";
 import { isManifestLive } from "../registry/manifest-store.ts";
@@ -25,7 +26,7 @@ import {
   unitOfManifest,
 } from "./restore-store.ts";
 import { nameOf } from "./unit.ts";
-import type { Unit } from "./unit-store.ts";
+import { findUnit, type Unit } from "./unit-store.ts";
 
 /** What came back with a unit. */
 export interface Restored {
@@ -61,6 +62,23 @@ export async function restoreUnit(
     case "project":
       return await restoreProject(deps, tx, unit, call);
   }
+}
+
+/** As `restoreUnit`, of one that a transaction came upon. */
+export async function bringBackUnit(
+  deps: Management,
+  tx: Tx,
+  id: string,
+  call: ApiCall,
+): Promise<Restored> {
+  const unit = await findUnit(deps.db, tx, deps.clock.now(), id);
+  if (unit === null) throw notInTrash(id);
+  return await restoreUnit(deps, tx, unit, call);
+}
+
+/** The same for what was never there, what was purged, and what one may not see. */
+export function notInTrash(unit: string): RegistryError {
+  return notFound(`${unit} in the trash`);
 }
 
 async function restoreTag(

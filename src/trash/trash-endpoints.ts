@@ -17,15 +17,14 @@ import {
   repositoryName,
   time,
 } from "../access/schema.ts";
-import { notFound } from "../access/unknown.ts";
 import { visiblePage } from "../access/visible-page.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { type ProjectName, projectOf, type RepositoryName } from "../oci/repository-name.ts";
 import { eraseUnit } from "./erase.ts";
 import { remembered } from "./remembered.ts";
-import { type Restored, restoreUnit } from "./restore.ts";
+import { bringBackUnit, notInTrash, type Restored } from "./restore.ts";
 import { mayManage, mayRestore, nameOf } from "./unit.ts";
-import { endUnits, findUnit, findUnits, listUnits, listUnitTags, type Unit } from "./unit-store.ts";
+import { endUnits, findUnits, listUnits, listUnitTags, type Unit } from "./unit-store.ts";
 
 /** Units of one request. */
 const unitsMax = 1_000;
@@ -162,9 +161,7 @@ async function restoreOne(
   });
   try {
     const restored = await change(deps, { ...call, remember: null }, entry, async (tx) => {
-      const present = await findUnit(deps.db, tx, deps.clock.now(), id);
-      if (present === null) throw notInTrash(id);
-      return await restoreUnit(deps, tx, present, call);
+      return await bringBackUnit(deps, tx, id, call);
     });
     const { manifests, tags, taken } = restored;
     const named = { tags: tags.slice(0, namedTagsMax), taken: taken.slice(0, namedTagsMax) };
@@ -178,11 +175,6 @@ async function restoreOne(
 function missing(unit: string): RestoredAnswer {
   const problem = notInTrash(unit).message;
   return { unit, name: null, restored: false, problem, manifests: 0, tags: [], taken: [] };
-}
-
-/** The same for what was never there, what was purged, and what one may not see. */
-function notInTrash(unit: string): RegistryError {
-  return notFound(`${unit} in the trash`);
 }
 
 const erase = defineEndpoint({

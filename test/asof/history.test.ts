@@ -13,7 +13,7 @@ let count = 0;
 
 beforeAll(async () => {
   door = await openDoor();
-  for (const name of ["alice", "carol"]) await addUser(door, name);
+  for (const name of ["alice", "carol", "dave"]) await addUser(door, name);
   await addProject(door, "team", owner, "private");
   await door.api(owner, "PUT", "/api/v1/projects/team/members/carol", { role: "developer" });
 }, 30_000);
@@ -102,15 +102,27 @@ describe("a tag is restored", () => {
     await expectProblem(await restore({ version: 3 }), 409, "already");
     await expectProblem(await restore({}), 400, "must say one of to, version and at");
     await expectProblem(await restore({ version: 1, to: digests[0] }), 400, "must say one of");
-    await client.fetch(`/v2/${name}/manifests/${digests[0]}`, { method: "DELETE" });
-    await expectProblem(
-      await restore({ version: 1 }),
-      409,
-      "lies in the trash: restore its unit first",
-    );
     await client.fetch(`/v2/${name}/manifests/v1`, { method: "DELETE" });
     await expectProblem(await restore({ version: 4 }), 409, "was deleted as of version 4");
     expect(await current()).toBeNull();
+  });
+
+  test("out of the trash, with what went along", async () => {
+    const { name, restore, client, current } = await scene();
+    const first = digests[0] ?? "";
+    await client.fetch(`/v2/${name}/manifests/${first}`, { method: "DELETE" });
+    expect((await restore({ version: 1 })).status).toBe(200);
+    expect(await current()).toBe(first);
+    // The tag comes back with its manifest, and is not moved twice.
+    const fetched = await client.fetch(`/v2/${name}/manifests/${first}`);
+    const manifest = await fetched.text();
+    await client.pushManifest(name, "also", manifest);
+    await client.fetch(`/v2/${name}/manifests/${first}`, { method: "DELETE" });
+    expect(await current()).toBeNull();
+    const answer = await restore({ to: first });
+    expect(await answer.json()).toEqual({ name: "v1", from: null, to: first });
+    expect(await current()).toBe(first);
+    expect(await client.status(`/v2/${name}/manifests/also`)).toBe(200);
   });
 
   test("not where a lock or a rule keeps it", async () => {
@@ -127,6 +139,21 @@ describe("a tag is restored", () => {
   test("by who may delete, not by who may push", async () => {
     const { restore } = await scene();
     await expectProblem(await restore({ version: 1 }, signIn("carol")), 403, "repository:delete");
+  });
+
+  test("out of the trash only by who may delete any tag, since others may come along", async () => {
+    const { name, restore, client, current } = await scene();
+    await door.api(owner, "POST", "/api/v1/projects/team/grants", {
+      ...{ subject: "dave", pattern: name, tag_pattern: "v*" },
+      actions: ["repository:pull", "repository:delete"],
+    });
+    const dave = signIn("dave");
+    expect((await restore({ version: 1 }, dave)).status).toBe(200);
+    await client.fetch(`/v2/${name}/manifests/${digests[1]}`, { method: "DELETE" });
+    await expectProblem(await restore({ version: 2 }, dave), 409, "restore its unit first");
+    expect(await current()).toBe(digests[0] ?? "");
+    expect((await restore({ version: 2 })).status).toBe(200);
+    expect(await current()).toBe(digests[1] ?? "");
   });
 });
 
