@@ -133,7 +133,7 @@ async function takeSnapshot(
   }
   fs.rmSync(file, { force: true });
   // What it holds must not be undone by a power cut: somebody may rely on the backup by then.
-  await db.settled();
+  await db.flush();
   const madeAt = clock.now();
   try {
     await db.snapshot(file);

@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { dayMs, type GcWorld, openGcWorld } from "../../test/support/gc-world.ts";
 import { digestOf, makeImage } from "../../test/support/images.ts";
+import type { Digest } from "../oci/digest.ts";
 import { formatPastTime } from "../oci/past-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import { listSwept } from "../registry/sweep-store.ts";
@@ -138,7 +139,7 @@ test("since when a manifest has no tag is known for as long as it is there", asy
       { after: "", limit: 10 },
     );
   expect(await untagged(250)).toEqual([]);
-  expect(await untagged(150)).toEqual([old.digest]);
+  expect(await untagged(150)).toEqual([old.digest as Digest]);
 });
 
 test("many tags and long histories go by the page", async () => {

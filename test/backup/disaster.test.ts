@@ -2,7 +2,8 @@
  * Goal: the host is lost, and what was pushed comes back by doing what `berth backup restore` prints, and
  * nothing else. Method: a server with accounts is filled and backed up; its folder is removed, but for the
  * secret key that its operator keeps; the printed steps are followed; every digest is compared.
- * BERTH_TEST_DISASTER_MB sets how much it is.
+ * BERTH_TEST_DISASTER_MB sets how much it is; BERTH_TEST_CONFORMANCE names the program of the specification's
+ * conformance tests, which what was restored is then put through as well.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, rmSync } from "node:fs";
@@ -15,6 +16,8 @@ import { fill, pullAll, serve } from "./world.ts";
 const megabytes = numberFrom("BERTH_TEST_DISASTER_MB", 60);
 const layerBytes = Math.min(50, megabytes) * 1_000_000;
 const size = { images: 40, layers: Math.ceil((megabytes * 1_000_000) / layerBytes), layerBytes };
+
+const conformance = Bun.env["BERTH_TEST_CONFORMANCE"];
 
 const env = { BERTH_OPEN: "", BERTH_ADMIN_PASSWORD: "correct horse battery staple" };
 const admin = `Basic ${Buffer.from(`admin:${env.BERTH_ADMIN_PASSWORD}`).toString("base64")}`;
@@ -57,6 +60,7 @@ test.each(["kept", "kept.tar"])(
       return fetch(url + path, { ...init, headers });
     });
     expect(await pullAll(client, stored)).toEqual([]);
+    if (conformance !== undefined) await conforms(conformance, new URL(url).host);
     expect(await runCommand(host, "audit", "verify")).toMatchObject({ code: 0 });
     expect((await runCommand(host, "audit", "list")).output).toContain("backup.began");
     await fill(client, { images: 2, layers: 0, layerBytes: 0 }, "after");
@@ -64,6 +68,31 @@ test.each(["kept", "kept.tar"])(
   },
   600_000 + megabytes * 1_000,
 );
+
+async function conforms(program: string, registry: string): Promise<void> {
+  const run = Bun.spawn([program], {
+    cwd: folder.path,
+    env: {
+      ...{ OCI_REGISTRY: registry, OCI_TLS: "disabled", OCI_VERSION: "1.1" },
+      ...{ OCI_REPO1: "conformance/one", OCI_REPO2: "conformance/two" },
+      ...{ OCI_USERNAME: "admin", OCI_PASSWORD: env.BERTH_ADMIN_PASSWORD },
+      OCI_API_BLOBS_DIGEST_HEADER: "true",
+      OCI_API_BLOBS_UPLOAD_CANCEL: "true",
+      OCI_API_BLOBS_MOUNT_ANONYMOUS: "true",
+      OCI_API_MANIFESTS_DIGEST_HEADER: "true",
+      OCI_API_MANIFESTS_TAG_PARAM: "true",
+      OCI_DATA_SHA512: "true",
+    },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([
+    new Response(run.stdout).text(),
+    new Response(run.stderr).text(),
+  ]);
+  expect(`${await run.exited} ${err}`).toStartWith("0 ");
+  console.log(out.trim().split("\n").slice(-12).join("\n"));
+}
 
 function stepsIn(output: string): string[] {
   return [...output.matchAll(/^ {2}\d+\. (.*)$/gm)].map(([, step = ""]) => step);
