@@ -7,7 +7,7 @@ import { AmountExceededError, type Budget, boundless, createBudget } from "./bud
 import { type Cycle, runCycle } from "./cycle.ts";
 import { countStore, notePause, noteSeen, type Pause, readState } from "./state-store.ts";
 
-const restMsMin = 10;
+const restMsMin = 5;
 /** Of a transaction's length: so that garbage collection has a fifth of the event loop at most. */
 const restPerWork = 4;
 /** A clock that is further ahead of where it was last seen may have jumped. */

@@ -7,8 +7,8 @@ import { type DueUnit, forgetDueTags, isUnitDue, listDueUnits } from "./purge-st
 import { type Purged, purgeUnit } from "./purge-unit.ts";
 
 // Small, so that a transaction takes a millisecond or two: on SQLite it holds up every request.
-const linksPerBatch = 100;
-const collectedPerBatch = 100;
+const linksPerBatch = 50;
+const collectedPerBatch = 50;
 const tagsPerBatch = 500;
 /** Rows of a page that is read to be worked off. */
 const pageRows = 500;
