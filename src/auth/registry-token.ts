@@ -53,7 +53,7 @@ export interface VerifiedToken {
 
 /**
  * Makes and reads registry tokens: JSON Web Tokens (RFC 7519) signed with Ed25519 (RFC 8037). They say
- * no more than is read: each request brings one, and and a pull takes longer by its length.
+ * no more than is read: each request brings one, and a pull takes longer by its length.
  */
 export interface TokenIssuer {
   /** Throws UNSUPPORTED (400) when the entries make it longer than `tokenLengthMax`. */
