@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { systemClock } from "../lib/clock.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 
 /** Bytes in UTF-8. Nothing is cut off: other hashes ignore what is behind the 72nd byte. */
@@ -9,9 +10,12 @@ const passwordBytesMax = 1024;
 const parameters = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
 const currentForm = "$argon2id$v=19$m=19456,t=2,p=1$";
 
+const cores = availableParallelism();
 /** One core is left to everybody else while somebody floods the sign-in. */
-const atOnce = Math.min(2, Math.max(1, availableParallelism() - 1));
+const atOnce = Math.min(2, Math.max(1, cores - 1));
 const waitingMax = 32;
+/** Where one of two cores would be taken as long as anybody waits, it is taken half of the time. */
+const rests = cores <= 2;
 
 /** Of 32 random bytes that nobody kept: compared with where there is no password, so that it takes as long. */
 const dummyHash =
@@ -71,11 +75,17 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   } else {
     running += 1;
   }
+  const began = systemClock.monotonic();
   try {
     return await work();
   } finally {
-    const next = waiting.shift();
-    if (next === undefined) running -= 1;
-    else next();
+    if (rests && waiting.length > 0) setTimeout(handOver, systemClock.monotonic() - began);
+    else handOver();
   }
+}
+
+function handOver(): void {
+  const next = waiting.shift();
+  if (next === undefined) running -= 1;
+  else next();
 }
