@@ -190,7 +190,7 @@ export async function erase(world: World, { repository, which }: Of<"erase">) {
     .done(model.tick());
 }
 
-/** A tag to one of the things that it pointed to. */
+/** A tag to one of the things that it pointed to, which comes out of the trash for it. */
 export async function restoreTag(world: World, { repository, tag, which }: Of<"restore tag">) {
   const { model } = world;
   const path = apiPath(repository, `/tags/${tag}`);
@@ -200,17 +200,26 @@ export async function restoreTag(world: World, { repository, tag, which }: Of<"r
   const digests = items.flatMap(({ to }) => to ?? []);
   const to = digests[which % Math.max(1, digests.length)];
   if (to === undefined) return;
-  const begun = model.begin([[model.tag(repository, tag), to]]);
+  const [own, manifest] = [model.tag(repository, tag), model.manifest(repository, to)];
+  const from = model.tick();
+  const others = model
+    .unsure(repository, relatedTo(to))
+    .filter(([register]) => register !== own && register !== manifest);
+  const unit = model.begin(others, from);
+  const begun = model.begin(
+    [
+      [own, to],
+      [manifest, true],
+    ],
+    from,
+  );
   const asked = ["POST", `${path}/restore`, withBody({ to })] as const;
   const { answer, span, done } = await change(world, begun, [200], null, ...asked);
-  const what = `pointing ${tag} of ${repository} back`;
-  if (done) {
-    if (!model.mayHaveManifest(repository, to, span.from, span.to))
-      world.violation(`${what}: to a manifest that is not there`);
-    return;
-  }
+  const wasThere = !model.mayLackManifest(repository, to, from, span.to);
+  if (answer.status < 500 && (!done || wasThere)) unit.refused();
+  else unit.inDoubt(span.to);
   const isRefused = [403, 404, 409].includes(answer.status);
-  if (!isRefused) unexpected(world, what, answer);
+  if (!done && !isRefused) unexpected(world, `pointing ${tag} of ${repository} back`, answer);
 }
 
 /** A tag as it was when nobody wrote. */
