@@ -63,7 +63,7 @@ function filesBelow(path: string): string[] {
 
 /**
  * Open descriptors of this process, by what they are: files by name, sockets by count. Without those
- * of the database and of the disk reserve, whose work is done beside the requests.
+ * of the database, of the disk reserve and of folders, whose work is done beside the requests.
  */
 export function openDescriptors(): Record<string, number> {
   const counts: Record<string, number> = {};
@@ -77,6 +77,7 @@ export function openDescriptors(): Record<string, number> {
     }
     const kind = target.replace(/:\[\d+\]$/, "");
     if (/^\/proc\/|berth\.db|ballast|^anon_inode/.test(kind)) continue;
+    if (statSync(target, { throwIfNoEntry: false })?.isDirectory()) continue;
     counts[kind] = (counts[kind] ?? 0) + 1;
   }
   return counts;
