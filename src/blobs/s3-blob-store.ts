@@ -14,6 +14,7 @@ import type {
 import type { PartRoom } from "./part-buffer.ts";
 import { type PartTier, partTiers } from "./part-sizes.ts";
 import type { ReadCache } from "./read-cache.ts";
+import { createLateRemoval } from "./remove-later.ts";
 import type { ListedUpload, S3Calls } from "./s3-calls.ts";
 import { S3Error, s3Failure } from "./s3-client.ts";
 import { copyObject } from "./s3-copy.ts";
@@ -53,7 +54,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
   const { calls, room } = options;
   const cache = options.cache ?? null;
   const writers = new Map<StagedId, StagedWriter>();
-  const background = new Set<Promise<void>>();
+  const late = createLateRemoval((keys) => calls.remove(keys));
   const tails = new LRUCache<BlobKey, Uint8Array<ArrayBuffer>>({
     maxSize: tailCacheBytes,
     sizeCalculation: (bytes) => bytes.byteLength + 512,
@@ -76,16 +77,6 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
     tails.set(key, bytes.slice());
   }
 
-  /** Deletes what nobody names any more. What stays behind here is found with the upload's other keys. */
-  function removeLater(keys: readonly BlobKey[]): void {
-    if (keys.length === 0) return;
-    const removing = calls
-      .remove(keys)
-      .catch(() => {})
-      .finally(() => background.delete(removing));
-    background.add(removing);
-  }
-
   /** Staged bytes cut to `offsetBytes`; null where they cannot be. */
   async function cutTo(staged: S3Staged, offsetBytes: number): Promise<S3Staged | null> {
     if (stagedSize(staged) === offsetBytes) return staged;
@@ -101,7 +92,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
   }
 
   function openWriter(id: StagedId, before: S3Staged, isCut: boolean): StagedWriter {
-    removeLater(before.spent);
+    late.remove(before.spent);
     const writer = createS3Writer(
       {
         calls,
@@ -147,10 +138,10 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
   async function publish(staged: S3Staged, id: StagedId): Promise<BlobKey> {
     if (staged.multipart !== null && stagedSize(staged) > 0) {
       const key = await complete(staged);
-      removeLater(staged.tail === null ? staged.spent : [...staged.spent, staged.tail.key]);
+      late.remove(staged.tail === null ? staged.spent : [...staged.spent, staged.tail.key]);
       return key;
     }
-    removeLater(staged.spent);
+    late.remove(staged.spent);
     if (staged.tail !== null) return staged.tail.key;
     const key = newKey(id);
     await calls.put(key, { sizeBytes: 0, open: () => new Uint8Array(0) }, null);
@@ -308,7 +299,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
     async close() {
       const open = [...writers.values()];
       await Promise.all(open.map((writer) => writer.close().catch(() => {})));
-      await Promise.all(background);
+      await late.close();
       await cache?.close();
     },
   };

@@ -168,7 +168,7 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
 
 async function through(trouble: () => Promise<void>, databaseDies = false): Promise<void> {
   round += 1;
-  const options = { nodes, stack, random, round, trouble, databaseDies, commitsUnknown: true };
+  const options = { nodes, stack, random, round, trouble, databaseDies, orphansMayStay: true };
   expectCalm(await runThroughTrouble(options));
 }
 

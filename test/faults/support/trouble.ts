@@ -34,8 +34,8 @@ export interface TroubleOptions {
   readonly clients?: { readonly mixed: number; readonly tags: number };
   /** The database dies without a word: sessions that were begun without waiting for its disk may go. */
   readonly databaseDies?: boolean;
-  /** What became of a commit may stay unknown, and with it whose an object is, until a repair. */
-  readonly commitsUnknown?: boolean;
+  /** Objects may be left that no row knows: garbage collection would take them after a day, a repair does now. */
+  readonly orphansMayStay?: boolean;
 }
 
 /** Clients work this long before the trouble, and after it. */
@@ -202,7 +202,7 @@ async function auditTags({ all }: Nodes, moved: TagLoad): Promise<void> {
   for (const node of all) await readTags(moved, node.url);
 }
 
-async function verify({ nodes, stack, commitsUnknown }: TroubleOptions): Promise<string[]> {
+async function verify({ nodes, stack, orphansMayStay }: TroubleOptions): Promise<string[]> {
   const [first] = nodes.all;
   if (first === undefined) return [];
   const begun = performance.now();
@@ -216,7 +216,7 @@ async function verify({ nodes, stack, commitsUnknown }: TroubleOptions): Promise
     }
   }
   const lines = output.split("\n").filter((line) => line !== "" && !line.startsWith("Checked "));
-  if (commitsUnknown === true && lines.length > 0 && lines.every((line) => orphan.test(line))) {
+  if (orphansMayStay === true && lines.length > 0 && lines.every((line) => orphan.test(line))) {
     await first.command("verify", "--repair");
     ({ code, output } = await first.command("verify"));
   }
@@ -228,5 +228,8 @@ function isMoreThanLitter(line: string): boolean {
   return line !== "" && !/^Checked |^stray-file: .* belongs to no upload$/.test(line);
 }
 
-/** An object whose commit failed or not, or whose upload went with the database's unwritten rows. */
+/**
+ * An object whose commit failed or not, whose upload went with the database's unwritten rows, or that a
+ * killed node had yet to remove.
+ */
 const orphan = /^stray-file: .* has the name of a blob that the database does not know$/;
