@@ -2,12 +2,12 @@ import type { BlobStore } from "../blobs/blob-store.ts";
 import type { Database, Tx } from "../db/database.ts";
 import { nowOf } from "../db/database-clock.ts";
 import type { Chore } from "../jobs/chore.ts";
+import { hastenChores } from "../jobs/chore-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../platform/log.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { pruneHistory } from "./prune-history.ts";
 import { removeBytes } from "./remove-bytes.ts";
-import { hasten } from "./state-store.ts";
 import { collectStrays } from "./strays.ts";
 
 const minuteMs = 60 * 1000;
@@ -65,10 +65,10 @@ export function gcChores(deps: {
 
 /** In the transaction of an erasure: bytes on the list go within seconds of its commit. */
 export async function hastenRemoval(db: Database, tx: Tx, clock: Clock): Promise<void> {
-  await hasten(tx, [removing], nowOf(db, clock));
+  await hastenChores(tx, [removing], nowOf(db, clock));
 }
 
 /** Everything that garbage collection does begins within seconds. */
 export async function hastenAll(db: Database, tx: Tx, clock: Clock): Promise<void> {
-  await hasten(tx, [collecting, removing, straying, pruning], nowOf(db, clock));
+  await hastenChores(tx, [collecting, removing, straying, pruning], nowOf(db, clock));
 }

@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from "kysely";
+import { sql } from "kysely";
 import type { Reads, Tx } from "../db/database.ts";
 import type { GcStateRow } from "../db/tables.ts";
 import type { Amount } from "./condemn.ts";
@@ -102,20 +102,6 @@ export async function countDeletions(reads: Reads): Promise<Amount & { readonly 
     ])
     .executeTakeFirstOrThrow();
   return { ...amountOf(row), failing: Number(row.failing ?? 0) };
-}
-
-/** Makes chores due at once, wherever they are done. */
-export async function hasten(
-  tx: Tx,
-  names: readonly string[],
-  now: RawBuilder<number>,
-): Promise<void> {
-  await tx
-    .updateTable("chores")
-    .set({ due_at: now })
-    .where("name", "in", names)
-    .where("due_at", ">", now)
-    .execute();
 }
 
 function amountOf(row: { readonly blobs: unknown; readonly bytes: unknown }): Amount {

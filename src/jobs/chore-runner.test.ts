@@ -12,7 +12,7 @@ import { openSqlite } from "../db/sqlite.ts";
 import { createLog } from "../platform/log.ts";
 import type { Chore, ChoreWork } from "./chore.ts";
 import { type ChoreRunner, createChoreRunner } from "./chore-runner.ts";
-import { addChores, listChores, renewLease, takeChore } from "./chore-store.ts";
+import { addChores, hastenChores, listChores, renewLease, takeChore } from "./chore-store.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { listNodes } from "./node-store.ts";
 
@@ -93,6 +93,28 @@ describe("a chore of three nodes", () => {
       expect(ran).toHaveLength(run);
       clock.pass(1);
     }
+  });
+
+  test("that is hastened while it runs, runs once more when that ends", async () => {
+    let runs = 0;
+    const held = Promise.withResolvers<void>();
+    startNode("a", async () => {
+      runs += 1;
+      if (runs === 1) await held.promise;
+    });
+    await until(() => runs === 1);
+    await db.transaction((tx) => hastenChores(tx, ["sweep"], nowOf(db, clock)));
+    held.resolve();
+    await until(() => hasEnded(1));
+    clock.pass(1);
+    await until(() => hasEnded(2));
+    await Bun.sleep(30);
+    expect(runs).toBe(2);
+    clock.pass(everyMs - 1);
+    await Bun.sleep(30);
+    expect(runs).toBe(2);
+    await db.transaction((tx) => hastenChores(tx, ["sweep"], nowOf(db, clock)));
+    await until(() => hasEnded(3));
   });
 
   test("is never done by two at once", async () => {

@@ -90,7 +90,22 @@ export async function renewLease(
   return row !== undefined;
 }
 
-/** Ends the run, unless somebody else has the chore. */
+/** Makes chores due at once, wherever they are done; those that run now, once more when that ends. */
+export async function hastenChores(
+  tx: Tx,
+  names: readonly string[],
+  now: RawBuilder<number>,
+): Promise<void> {
+  await tx
+    .updateTable("chores")
+    .set({
+      due_at: sql`case when lease_until > ${now} and started_at >= ${now} then started_at + 1 else ${now} end`,
+    })
+    .where("name", "in", names)
+    .execute();
+}
+
+/** Ends the run, unless somebody else has the chore. One that was hastened since it began stays due. */
 export async function endChore(
   tx: Tx,
   { name, holder, epoch }: ChoreRun,
@@ -101,7 +116,7 @@ export async function endChore(
     .updateTable("chores")
     .set({
       lease_until: 0,
-      due_at: sql`${now} + ${sql.lit(dueInMs)}`,
+      due_at: sql`case when due_at > started_at then due_at else ${now} + ${sql.lit(dueInMs)} end`,
       finished_at: now,
       outcome,
     })
