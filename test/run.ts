@@ -13,7 +13,6 @@ const order = [
   "access",
   "release",
   "faults",
-  "torture",
   "clients",
 ];
 /** What is seen through the door is the same whichever the database. */

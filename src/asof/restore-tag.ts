@@ -22,7 +22,7 @@ export interface TagRestoration {
   readonly actor: string | null;
   readonly now: number;
   /** Takes a unit out of the trash, with all that went with it; null for one who may not. */
-  readonly bringBack: ((tx: Tx, trashId: string) => Promise<void>) | null;
+  readonly bringBack: ((trashId: string) => Promise<unknown>) | null;
 }
 
 /**
@@ -99,6 +99,6 @@ async function makeLive(
   if (bringBack === null || found.trashId === null) {
     throw conflict(`${digest} lies in the trash: restore its unit first, ${found.trashId}`);
   }
-  await bringBack(tx, found.trashId);
+  await bringBack(found.trashId);
   return true;
 }

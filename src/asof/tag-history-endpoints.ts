@@ -128,9 +128,14 @@ const restore = (bringBack: BringBack) =>
         projectId,
         detail: { from, to },
       });
-      const any = { kind: "repository", name: repository, tag: null } as const;
-      const mayAny = await isAllowed(
-        ...([deps.access, call.principal, "repository:delete", any, () => call.address] as const),
+      const all = { kind: "repository", name: repository, tag: null } as const;
+      const { access } = deps;
+      const mayDeleteAll = await isAllowed(
+        access,
+        call.principal,
+        "repository:delete",
+        all,
+        () => call.address,
       );
       return change(deps, call, entry, async (tx) => {
         const found = await findJudged(tx, repository, { projectId: undefined });
@@ -139,14 +144,10 @@ const restore = (bringBack: BringBack) =>
         const actor = actorOf(call.principal);
         const now = deps.clock.now();
         const wanted = wantedOf(input);
-        const restored = await restoreTag(tx, {
-          ...{ ...place, wanted, actor, now },
-          // Other tags may come along.
-          bringBack: mayAny
-            ? async (within, trashId) => void (await bringBack(deps, within, trashId, call))
-            : null,
-        });
-        return { name: tag, ...restored };
+        // Other tags may come along.
+        const back = mayDeleteAll ? (trashId: string) => bringBack(deps, tx, trashId, call) : null;
+        const restoration = { ...place, wanted, actor, now, bringBack: back };
+        return { name: tag, ...(await restoreTag(tx, restoration)) };
       });
     },
   });

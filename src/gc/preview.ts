@@ -45,7 +45,11 @@ export async function previewCycle(deps: GcDeps): Promise<Preview> {
 function inside(db: Database, tx: Tx): Database {
   const run = <R>(part: (tx: Tx) => Promise<R>) => part(tx);
   return {
-    ...{ ...db, reads: tx },
-    ...{ transaction: run, transactionUnsynced: run, transactionUnawaited: run, statement: run },
+    ...db,
+    reads: tx,
+    transaction: run,
+    transactionUnsynced: run,
+    transactionUnawaited: run,
+    statement: run,
   };
 }

@@ -59,8 +59,14 @@ const insertRow = compiled(
     db
       .insertInto("uploads")
       .columns([
-        ...(["id", "repository", "algorithm", "offset_bytes"] as const),
-        ...(["client", "principal", "created_at", "touched_at"] as const),
+        "id",
+        "repository",
+        "algorithm",
+        "offset_bytes",
+        "client",
+        "principal",
+        "created_at",
+        "touched_at",
       ])
       .expression(
         db
