@@ -1,14 +1,18 @@
-import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { devNull } from "node:os";
 import { join } from "node:path";
 import { Glob } from "bun";
+import { bundleName } from "../src/platform/http/bundle.ts";
 import { projectFolder } from "./groups.ts";
 
 /** `npm run build -- [--target linux-x64|linux-arm64|all]` makes dist/berth, or dist/berth-<target>. */
 const targets = ["linux-x64", "linux-arm64"];
 
+const bundled = ["console", "docs"] as const;
+
 const asked = targetOf(process.argv.slice(2));
 mkdirSync(join(projectFolder, "dist"), { recursive: true });
+for (const what of bundled) buildBundle(what);
 if (asked === null) build(null, join("dist", "berth"));
 for (const target of asked ?? []) build(target, join("dist", `berth-${target}`));
 
@@ -19,6 +23,23 @@ function targetOf(argv: readonly string[]): readonly string[] | null {
   if (flag === "--target" && targets.includes(value)) return [value];
   console.error(`usage: npm run build -- [--target ${[...targets, "all"].join("|")}]`);
   process.exit(2);
+}
+
+function buildBundle(what: (typeof bundled)[number]): void {
+  const { exitCode, stdout } = Bun.spawnSync({
+    cmd: [
+      process.execPath,
+      "--no-env-file",
+      `--config=${devNull}`,
+      `scripts/${what}.ts`,
+      "--small",
+    ],
+    cwd: projectFolder,
+    stdin: "ignore",
+    stderr: "inherit",
+  });
+  if (exitCode !== 0) process.exit(exitCode || 1);
+  writeFileSync(join(projectFolder, "dist", bundleName(what)), stdout);
 }
 
 function build(target: string | null, outfile: string): void {
@@ -49,6 +70,9 @@ function build(target: string | null, outfile: string): void {
       `--outfile=${outfile}`,
       "./src/main.ts",
       ...workers.map((path) => `./${path}`),
+      // Carried as they are.
+      ...bundled.map((what) => `./dist/${bundleName(what)}`),
+      "--asset-naming=[name].[ext]",
     ],
     cwd: projectFolder,
     stdin: "ignore",

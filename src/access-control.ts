@@ -4,6 +4,7 @@ import type { Management } from "./access/endpoint.ts";
 import { openAccess } from "./access/open-access.ts";
 import { createRateLimits } from "./access/rate-limits.ts";
 import { createTokenService } from "./access/token-service.ts";
+import { createDirectories, directoryChore } from "./accounts/directories.ts";
 import { setUpUnattended } from "./accounts/setup.ts";
 import type { Api, ApiGate } from "./api/router.ts";
 import { createTokenEndpoint, keysResponse } from "./api/token-endpoint.ts";
@@ -17,6 +18,7 @@ import { createRefreshTokens } from "./auth/refresh-token.ts";
 import { createTokenIssuer, type TokenIssuer } from "./auth/registry-token.ts";
 import { finishRotation } from "./auth/rotate-keys.ts";
 import { createSecretBox, keysOf, type SecretBox } from "./auth/secret-box.ts";
+import { createWorkloads, type Workloads } from "./auth/workloads.ts";
 import type { Database, Tx } from "./db/database.ts";
 import type { Handler } from "./door.ts";
 import type { Chore } from "./jobs/chore.ts";
@@ -38,6 +40,7 @@ export interface AccessControl {
   readonly secrets: SecretBox;
   readonly authenticator: Authenticator;
   readonly tokens: TokenIssuer;
+  readonly workloads: Workloads;
   readonly gate: ApiGate;
   readonly chores: readonly Chore[];
   readonly ownChores: readonly OwnChore[];
@@ -70,7 +73,12 @@ export async function openAccessControl(deps: {
   }
   const audit = createAudit({ clock, secrets });
   const tokens = createTokenIssuer({ db, clock, secrets, issuer: () => config.url });
-  const authenticator = createAuthenticator({ db, clock, log, audit, tokens, isReadOnly });
+  const workloads = createWorkloads({ db, clock, isReadOnly });
+  const joining = { db, clock, log, audit, secrets, access: { changed: () => access.changed() } };
+  const directories = createDirectories(joining);
+  const authenticator = createAuthenticator({
+    ...{ db, clock, log, audit, tokens, workloads, directories, isReadOnly },
+  });
   const limits = createRateLimits({ db, clock });
   const isOpen = config.open !== "";
   const { projectCreation } = config;
@@ -114,8 +122,12 @@ export async function openAccessControl(deps: {
         await removeExpiredCredentials({ db: work.db, clock });
       },
     },
+    directoryChore(joining),
   ];
-  return { isOpen, access, audit, secrets, authenticator, tokens, gate, chores, ownChores };
+  return {
+    ...{ isOpen, access, audit, secrets, authenticator, tokens, workloads },
+    ...{ gate, chores, ownChores },
+  };
 }
 
 /** Others would go on with the key that is about to be replaced, and write what nobody else takes for true. */
@@ -149,7 +161,7 @@ export async function prepareAccounts(
 /** `/api/`, the token service, and the keys with which others check its tokens. */
 export function openManagement(control: AccessControl, management: Management, api: Api): Handler {
   const { db, clock, log, access, audit, config } = management;
-  const { tokens, gate } = control;
+  const { tokens, gate, authenticator } = control;
   const refresh = createRefreshTokens({ db, clock, audit, changed: access.changed });
   const service = createTokenService({
     db,
@@ -160,6 +172,7 @@ export function openManagement(control: AccessControl, management: Management, a
     },
     issue: tokens.issue,
     refresh,
+    exchange: authenticator.exchange,
     service: () => (config.url === null ? null : new URL(config.url).host),
   });
   const answerToken = createTokenEndpoint({ service, log });

@@ -5,6 +5,7 @@ import type { Management } from "./access/endpoint.ts";
 import { openAccessControl, openManagement, prepareAccounts } from "./access-control.ts";
 import { isSetUp } from "./accounts/setup.ts";
 import { setupText } from "./accounts/setup-text.ts";
+import { createDockerSearch } from "./api/docker-search.ts";
 import { endpoints } from "./api/endpoints.ts";
 import { createApi } from "./api/router.ts";
 import { describePulls, describeRegistry, describeVerify } from "./app-metrics.ts";
@@ -15,13 +16,23 @@ import type { BlobKey, BlobStore } from "./blobs/blob-store.ts";
 import { createDiskReserve, type DiskReserve } from "./blobs/disk-reserve.ts";
 import { createFsBlobStore } from "./blobs/fs-blob-store.ts";
 import { openS3 } from "./blobs/open-s3.ts";
-import { abandonedParts, choresOfRecords, idleUploads, leftovers } from "./chores.ts";
+import {
+  abandonedParts,
+  choresOfRecords,
+  filesOfLayers,
+  idleUploads,
+  leftovers,
+} from "./chores.ts";
+import { createConsole } from "./console/console.ts";
 import { type FolderLock, lockDataFolder } from "./db/data-folder.ts";
 import type { Database } from "./db/database.ts";
 import { migrate } from "./db/migrations/migrate.ts";
 import { openPostgres } from "./db/postgres.ts";
 import { openSqlite } from "./db/sqlite.ts";
+import { createDocs } from "./docs/docs.ts";
 import { createDoor } from "./door.ts";
+import { describeWebhooks } from "./events/event-metrics.ts";
+import { webhookChores } from "./events/webhook-chores.ts";
 import { gcChores } from "./gc/gc-chores.ts";
 import { describeGc } from "./gc/gc-metrics.ts";
 import { createChoreRunner } from "./jobs/chore-runner.ts";
@@ -38,6 +49,8 @@ import type { AddressSource } from "./platform/http/request-context.ts";
 import type { Log } from "./platform/log.ts";
 import { createMetrics, type FamilyValues, type Metrics } from "./platform/metrics.ts";
 import { version } from "./platform/version.ts";
+import { listCompletion } from "./projects/complete-lists.ts";
+import { repositoryCounts } from "./projects/count-repositories.ts";
 import { createPullRecorder } from "./pulls/pull-recorder.ts";
 import { prepareHotReads } from "./registry/hot-reads-store.ts";
 import { createLiveUploads } from "./registry/live-uploads.ts";
@@ -46,6 +59,7 @@ import { createRedirectRule } from "./registry/redirect-rule.ts";
 import type { Registry } from "./registry/registry.ts";
 import { createRegistryHandler } from "./registry/router.ts";
 import { untaggedManifests } from "./trash/untagged.ts";
+import { storageDays } from "./usage/storage-days.ts";
 import { createOnlineVerify } from "./verify/online-verify.ts";
 
 /** Memory for manifests and for small blobs that were read or pushed lately. */
@@ -165,8 +179,10 @@ async function openOn(
   const blobs = await openBlobs(config, { onSyncFailure, clock, reserve, metrics });
   const isReadOnly = () => moves.isMoving;
   const control = await openAccessControl({ config, db, clock, log, isChild, isReadOnly });
-  const { access, audit, secrets, gate } = control;
-  const management: Management = { db, blobs, clock, log, config, access, audit, secrets };
+  const { access, audit, secrets, gate, workloads } = control;
+  const management: Management = {
+    ...{ db, blobs, clock, log, config, access, audit, secrets, workloads },
+  };
   if (!moves.isMoving) await prepareAccounts(control, management, isChild);
 
   const pulls = createPullRecorder({ db, clock, log });
@@ -212,10 +228,13 @@ async function openOn(
   );
   const api = createApi(management, gate, endpoints);
   const clearsAtStart = !isChild && !blobs.stagedIsDurable;
-  const ownChores = [...(clearsAtStart ? [leftovers(registry)] : []), ...control.ownChores].map(
-    (chore) => ({ ...chore, run: unlessMoving(moves, chore.run) }),
-  );
+  const ownChores = [
+    ...(clearsAtStart ? [leftovers(registry)] : []),
+    ...(isChild ? [] : [filesOfLayers(management)]),
+    ...control.ownChores,
+  ].map((chore) => ({ ...chore, run: unlessMoving(moves, chore.run) }));
   const own = createHousekeeping(ownChores, log);
+  const told = { delivered: 0, failed: 0 };
   const heartbeat = createHeartbeat({ db, clock, log, node });
   const chores = createChoreRunner(
     { db, clock, log, node: node.id, mayDelete: heartbeat.mayDelete },
@@ -225,7 +244,16 @@ async function openOn(
       ...gcChores({ blobs, clock, log }),
       ...choresOfRecords(management),
       untaggedManifests(management),
+      listCompletion(),
+      repositoryCounts(clock),
+      storageDays(clock),
       ...control.chores,
+      ...webhookChores({
+        ...management,
+        stats: told,
+        isMoving: isReadOnly,
+        mayDelete: heartbeat.mayDelete,
+      }),
       onlineVerify.chore,
     ].map((chore) => ({
       ...chore,
@@ -235,6 +263,7 @@ async function openOn(
   if (!isChild) {
     describeNodes(metrics, { db, clock, heartbeat });
     describeGc(metrics, { db, clock });
+    describeWebhooks(metrics, db, told);
   }
   let starting: Promise<void> = Promise.resolve();
 
@@ -247,6 +276,7 @@ async function openOn(
       families: sharing?.families ?? metrics.families,
       registry: createRegistryHandler(registry, gate),
       management: control.isOpen ? null : openManagement(control, management, api),
+      search: createDockerSearch(management, gate),
       pages: control.isOpen
         ? null
         : createPages({
@@ -254,6 +284,8 @@ async function openOn(
             authenticator: control.authenticator,
             publicOrigin: gate.publicOrigin,
           }),
+      console: control.isOpen ? null : createConsole(log),
+      docs: createDocs(log),
       notReady: () =>
         draining ? "draining" : (db.stats.failure?.message ?? sharing?.notReady() ?? null),
     }),

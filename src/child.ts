@@ -61,6 +61,9 @@ function connectToParent() {
   function hear(message: ToChild): void {
     switch (message.kind) {
       case "begin":
+        if (message.storageFailure !== null) {
+          state = { ...state, storageFailure: message.storageFailure };
+        }
         begun.resolve(message);
         break;
       case "state":
@@ -102,6 +105,8 @@ function connectToParent() {
     },
     onStorageFailure(listener: (message: string) => void) {
       onStorageFailure = listener;
+      // What was said before there was anybody to hear it.
+      if (state.storageFailure !== null) listener(state.storageFailure);
     },
     onTellMetrics(families: () => Promise<FamilyValues[]>) {
       ownMetrics = families;

@@ -1,6 +1,7 @@
 import type { Management } from "./access/endpoint.ts";
 import { pruneIdempotencyKeys } from "./api/idempotency.ts";
 import { pruneAudit } from "./audit/prune-audit.ts";
+import { sweepLayerFiles } from "./images/sweep-layer-files.ts";
 import type { Chore } from "./jobs/chore.ts";
 import type { OwnChore } from "./platform/housekeeping.ts";
 import { prunePulls } from "./pulls/prune-pulls.ts";
@@ -17,6 +18,17 @@ export function leftovers(registry: Registry, process: string | null = null): Ow
     async run(signal) {
       const files = await removeLeftovers(registry, signal, process);
       if (files > 0) registry.log.info(`Removed ${files} files of unfinished uploads`, { files });
+    },
+  };
+}
+
+/** Each node has its own folder. */
+export function filesOfLayers(management: Management): OwnChore {
+  return {
+    name: "remove what is kept of layers that are gone",
+    everyMs: 10 * minuteMs,
+    async run(signal) {
+      await sweepLayerFiles(management, signal);
     },
   };
 }

@@ -31,8 +31,14 @@ export interface Rooms {
   readonly registry: Handler;
   /** `/api/`, the token service and its keys; null where there is no access control. */
   readonly management: Handler | null;
+  /** `/v1/`, in which docker searches. */
+  readonly search: Handler;
   /** Pages for people; null for a path that is none of theirs. */
   readonly pages: ((context: RequestContext) => Response | Promise<Response> | null) | null;
+  /** The console, for who has scripts; null for a path that is not its own. */
+  readonly console: ((context: RequestContext) => Promise<Response> | null) | null;
+  /** The documentation; null for a path that is not its own. */
+  readonly docs: (context: RequestContext) => Promise<Response> | null;
   /** Why the node should get no requests; null while it should. */
   readonly notReady: () => string | null;
 }
@@ -57,8 +63,11 @@ export function createDoor(
       return errorResponse(error, {});
     }
     if (path.startsWith("/v2")) return rooms.registry(context);
+    const docs = rooms.docs(context);
+    if (docs !== null) return docs;
     if (rooms.management !== null && isManagement(path)) return rooms.management(context);
-    return rooms.pages?.(context) ?? serveOwn(context, rooms);
+    if (path.startsWith("/v1/")) return rooms.search(context);
+    return rooms.pages?.(context) ?? rooms.console?.(context) ?? serveOwn(context, rooms);
   }
 
   return (request, server) => {
@@ -116,7 +125,9 @@ async function serveOwn(context: RequestContext, rooms: Rooms): Promise<Response
   }
   switch (context.path) {
     case "/":
-      return text("Berth, a registry for OCI artifacts. The API is under /v2/.\n");
+      return text(
+        "Berth, a registry for OCI artifacts. Its API is under /v2/, how it is used under /docs.\n",
+      );
     case "/livez":
     case "/startupz":
       return text("ok\n");

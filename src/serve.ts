@@ -8,7 +8,7 @@ import type { Log } from "./platform/log.ts";
 /** A connection on which nothing moves for this long is closed. */
 const idleSecondsMax = 120;
 /** After SIGTERM: how long requests under way may still take. */
-export const drainMsMax = 25_000;
+const drainMsMax = 25_000;
 const tlsCheckMs = 5_000;
 /** Methods whose handlers take a body. */
 const bodyMethods: ReadonlySet<string> = new Set(["PUT", "PATCH", "POST"]);

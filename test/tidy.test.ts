@@ -9,11 +9,11 @@ const ignored = new Set(["node_modules", ".git", "dist", "data"]);
 const levels: readonly (readonly string[])[] = [
   ["oci", "lib"],
   ["platform"],
-  ["db", "blobs"],
+  ["db", "blobs", "client"],
   ["jobs"],
   // Every folder that is not named here is a slice, at this level.
   [],
-  ["api", "cli", "pages"],
+  ["api", "cli", "pages", "console", "docs"],
   [""],
 ];
 const sliceLevel = levels.findIndex((folders) => folders.length === 0);
@@ -39,12 +39,14 @@ const longOnPurpose = new Set([
   "src/db/migrations/0001-registry.ts",
   "src/db/tables.ts",
   "src/registry/routes.ts",
+  "client/operations.ts",
+  "web/text/en.ts",
 ]);
 
 const everyPath = walk("");
 const files = everyPath.filter((path) => !path.endsWith("/"));
 const sources = files.filter((path) =>
-  /^(src|test|bench|scripts|deploy)\/.*\.(ts|mjs)$/.test(path),
+  /^(src|test|bench|scripts|deploy|client|web)\/.*\.(tsx?|mjs)$/.test(path),
 );
 const program = sources.filter((path) => path.startsWith("src/"));
 const documents = files.filter((path) => path.endsWith(".md"));
@@ -79,6 +81,19 @@ describe("imports", () => {
     expect(dead).toEqual([]);
   });
 
+  test("of the console and of its client lead to the two of them and to nothing of the server", () => {
+    const wrong = sources
+      .filter((path) => /^(client|web)\//.test(path))
+      .flatMap((path) =>
+        importsOf(path)
+          .filter(
+            (target) => !(path.startsWith("web/") ? /^(client|web)\// : /^client\//).test(target),
+          )
+          .map((target) => `${path} imports ${target}`),
+      );
+    expect(wrong).toEqual([]);
+  });
+
   test("of a worker name a file that is there", () => {
     for (const path of program) {
       for (const [, target = ""] of textOf(path).matchAll(
@@ -101,12 +116,12 @@ const bans: readonly Ban[] = [
     what: "answers are made in routers, below them errors are thrown and values returned",
     pattern: /\bnew Response\(|\bResponse\.(json|redirect|error)\(/,
     allowedIn:
-      /^src\/(platform\/http\/|registry\/(router|respond)\.ts$|api\/|pages\/|serve\.ts$|door\.ts$)/,
+      /^src\/(platform\/http\/|registry\/(router|respond)\.ts$|api\/|pages\/|console\/|serve\.ts$|door\.ts$)/,
   },
   {
-    what: "the environment is read in one place",
+    what: "the environment is read where settings are",
     pattern: /\bprocess\.env\b|\bBun\.env\b|\bimport\.meta\.env\b/,
-    allowedIn: /^src\/platform\/config\.ts$/,
+    allowedIn: /^src\/platform\/(config|client-environment)\.ts$/,
   },
   {
     what: "time and chance come from lib, so that tests can bring their own",
@@ -117,7 +132,8 @@ const bans: readonly Ban[] = [
     what: "SQL is in stores",
     pattern:
       /from "(kysely|bun:sqlite)"|\bsql`|\.(selectFrom|insertInto|replaceInto|updateTable|deleteFrom|executeQuery)\(/,
-    allowedIn: /^src\/db\/|-store\.ts$/,
+    // A lock of SQLite's on an empty file, which has no rows.
+    allowedIn: /^src\/db\/|-store\.ts$|^src\/client\/folder-lock\.ts$/,
   },
   {
     what: "what happens is logged, only commands print",
@@ -150,10 +166,15 @@ describe("the tree", () => {
     const praise = joined("rob|ust", "seam|less", "compre|hensive", "enterprise|-grade");
     const patterns = [unfinished, new RegExp(`\\b(${praise})(ly|ness)?\\b`, "i")];
     const wrong = files
-      .filter((path) => /\.(ts|mjs|md|json|ya?ml|sh|html|css|go|conf)$|^\.ci\//.test(path))
+      .filter((path) => /\.(tsx?|mjs|md|json|ya?ml|sh|html|css|go|conf)$|^\.ci\//.test(path))
       .filter((path) => path !== "package-lock.json")
       .flatMap((path) => patterns.flatMap((pattern) => linesWith(path, pattern)));
     expect(wrong).toEqual([]);
+  });
+
+  test("has a client/operations.ts that is what the endpoints say: npm run openapi writes it anew", async () => {
+    const { clientText } = await import("../scripts/client.ts");
+    expect(textOf("client/operations.ts")).toBe(clientText());
   });
 
   test("has no empty folders", () => {
@@ -190,7 +211,7 @@ describe("documents", () => {
   });
 
   test("name files that are there", () => {
-    const pattern = /`((?:src|docs|test|scripts|bench|deploy|\.ci)\/[\w./-]+)`/g;
+    const pattern = /`((?:src|docs|test|scripts|bench|deploy|client|web|\.ci)\/[\w./-]+)`/g;
     const missing = documents
       .filter((path) => path !== "CHANGELOG.md")
       .flatMap((path) =>

@@ -3,6 +3,11 @@ import { auditActor } from "../auth/principal.ts";
 import type { Tx } from "../db/database.ts";
 import type { ApiCall, Management } from "./endpoint.ts";
 
+/** What a change is made with. */
+export type ChangeDeps = Pick<Management, "db" | "audit"> & {
+  readonly access: Pick<Management["access"], "changed">;
+};
+
 /** The line of the audit that tells of a change; see `AuditEntry`. */
 export interface ChangeEntry {
   /** `noun.verb`: `user.created`. */
@@ -20,8 +25,8 @@ export interface ChangeEntry {
  * it returns is the answer of the handler. The entry may depend on that: it is made after `body`.
  */
 export async function change<T>(
-  deps: Management,
-  call: ApiCall,
+  deps: ChangeDeps,
+  call: Pick<ApiCall, "principal" | "address" | "remember">,
   entry: ChangeEntry | ((result: T) => ChangeEntry),
   body: (tx: Tx) => Promise<T>,
 ): Promise<T> {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Audit } from "../audit/audit.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { SecretBox } from "../auth/secret-box.ts";
+import type { Workloads } from "../auth/workloads.ts";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import type { Database, Tx } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -54,9 +55,16 @@ export interface Endpoint<
   readonly status?: 200 | 201 | 202 | 204;
   /** What the ETag of an output is made of; `If-Match` of a change is compared with it by the handler. */
   readonly version?: (output: z.output<Output>) => number;
+  /** Of a list: the key by which other commands take an entry. Default: its name, else its id. */
+  readonly takenBy?: string;
   /** The key of the output that holds a secret which nobody can ask for again. */
   readonly shownOnce?: string;
-  /** Whether an answer tells of something wrong: the command's exit code is 1 then. */
+  /**
+   * Whether it takes away what somebody may miss, as every DELETE does: its command asks before, and tells with
+   * `--dry-run` what it would do. With a key `preview` in the input a preview is what it would do.
+   */
+  readonly destroys?: true;
+  /** Whether an answer tells of something wrong: the command's exit code is 3 then. */
   readonly tellsOfFailure?: (output: z.output<Output>) => boolean;
   /** The answer is lines of JSON, written as they come; then `output` is `lines`. */
   readonly streams?: true;
@@ -78,6 +86,7 @@ export interface Management {
   readonly access: Access;
   readonly audit: Audit;
   readonly secrets: SecretBox;
+  readonly workloads: Workloads;
 }
 
 /** One request to the management API. */

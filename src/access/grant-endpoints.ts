@@ -17,13 +17,14 @@ import {
   memberPattern,
   type NamedGrant,
 } from "./grant-store.ts";
+import { grantView, viewOfGrant } from "./grant-view.ts";
 import { actionsOfRole, assertMayGive, assertMayLiftDenials } from "./may-give.ts";
+import { ofProject } from "./place.ts";
 import { getProject } from "./project-store.ts";
 import { grantableActions } from "./roles.ts";
 import {
   cidrs,
   formatTime,
-  formatTimeOrNull,
   identifier,
   moment,
   pageInput,
@@ -73,19 +74,11 @@ const oneOf = "either role or actions must be given";
 const grantOutput = z.object({
   id: z.string(),
   subject: z.string(),
-  effect: z.enum(["allow", "deny"]),
-  pattern: z.string(),
-  tag_pattern: z.string().nullable(),
-  role: z.string().nullable(),
-  actions: z.array(z.string()).nullable(),
-  cidrs: z.array(z.string()),
-  expires_at: time.nullable(),
+  ...grantView.shape,
   created_at: time,
 });
 
 const inProject = { project: projectName };
-const ofProject = ({ project }: { readonly project: ProjectName }) =>
-  ({ kind: "project", name: project }) as const;
 
 const listEverywhere = defineEndpoint({
   method: "GET",
@@ -245,18 +238,8 @@ async function removeGrant(
 }
 
 function grantAnswer(row: GrantRow, subject: string): z.input<typeof grantOutput> {
-  return {
-    id: row.id,
-    subject,
-    effect: row.effect,
-    pattern: row.pattern,
-    tag_pattern: row.tag_pattern,
-    role: row.role,
-    actions: row.actions === null ? null : (JSON.parse(row.actions) as string[]),
-    cidrs: JSON.parse(row.cidrs) as string[],
-    expires_at: formatTimeOrNull(row.expires_at),
-    created_at: formatTime(row.created_at),
-  };
+  const created_at = formatTime(row.created_at);
+  return { id: row.id, subject, ...viewOfGrant(row), created_at };
 }
 
 export const grantEndpoints: readonly Endpoint[] = [

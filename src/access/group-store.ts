@@ -70,6 +70,7 @@ export async function deleteGroup(tx: Tx, id: string): Promise<void> {
     .where("subject_id", "=", id)
     .where("subject_kind", "=", "group")
     .execute();
+  await tx.deleteFrom("group_rules").where("group_id", "=", id).execute();
   await tx.deleteFrom("groups").where("id", "=", id).execute();
 }
 
@@ -101,6 +102,16 @@ export async function removeGroupMember(
     .returning("group_id")
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/** Ids of the groups that somebody is in. */
+export async function listGroupsOf(reads: Reads, principalId: string): Promise<string[]> {
+  const rows = await reads
+    .selectFrom("group_members")
+    .select("group_id")
+    .where("principal_id", "=", principalId)
+    .execute();
+  return rows.map((row) => row.group_id);
 }
 
 export interface GroupMember {

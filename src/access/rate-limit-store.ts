@@ -6,7 +6,7 @@ import { RegistryError } from "../oci/registry-error.ts";
 /** Limits of single users and robots, and of their kinds, together. */
 const rateLimitsMax = 10_000;
 
-export type LimitSubject = RateLimitRow["subject_kind"];
+type LimitSubject = RateLimitRow["subject_kind"];
 export type Counted = RateLimitRow["counts"];
 
 /** So many pulls or requests in so many seconds. */

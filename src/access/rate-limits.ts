@@ -13,7 +13,7 @@ const networksMax = 40_000;
 const principalsMax = 10_000;
 
 /** As Docker Hub has them: `ratelimit-limit: 100;w=21600`. */
-export type LimitHeaders = Record<string, string>;
+type LimitHeaders = Record<string, string>;
 
 /**
  * How often who may pull and ask, by the table rate_limits: a limit of the user or robot itself, else

@@ -1,11 +1,13 @@
 import { z } from "zod";
+import { isIssuerUrl, issuerUrlLengthMax, issuerUrlRule } from "../auth/issuer-url.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import {
   type ProjectName,
   parseRepositoryName,
   refuseReservedName,
+  repositoryNameLengthMax,
 } from "../oci/repository-name.ts";
-import { parseTag } from "../oci/tag.ts";
+import { parseTag, tagLengthMax } from "../oci/tag.ts";
 import { isAddressRange } from "../platform/ip-address.ts";
 
 /** Entries of one page of a list. */
@@ -15,11 +17,15 @@ const cidrsMax = 100;
 /** Characters. */
 const descriptionLengthMax = 1_000;
 
-/** Text that `parse` reads; what it throws as a `RegistryError` is the rule that the input breaks. */
-export function parsed<T>(parse: (text: string) => T) {
+/**
+ * Text that `parse` reads; what it throws as a `RegistryError` is the rule that the input breaks.
+ * `lengthMax`: characters that it takes at most, for whoever reads the document.
+ */
+export function parsed<T>(parse: (text: string) => T, lengthMax = 1024) {
   return z
     .string()
     .max(1024)
+    .meta({ maxLength: lengthMax })
     .transform((text, context): T => {
       try {
         return parse(text);
@@ -31,16 +37,18 @@ export function parsed<T>(parse: (text: string) => T) {
     });
 }
 
-export const projectName = parsed(parseProjectName).describe("Name of a project.");
+export const projectName = parsed(parseProjectName, repositoryNameLengthMax).describe(
+  "Name of a project.",
+);
 /** Of a project that is to be made. */
 export const newProjectName = parsed((text) => {
   refuseReservedName(parseRepositoryName(text));
   return parseProjectName(text);
 }).describe("Name of the project: the first component of its repositories' names.");
-export const repositoryName = parsed(parseRepositoryName).describe(
+export const repositoryName = parsed(parseRepositoryName, repositoryNameLengthMax).describe(
   "Name of a repository, its project included; in a path with %2F for each slash.",
 );
-export const tagName = parsed(parseTag).describe("Name of a tag.");
+export const tagName = parsed(parseTag, tagLengthMax).describe("Name of a tag.");
 
 /** Of groups and roles. */
 export const plainName = z
@@ -70,6 +78,17 @@ export const description = z
   .max(descriptionLengthMax)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must hold no control characters")
   .describe("What it is for.");
+
+/** A text without control characters that is not empty. `lengthMax`: characters. */
+export function textLine(lengthMax: number) {
+  return z
+    .string()
+    .min(1)
+    .max(lengthMax)
+    .regex(/^[^\p{Cc}\p{Cs}]+$/u, "must hold no control characters");
+}
+
+export const issuerUrl = z.string().max(issuerUrlLengthMax).refine(isIssuerUrl, issuerUrlRule);
 
 /** Addresses and ranges from which alone something may be used. */
 export const cidrs = z

@@ -13,9 +13,10 @@ import {
 } from "../../test/support/access-world.ts";
 import { type Authenticator, createAuthenticator } from "../auth/authenticator.ts";
 import { updatePrincipal } from "../auth/principal-store.ts";
+import { createWorkloads } from "../auth/workloads.ts";
 import type { Database } from "../db/database.ts";
 import { DatabaseAwayError } from "../db/database-away.ts";
-import type { CredentialRow, PrincipalRow } from "../db/tables.ts";
+import type { PrincipalRow } from "../db/tables.ts";
 import { createLog } from "../platform/log.ts";
 import type { Access } from "./authorize.ts";
 
@@ -35,13 +36,16 @@ beforeEach(async () => {
   const { clock, tokens } = world;
   const log = createLog({ format: "json", level: "error", write() {} });
   const audit = { append: async () => {} };
-  authenticator = createAuthenticator({ db: slow.db, clock, log, audit, tokens });
+  authenticator = createAuthenticator({
+    ...{ db: slow.db, clock, log, audit, tokens },
+    workloads: createWorkloads({ db: slow.db, clock }),
+  });
   access = world.anotherAccess({ db: slow.db });
   ada = await world.addUser("ada");
   await world.addProject("team");
   await world.addRepository("team/app");
   await world.member("team", ada, "reader");
-  const given = await world.give({ id: ada.id } as PrincipalRow, "token" as CredentialRow["kind"]);
+  const given = await world.give({ id: ada.id } as PrincipalRow, "token");
   header = `Bearer ${given.text}`;
 });
 afterEach(async () => {

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { actorOf } from "../auth/principal.ts";
-import type { ProjectName } from "../oci/repository-name.ts";
 import { change } from "./change.ts";
 import { assertVersion, defineEndpoint, type Endpoint, nothing } from "./endpoint.ts";
 import { parseRepositoryPattern, patternLengthMax } from "./pattern.ts";
+import { ofProject } from "./place.ts";
 import { getProject } from "./project-store.ts";
 import {
   formatTime,
@@ -47,8 +47,6 @@ const ruleOutput = z.object({
 });
 
 const inProject = z.strictObject({ project: projectName });
-const ofProject = ({ project }: { readonly project: ProjectName }) =>
-  ({ kind: "project", name: project }) as const;
 
 const list = defineEndpoint({
   method: "GET",

@@ -15,7 +15,7 @@ export interface TagRulePatterns {
   readonly exceptTags: readonly string[];
 }
 
-export type TagRuleMatcher = (repository: string, tag: string) => boolean;
+type TagRuleMatcher = (repository: string, tag: string) => boolean;
 
 /** Rules by their text, so that nothing has to be forgotten when one changes. */
 const compiledRules = new LRUCache<string, TagRuleMatcher>({ max: 1_000 });

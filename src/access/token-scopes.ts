@@ -8,6 +8,9 @@ const askedLengthMax = 8_192;
 
 const repositoryVerbs = ["pull", "push", "delete"] as const;
 
+/** The second is what `docker search` asks for (moby/moby registry/search.go); both see the same names. */
+const catalogVerbs = ["*", "search"] as const;
+
 const pastVerbs = ["pull"] as const satisfies RepositoryVerb[];
 
 export type RepositoryVerb = (typeof repositoryVerbs)[number];
@@ -36,7 +39,8 @@ export function parseScopes(parameters: readonly string[], service: string | nul
     const scope = takeApart(text);
     if (scope === null) continue;
     if (scope.type === "registry") {
-      catalog ||= scope.name === "catalog" && scope.actions.includes("*");
+      catalog ||=
+        scope.name === "catalog" && catalogVerbs.some((verb) => scope.actions.includes(verb));
       continue;
     }
     const asked = readName(scope.name, service);

@@ -22,6 +22,7 @@ let adaRow: Awaited<ReturnType<AccessWorld["add"]>>;
 let redeemed: boolean[];
 let admitted: string[];
 let isFull: boolean;
+let spent: number;
 
 beforeEach(async () => {
   world = await openAccessWorld();
@@ -35,6 +36,7 @@ beforeEach(async () => {
   redeemed = [];
   admitted = [];
   isFull = false;
+  spent = 0;
   tokens = createTokenService({
     db: world.db,
     access: world.access,
@@ -52,6 +54,12 @@ beforeEach(async () => {
         return { principal: ada, next: rotate ? "the next one" : null };
       },
     },
+    exchange: async () => ({
+      principal: ada,
+      async spend() {
+        spent += 1;
+      },
+    }),
     service: () => service,
   });
 });
@@ -242,6 +250,20 @@ describe("a POST", () => {
     await expect(get(await pat())).rejects.toMatchObject({ status: 429 });
   });
 
+  test("uses no identity token up for who asks too often", async () => {
+    const exchange = {
+      grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+      subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+      subject_token: "an identity token",
+    };
+    isFull = true;
+    await expect(post(exchange)).rejects.toMatchObject({ status: 429 });
+    expect(spent).toBe(0);
+    isFull = false;
+    await post(exchange);
+    expect(spent).toBe(1);
+  });
+
   test("with a refresh token uses it up only where another is asked for", async () => {
     const fields = { grant_type: "refresh_token", refresh_token: "refresh of ada", service };
     const kept = await post({ ...fields, scope: "repository:open/app:pull" });
@@ -283,6 +305,7 @@ describe("scopes", () => {
     ["repository(image):team/app:pull", ["team/app: pull"]],
     ["repository():team/app:pull", ["team/app: pull"]],
     ["registry:catalog:*", ["catalog"]],
+    ["registry:catalog:search", ["catalog"]],
     ["registry:catalog:list", []],
     ["registry:other:*", []],
     ["repository:team/app:", []],

@@ -1,6 +1,8 @@
+import type { Exchange } from "../auth/authenticator.ts";
 import { type Anonymous, isKnown, type KnownPrincipal, type Principal } from "../auth/principal.ts";
 import type { RefreshTokens } from "../auth/refresh-token.ts";
 import type { IssuedToken, TokenAccess, TokenClaims } from "../auth/registry-token.ts";
+import { workloadName } from "../auth/workloads.ts";
 import type { Database } from "../db/database.ts";
 import { assert } from "../lib/assert.ts";
 import type { MaybePromise } from "../lib/maybe-promise.ts";
@@ -25,6 +27,8 @@ export interface TokenServiceDeps {
   readonly admit: (principal: Principal, address: () => string) => Promise<void>;
   readonly issue: (claims: TokenClaims) => Promise<IssuedToken>;
   readonly refresh: RefreshTokens;
+  /** Whom an identity token lets in, and what uses it up. Throws UNAUTHORIZED or UNAVAILABLE. */
+  readonly exchange: (token: string, as: string, address: string) => Promise<Exchange>;
   /** The public host, with its port, under which clients know the registry; null where it is not known. */
   readonly service: () => string | null;
 }
@@ -41,6 +45,8 @@ export interface TokenAnswer {
   /** What was given of what was asked. */
   readonly scope: string;
   readonly refresh_token?: string;
+  /** Of an exchange (RFC 8693 §2.2.1). */
+  readonly issued_token_type?: string;
 }
 
 /** Docker's token service. Answers are not to be stored by anybody on the way. */
@@ -165,11 +171,43 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
           known?.(principal);
           return await answer({ principal, scopes, address, refreshToken: async () => next });
         }
+        case exchangeGrant: {
+          const token = subjectTokenOf(parameters);
+          const as = parameters.get("username") ?? workloadName;
+          const { principal, spend } = await deps.exchange(token, as, address());
+          known?.(principal);
+          // Before it is used up: whoever asks too often, or from the wrong place, must not lose it.
+          await deps.admit(principal, address);
+          await spend();
+          const refreshToken = async () =>
+            offline ? deps.refresh.begin(principal, address) : null;
+          const made = await answer({ principal, scopes, address, refreshToken });
+          return { ...made, issued_token_type: accessTokenType };
+        }
         default:
-          throw invalid("grant_type must be password or refresh_token");
+          throw invalid(`grant_type must be password, refresh_token or ${exchangeGrant}`);
       }
     },
   };
+}
+
+/** RFC 8693 §2.1 and §3: an identity token for one of this registry. */
+const exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
+const accessTokenType = "urn:ietf:params:oauth:token-type:access_token";
+const subjectTokenTypes = ["jwt", "id_token", "access_token"].map(
+  (name) => `urn:ietf:params:oauth:token-type:${name}`,
+);
+
+function subjectTokenOf(parameters: URLSearchParams): string {
+  const type = required(parameters, "subject_token_type");
+  if (!subjectTokenTypes.includes(type)) {
+    throw invalid(`subject_token_type must be one of ${subjectTokenTypes.join(", ")}`);
+  }
+  const wanted = parameters.get("requested_token_type");
+  if (wanted !== null && wanted !== accessTokenType) {
+    throw invalid(`requested_token_type can only be ${accessTokenType}`);
+  }
+  return required(parameters, "subject_token");
 }
 
 interface Ask {

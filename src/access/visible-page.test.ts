@@ -17,6 +17,7 @@ function list(names: readonly string[], isVisible: (name: string) => boolean) {
           .filter((name) => name > page.after)
           .slice(0, page.limit)
           .map((name) => ({ name })),
+      cursorOf: ({ name }) => name,
       after,
       limit,
       isVisible: async ({ name }) => isVisible(name),

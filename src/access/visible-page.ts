@@ -8,17 +8,15 @@ const queriesMax = 20;
 const sealedMark = "~";
 const purpose = "cursor of a page";
 
-interface NamedRow {
-  readonly name: string;
-}
-
 /**
- * A page of what the caller may see of rows in the order of their names: one query, for who may see
- * all. It may hold fewer than `limit` entries, or none, and go on all the same. Where it goes on is a
- * name of the page, or sealed: names that the caller may not see are in no answer.
+ * A page of what the caller may see of rows in the order of their cursors: one query, for who may see
+ * all. It may hold fewer than `limit` entries, or none, and go on all the same. Where it goes on is the
+ * cursor of a row of the page, or sealed: names that the caller may not see are in no answer.
  */
-export async function visiblePage<Row extends NamedRow, Item>(list: {
+export async function visiblePage<Row, Item>(list: {
   readonly read: (page: { after: string; limit: number }) => Promise<readonly Row[]>;
+  /** Where a list goes on behind the row. */
+  readonly cursorOf: (row: Row) => string;
   readonly after: string;
   readonly limit: number;
   readonly isVisible: (row: Row) => Promise<boolean>;
@@ -34,11 +32,11 @@ export async function visiblePage<Row extends NamedRow, Item>(list: {
     if (queries > 0) await Bun.sleep(0);
     const rows = await list.read({ after, limit: limit + 1 });
     for (const row of rows) {
-      after = row.name;
+      after = list.cursorOf(row);
       if (!(await list.isVisible(row))) continue;
       if (items.length === limit) return { items, next: shown };
       items.push(await list.toItem(row));
-      shown = row.name;
+      shown = after;
     }
     if (rows.length <= limit) return { items, next: null };
   }

@@ -30,7 +30,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "GET",
     path: "/api/v1/account",
-    command: null,
+    command: "account show",
     summary: "Shows one's own account.",
     action,
     input: z.strictObject({}),
@@ -44,7 +44,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "PATCH",
     path: "/api/v1/account",
-    command: null,
+    command: "account update",
     summary: "Changes what is known of oneself.",
     action,
     input: z.strictObject({ email: email.optional(), description: description.optional() }),
@@ -72,7 +72,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "PUT",
     path: "/api/v1/account/password",
-    command: null,
+    command: "account set-password",
     summary: "Changes one's own password; all sessions end, tokens stay.",
     action,
     input: z.strictObject({ current: password.describe("The password as it is."), password }),
@@ -86,7 +86,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "GET",
     path: "/api/v1/account/tokens",
-    command: null,
+    command: "account tokens",
     summary: "Lists one's own personal access tokens, expired ones too.",
     action,
     input: z.strictObject(pageInput),
@@ -97,7 +97,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "POST",
     path: "/api/v1/account/tokens",
-    command: null,
+    command: "account create-token",
     summary: "Makes a personal access token, which is shown once.",
     action,
     input: z.strictObject({
@@ -117,7 +117,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "DELETE",
     path: "/api/v1/account/tokens/{id}",
-    command: null,
+    command: "account revoke-token",
     summary: "Ends one of one's own tokens at once.",
     action,
     input: z.strictObject({ id }),
@@ -131,7 +131,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "GET",
     path: "/api/v1/account/sessions",
-    command: null,
+    command: "account sessions",
     summary: "Lists where one is signed in with a browser.",
     action,
     input: z.strictObject(pageInput),
@@ -152,7 +152,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   defineEndpoint({
     method: "DELETE",
     path: "/api/v1/account/sessions/{id}",
-    command: null,
+    command: "account end-session",
     summary: "Ends one of one's own sessions at once.",
     action,
     input: z.strictObject({ id }),

@@ -1,5 +1,6 @@
 import { conflict } from "../access/unknown.ts";
 import { findPrincipalByName, robotPrefix, wasNameUsed } from "../auth/principal-store.ts";
+import { workloadName } from "../auth/workloads.ts";
 import type { Reads } from "../db/database.ts";
 import type { Brand } from "../lib/brand.ts";
 import { excerpt, RegistryError } from "../oci/registry-error.ts";
@@ -19,7 +20,7 @@ export type RobotShortName = Brand<string, "RobotShortName">;
 const nameLengthMax = 64;
 
 /** Signing in with a token, clients give these where a name must stand. */
-const namesOfTokens: ReadonlySet<string> = new Set(["token", "oauth2accesstoken"]);
+const namesOfTokens: ReadonlySet<string> = new Set(["token", "oauth2accesstoken", workloadName]);
 
 /** Throws NAME_INVALID, which names the rule. */
 export function parseUserName(text: string): UserName {

@@ -5,6 +5,7 @@ import { createLoginThrottle, type LoginThrottle } from "../auth/login-throttle.
 import { hashPassword, verifyPassword } from "../auth/passwords.ts";
 import type { KnownPrincipal } from "../auth/principal.ts";
 import { endEverythingIssued, findPrincipal, updatePrincipal } from "../auth/principal-store.ts";
+import type { PrincipalRow } from "../db/tables.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 
 /**
@@ -36,12 +37,7 @@ export async function changeOwnPassword(
   user: KnownPrincipal,
   { current, next }: { current: string; next: string },
 ): Promise<undefined> {
-  const before = await findPrincipal(deps.db.reads, user.id);
-  const attempt = throttleOf(deps).begin(user.name, call.address);
-  if (!(await verifyPassword(current, before?.password_hash ?? null))) {
-    throw new RegistryError("DENIED", { message: "the current password is another one" });
-  }
-  attempt.succeeded();
+  const before = await assertOwnPassword(deps, call, user, current);
   const passwordHash = await hashPassword(next);
   const entry = {
     action: "user.password_set",
@@ -51,12 +47,31 @@ export async function changeOwnPassword(
   return await change(deps, call, entry, async (tx) => {
     // An administrator may have set another one, or sent the user away, while this one was hashed.
     const row = await findPrincipal(tx, user.id);
-    const isSame = row?.state === "active" && row.password_hash === before?.password_hash;
+    const isSame = row?.state === "active" && row.password_hash === before.password_hash;
     if (!isSame) throw conflict("the account was changed meanwhile: sign in again");
     await updatePrincipal(tx, user.id, { password_hash: passwordHash });
     await endEverythingIssued(tx, user.id);
     return undefined;
   });
+}
+
+/**
+ * Asks for the password once more, for what would outlive the session of an open browser. Returns the user as
+ * they were before. Throws DENIED when it is another one, and 429 for who guesses at it.
+ */
+export async function assertOwnPassword(
+  deps: Management,
+  call: ApiCall,
+  user: KnownPrincipal,
+  current: string,
+): Promise<PrincipalRow> {
+  const row = await findPrincipal(deps.db.reads, user.id);
+  const attempt = throttleOf(deps).begin(user.name, call.address);
+  if (!(await verifyPassword(current, row?.password_hash ?? null)) || row === null) {
+    throw new RegistryError("DENIED", { message: "the current password is another one" });
+  }
+  attempt.succeeded();
+  return row;
 }
 
 function throttleOf(deps: Management): LoginThrottle {

@@ -1,6 +1,11 @@
 import type { Endpoint } from "../access/endpoint.ts";
 import { accountEndpoints } from "./account-endpoints.ts";
+import { deviceEndpoints } from "./device-endpoints.ts";
+import { groupRuleEndpoints } from "./group-rule-endpoints.ts";
+import { identityEndpoints } from "./identity-endpoints.ts";
 import { invitationEndpoints } from "./invitation-endpoints.ts";
+import { passkeyEndpoints } from "./passkey-endpoints.ts";
+import { providerEndpoints } from "./provider-endpoints.ts";
 import { robotEndpoints } from "./robot-endpoints.ts";
 import { secretsEndpoints } from "./secrets-endpoints.ts";
 import { setupEndpoints } from "./setup-endpoints.ts";
@@ -12,9 +17,14 @@ import { userTokenEndpoints } from "./user-token-endpoints.ts";
 export const accountsEndpoints: readonly Endpoint[] = [
   ...setupEndpoints,
   ...signUpEndpoints,
+  ...deviceEndpoints,
   ...accountEndpoints,
+  ...passkeyEndpoints,
   ...userEndpoints,
   ...userTokenEndpoints,
+  ...identityEndpoints,
+  ...providerEndpoints,
+  ...groupRuleEndpoints,
   ...invitationEndpoints,
   ...robotEndpoints,
   ...secretsEndpoints,

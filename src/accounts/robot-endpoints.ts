@@ -1,16 +1,8 @@
 import { z } from "zod";
-import type { Action, Resource } from "../access/authorize.ts";
 import { defineEndpoint, type Endpoint, nothing } from "../access/endpoint.ts";
-import {
-  cidrs,
-  description,
-  pageInput,
-  pageOf,
-  pageOutput,
-  projectName,
-} from "../access/schema.ts";
+import { ofPlace, type Place, placeInProject, placeInRegistry } from "../access/place.ts";
+import { cidrs, description, pageInput, pageOf, pageOutput } from "../access/schema.ts";
 import { listPrincipals } from "../auth/principal-store.ts";
-import type { ProjectName } from "../oci/repository-name.ts";
 import {
   newSecretOutput,
   robotDetailsOutput,
@@ -31,43 +23,15 @@ import {
 } from "./robots.ts";
 import { expiresInDays, expiryDaysDefault, id, reuseName, robotShortName } from "./schemas.ts";
 
-/** Where a robot belongs: the same operations serve those of a project and those of the registry. */
-interface Place {
-  readonly path: "/api/v1/robots" | "/api/v1/projects/{project}/robots";
-  readonly action: Action;
-  /** The project's key is there for one place and not for the other. */
-  readonly input: { readonly project: z.ZodOptional<typeof projectName> };
-  /** Ends the summaries. */
-  readonly of: string;
-}
-
-const registry: Place = {
-  path: "/api/v1/robots",
-  action: "system:manage",
-  input: {} as Place["input"],
-  of: "of the registry",
-};
-
-const project: Place = {
-  path: "/api/v1/projects/{project}/robots",
-  action: "project:manage",
-  input: { project: projectName } as unknown as Place["input"],
-  of: "of a project",
-};
-
-function resource({ project: name }: { project?: ProjectName | undefined }): Resource {
-  return name === undefined ? { kind: "registry" } : { kind: "project", name };
-}
+const inRegistry = placeInRegistry("robots");
 
 const robotPath = {
   robot: z.string().max(200).describe("Its short name, or what it signs in with."),
 };
 
-export const robotEndpoints: readonly Endpoint[] = [registry, project].flatMap((place) => [
-  ...endpointsOfRobots(place),
-  ...endpointsOfOne(place),
-  ...endpointsOfSecrets(place),
-]);
+export const robotEndpoints: readonly Endpoint[] = [inRegistry, placeInProject("robots")].flatMap(
+  (place) => [...endpointsOfRobots(place), ...endpointsOfOne(place), ...endpointsOfSecrets(place)],
+);
 
 function endpointsOfRobots({ path, action, input, of }: Place): Endpoint[] {
   return [
@@ -75,9 +39,9 @@ function endpointsOfRobots({ path, action, input, of }: Place): Endpoint[] {
       method: "GET",
       path,
       command: "robot list",
-      summary: `Lists the robots ${of}${path === registry.path ? " and of every project" : ""}.`,
+      summary: `Lists the robots ${of}${path === inRegistry.path ? " and of every project" : ""}.`,
       action,
-      resource,
+      resource: ofPlace,
       input: z.strictObject({ ...input, ...pageInput }),
       output: pageOutput(robotOutput),
       async handler({ db }, { project: name, limit, after }) {
@@ -98,7 +62,7 @@ function endpointsOfRobots({ path, action, input, of }: Place): Endpoint[] {
       command: "robot create",
       summary: `Makes a robot ${of}; its secret is shown once.`,
       action,
-      resource,
+      resource: ofPlace,
       input: z.strictObject({
         ...input,
         name: robotShortName,
@@ -131,7 +95,7 @@ function endpointsOfOne({ path, action, input, of }: Place): Endpoint[] {
       command: "robot show",
       summary: `Shows a robot ${of}, its secrets (not what they are) and what it may do.`,
       action,
-      resource,
+      resource: ofPlace,
       input: z.strictObject({ ...input, ...robotPath }),
       output: robotDetailsOutput,
       version: ({ version }) => version,
@@ -147,7 +111,7 @@ function endpointsOfOne({ path, action, input, of }: Place): Endpoint[] {
       command: "robot update",
       summary: `Changes, disables or prolongs a robot ${of}.`,
       action,
-      resource,
+      resource: ofPlace,
       input: z.strictObject({
         ...input,
         ...robotPath,
@@ -170,7 +134,7 @@ function endpointsOfOne({ path, action, input, of }: Place): Endpoint[] {
       command: "robot delete",
       summary: `Deletes a robot ${of} with its secrets and what it might do.`,
       action,
-      resource,
+      resource: ofPlace,
       input: z.strictObject({ ...input, ...robotPath }),
       output: nothing,
       status: 204,
@@ -189,7 +153,7 @@ function endpointsOfSecrets({ path, action, input, of }: Place): Endpoint[] {
       command: "robot rotate",
       summary: `Gives a robot ${of} a second secret, shown once: revoke the first when nothing uses it.`,
       action,
-      resource,
+      resource: ofPlace,
       input: z.strictObject({
         ...input,
         ...robotPath,
@@ -209,7 +173,7 @@ function endpointsOfSecrets({ path, action, input, of }: Place): Endpoint[] {
       command: "robot revoke",
       summary: `Ends a secret of a robot ${of} at once.`,
       action,
-      resource,
+      resource: ofPlace,
       input: z.strictObject({ ...input, ...robotPath, id }),
       output: nothing,
       status: 204,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { grantView, viewOfGrant } from "../access/grant-view.ts";
 import { grantableActions } from "../access/roles.ts";
 import { cidrs, formatTime, formatTimeOrNull, time } from "../access/schema.ts";
 import { robotPrefix } from "../auth/principal-store.ts";
@@ -49,17 +50,7 @@ export const robotOutput = z.object({
 
 export const robotDetailsOutput = robotOutput.extend({
   secrets: z.array(credentialOutput).describe("Two at most, so that one can replace the other."),
-  grants: z.array(
-    z.object({
-      id: z.string(),
-      pattern: z.string(),
-      tag_pattern: z.string().nullable(),
-      role: z.string().nullable(),
-      actions: z.array(z.string()).nullable(),
-      cidrs: z.array(z.string()),
-      expires_at: time.nullable(),
-    }),
-  ),
+  grants: z.array(z.object({ id: z.string(), ...grantView.shape })),
 });
 
 export const newSecretOutput = z.object({
@@ -91,15 +82,7 @@ export function robotDetails(
   return {
     ...robotView(row),
     secrets: secrets.map(credentialView),
-    grants: grants.map((grant) => ({
-      id: grant.id,
-      pattern: grant.pattern,
-      tag_pattern: grant.tag_pattern,
-      role: grant.role,
-      actions: grant.actions === null ? null : JSON.parse(grant.actions),
-      cidrs: JSON.parse(grant.cidrs),
-      expires_at: formatTimeOrNull(grant.expires_at),
-    })),
+    grants: grants.map((grant) => ({ id: grant.id, ...viewOfGrant(grant) })),
   };
 }
 

@@ -38,7 +38,7 @@ const knowledgeOf = perDatabase(() => ({ isSetUp: false }));
  * What proves, until there is an administrator, that somebody reads this server's output: the same
  * after each restart and on every node, since it follows from the key that seals secrets.
  */
-export function setupToken(secrets: SecretBox): string {
+function setupToken(secrets: SecretBox): string {
   return secretOfBytes("berth_setup_", secrets.derive("setup token"));
 }
 

@@ -10,7 +10,7 @@ import {
   listCredentials,
 } from "../auth/credential-store.ts";
 import type { KnownPrincipal, Scope } from "../auth/principal.ts";
-import type { Reads } from "../db/database.ts";
+import type { Reads, Tx } from "../db/database.ts";
 import type { CredentialRow, PrincipalRow } from "../db/tables.ts";
 import { makeSecret } from "../lib/secret-text.ts";
 import { expiryOf } from "./expiry.ts";
@@ -51,12 +51,13 @@ export interface NewToken {
   readonly cidrs: readonly string[];
 }
 
-/** Makes a personal access token for the caller. Throws 409 when they have too many. */
+/** Makes a personal access token for the caller, after `first`. Throws 409 when they have too many. */
 export async function createToken(
   deps: Management,
   call: ApiCall,
   user: KnownPrincipal,
   { description, scopes, expiresInDays, cidrs }: NewToken,
+  first: (tx: Tx) => Promise<void> = async () => {},
 ): Promise<z.input<typeof createdTokenOutput>> {
   const now = deps.clock.now();
   const expiresAt = expiryOf(expiresInDays, call.principal, now);
@@ -70,6 +71,7 @@ export async function createToken(
       detail: { id, scopes, cidrs, expires_at: formatTimeOrNull(expiresAt) },
     }),
     async (tx) => {
+      await first(tx);
       const earlier = await listCredentials(tx, user.id, { kinds: ["token"], limit: rowsMax });
       const good = earlier.filter(({ expires_at }) => expires_at === null || expires_at > now);
       if (good.length >= tokensMax || earlier.length >= rowsMax) {

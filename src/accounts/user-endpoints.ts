@@ -27,6 +27,7 @@ import { assert } from "../lib/assert.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { UserName } from "./account-name.ts";
 import { createUser } from "./create-user.ts";
+import { settleGone } from "./identity-store.ts";
 import { makePassword } from "./make-password.ts";
 import { email, password, reuseName, userName } from "./schemas.ts";
 import { userOutput, userView } from "./user-view.ts";
@@ -163,6 +164,8 @@ export const userEndpoints: readonly Endpoint[] = [
           const after = await updatePrincipal(tx, row.id, changes);
           assert(after !== null, "a user that was just read is gone");
           if (disabled === true) await endEverythingIssued(tx, row.id);
+          if (disabled === true) await settleGone(tx, row.id, "disabled");
+          if (disabled === false && row.state !== "active") await settleGone(tx, row.id, "enabled");
           return userView(after);
         },
       );
@@ -222,6 +225,7 @@ export const userEndpoints: readonly Endpoint[] = [
             password_hash: hash,
             ...(enable ? { state: "active" } : {}),
           });
+          if (enable && row.state !== "active") await settleGone(tx, row.id, "enabled");
           await endEverythingIssued(tx, row.id);
           return { password: made };
         },

@@ -11,6 +11,9 @@ export const userOutput = z.object({
   administrator: z.boolean(),
   disabled: z.boolean(),
   has_password: z.boolean(),
+  second_factor: z
+    .boolean()
+    .describe("Whether they have a passkey, and the password alone will not do."),
   cidrs: z.array(z.string()),
   created_at: time,
   last_used_at: time.nullable(),
@@ -28,6 +31,7 @@ export function userView(row: PrincipalRow): User {
     administrator: row.administrator === 1,
     disabled: row.state !== "active",
     has_password: row.password_hash !== null,
+    second_factor: row.second_factor === 1,
     cidrs: JSON.parse(row.cidrs),
     created_at: formatTime(row.created_at),
     last_used_at: formatTimeOrNull(row.last_used_at),

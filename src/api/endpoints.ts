@@ -9,7 +9,10 @@ import { accountsEndpoints } from "../accounts/endpoints.ts";
 import { repositoryPastEndpoints } from "../asof/repository-past-endpoint.ts";
 import { tagHistoryEndpoints } from "../asof/tag-history-endpoints.ts";
 import { backupEndpoints } from "../backup/backup-endpoints.ts";
+import { webhookEndpoints } from "../events/webhook-endpoints.ts";
 import { gcEndpoints } from "../gc/gc-endpoints.ts";
+import { homeEndpoints } from "../home/home-endpoints.ts";
+import { imageEndpoints } from "../images/image-endpoints.ts";
 import { moveEndpoints } from "../move/move-endpoints.ts";
 import { nodeEndpoints } from "../nodes/node-endpoints.ts";
 import { memberEndpoints } from "../projects/member-endpoints.ts";
@@ -18,18 +21,23 @@ import { repositoryEndpoints } from "../projects/repository-endpoints.ts";
 import { tagEndpoints } from "../projects/tag-endpoints.ts";
 import { pullEndpoints } from "../pulls/pull-endpoints.ts";
 import { auditEndpoints } from "../records/audit-endpoints.ts";
+import { searchEndpoints } from "../search/search-endpoint.ts";
+import { starEndpoints } from "../stars/star-endpoints.ts";
 import { removeEndpoints } from "../trash/remove-endpoint.ts";
 import { bringBackUnit } from "../trash/restore.ts";
 import { trashEndpoints } from "../trash/trash-endpoints.ts";
 import { usageEndpoints } from "../usage/usage-endpoints.ts";
 import { verifyEndpoints } from "../verify/verify-endpoint.ts";
+import { workloadEndpoints } from "../workloads/endpoints.ts";
 import { openApiEndpoint } from "./openapi.ts";
 
 const described: readonly Endpoint[] = [
   ...accountsEndpoints,
+  ...workloadEndpoints,
   ...projectEndpoints,
   ...memberEndpoints,
   ...repositoryEndpoints,
+  ...imageEndpoints,
   ...tagEndpoints,
   ...tagHistoryEndpoints(bringBackUnit),
   ...repositoryPastEndpoints,
@@ -39,7 +47,11 @@ const described: readonly Endpoint[] = [
   ...grantEndpoints,
   ...rateLimitEndpoints,
   ...whyEndpoints,
+  ...searchEndpoints,
+  ...homeEndpoints,
+  ...starEndpoints,
   ...auditEndpoints,
+  ...webhookEndpoints,
   ...pullEndpoints,
   ...usageEndpoints,
   ...trashEndpoints,

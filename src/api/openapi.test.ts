@@ -11,7 +11,11 @@ const projectFolder = join(import.meta.dir, "..", "..");
 
 interface Operation {
   readonly operationId: string;
-  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
+  readonly parameters?: readonly {
+    readonly in: string;
+    readonly name: string;
+    readonly schema: { readonly maxLength?: number };
+  }[];
   readonly responses: Readonly<Record<string, unknown>>;
 }
 
@@ -32,8 +36,20 @@ test("the document names each operation once, and each parameter of its path", (
   for (const { path, parameters = [], responses } of operations) {
     const inPath = parameters.filter((parameter) => parameter.in === "path");
     expect(inPath.map(({ name }) => name)).toEqual(pathParams(path));
-    expect(Object.keys(responses)).toContain("default");
+    expect(Object.keys(responses)).toEqual(expect.arrayContaining(["4XX", "default"]));
   }
+});
+
+test("the document says how long names may be, not how much is read", () => {
+  const { paths } = openApiDocument(endpoints) as {
+    paths: Record<string, Record<string, Operation>>;
+  };
+  const path = "/api/v1/repositories/{repository}/tags/{tag}/history";
+  const lengths = paths[path]?.["get"]?.parameters?.slice(0, 2);
+  expect(lengths?.map(({ name, schema }) => [name, schema.maxLength])).toEqual([
+    ["repository", 255],
+    ["tag", 128],
+  ]);
 });
 
 test.each(endpoints.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint] as const))(
@@ -47,11 +63,13 @@ test.each(endpoints.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, en
   },
 );
 
-test("whoever asks may only look at the document, set up and sign up", () => {
+test("whoever asks may only look at the document, set up, sign up and ask to be let in", () => {
   const open = endpoints.filter(({ action }) => action === null);
   expect(open.map(({ method, path }) => `${method} ${path}`)).toEqual([
     "GET /api/v1/openapi.json",
     "POST /api/v1/setup",
     "POST /api/v1/signup",
+    "POST /api/v1/device",
+    "POST /api/v1/device/token",
   ]);
 });

@@ -108,6 +108,7 @@ function operationOf(endpoint: Endpoint, endpoints: readonly Endpoint[]): Record
     ...(inBody && others.length > 0 ? { requestBody: bodyOf(input, others) } : {}),
     responses: {
       [endpoint.status ?? 200]: successOf(endpoint),
+      "4XX": { $ref: "#/components/responses/problem" },
       default: { $ref: "#/components/responses/problem" },
     },
   };
@@ -171,7 +172,7 @@ function successOf(endpoint: Endpoint): Record<string, unknown> {
   };
 }
 
-export function schemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
+function schemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
   const { $schema, ...rest } = z.toJSONSchema(schema, {
     io,
     unrepresentable: "any",

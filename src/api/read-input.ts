@@ -1,3 +1,4 @@
+import { readAtMost } from "../lib/read-at-most.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { JsonObject } from "../oci/strict-json.ts";
 import type { Match } from "./match.ts";
@@ -63,7 +64,9 @@ function readQuery(query: string, schema: unknown): Record<string, unknown> {
 
 /** Whether the schema of a key, whatever it is wrapped in, is an array. */
 function isList(schema: unknown, key: string): boolean {
-  let inner = (schema as { shape?: Record<string, Schema> }).shape?.[key];
+  const { shape = {} } = schema as { shape?: Record<string, Schema> };
+  // Not what every object has: `constructor`, `__proto__`.
+  let inner = Object.hasOwn(shape, key) ? shape[key] : undefined;
   while (inner?.def.innerType !== undefined) inner = inner.def.innerType;
   return inner?.def.type === "array";
 }
@@ -72,35 +75,14 @@ interface Schema {
   readonly def: { readonly type: string; readonly innerType?: Schema };
 }
 
-async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
-  const { body } = request;
-  if (body === null) return new Uint8Array();
-  const reader = body.getReader();
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    reader.cancel().catch(() => {});
-  }, bodyMsMax);
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (late) {
-        throw new RegistryError("UNSUPPORTED", {
-          status: 408,
-          message: `the body did not arrive within ${bodyMsMax / 1000} seconds`,
-        });
-      }
-      if (done) return Buffer.concat(chunks);
-      length += value.byteLength;
-      if (length > bytesMax) throw tooLarge(bytesMax);
-      chunks.push(value);
-    }
-  } finally {
-    clearTimeout(timer);
-    if (length > bytesMax) reader.cancel().catch(() => {});
-  }
+async function readBody({ body }: Request, bytesMax: number): Promise<Uint8Array> {
+  const read = await readAtMost(body, { bytesMax, msMax: bodyMsMax });
+  if (read === "longer") throw tooLarge(bytesMax);
+  if (read !== "late") return read;
+  throw new RegistryError("UNSUPPORTED", {
+    status: 408,
+    message: `the body did not arrive within ${bodyMsMax / 1000} seconds`,
+  });
 }
 
 function parseJson(bytes: Uint8Array): unknown {

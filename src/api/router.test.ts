@@ -187,6 +187,7 @@ beforeEach(async () => {
     access: { decide: () => decision, changed() {} },
     audit: createAudit({ clock, secrets }),
     secrets,
+    workloads: null as never,
   };
   caller = alice;
   session = null;
@@ -274,6 +275,14 @@ describe("input", () => {
     async (component) => {
       const answer = await ask("GET", `/api/v1/projects/team/things/${component}`);
       expect(answer.status).toBe(400);
+    },
+  );
+
+  test.each(["__proto__", "constructor", "toString"])(
+    "a key %s of the query, which every object has, is one that there is not",
+    async (key) => {
+      const answer = await ask("GET", `/api/v1/projects/team/things/a?${key}=x`);
+      expect([answer.status, answer.body["detail"]]).toEqual([400, expect.stringContaining(key)]);
     },
   );
 

@@ -98,13 +98,21 @@ async function answer(
       const { log } = router.deps;
       log.error(`${request.method} ${context.path} failed`, { request_id: requestId, error });
     }
-    const challenge = problem.status === 401 ? { "www-authenticate": basicChallenge } : {};
+    const challenge =
+      problem.status === 401 ? { "www-authenticate": challengeFor(request.headers) } : {};
     return problemResponse({
       ...problem,
       ...errors,
       headers: { ...own, ...challenge, ...problem.headers },
     });
   }
+}
+
+/** A browser would ask for a password itself, over the page whose script got the answer. */
+function challengeFor(headers: Headers): string {
+  const asks =
+    headers.get("sec-fetch-mode") === "cors" || headers.get("sec-fetch-dest") === "empty";
+  return asks ? 'Session realm="Berth"' : basicChallenge;
 }
 
 /** Answers hold what only their reader may see, and nothing that a browser should run. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isAllowed } from "../access/authorize.ts";
 import { defineEndpoint, type Endpoint, nameFor } from "../access/endpoint.ts";
+import { ofRepository } from "../access/place.ts";
 import {
   formatTime,
   moment,
@@ -23,7 +24,7 @@ const show = defineEndpoint({
   summary:
     "Lists the tags of a repository as they were at a time, also of one that was deleted since.",
   action: "repository:pull",
-  resource: ({ repository }) => ({ kind: "repository", name: repository }),
+  resource: ofRepository,
   input: z.strictObject({
     repository: repositoryName,
     at: moment.describe("The time, as in 2026-05-01T10:00:00Z."),

@@ -8,6 +8,7 @@ import {
   type Management,
   nameFor,
 } from "../access/endpoint.ts";
+import { ofTag } from "../access/place.ts";
 import {
   formatTime,
   moment,
@@ -20,18 +21,14 @@ import {
   time,
 } from "../access/schema.ts";
 import { actorOf } from "../auth/principal.ts";
-import type { Reads, Tx } from "../db/database.ts";
+import type { Tx } from "../db/database.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { RepositoryName } from "../oci/repository-name.ts";
-import { findJudged, findRepositoryId } from "../registry/repository-store.ts";
-import { unknownRepository } from "../registry/unknown.ts";
+import { findJudged, getRepositoryId } from "../registry/repository-store.ts";
 import { restoreTag, type Wanted } from "./restore-tag.ts";
 import { listTagMoves } from "./tag-history-store.ts";
 
 const inTag = z.strictObject({ repository: repositoryName, tag: tagName });
-const ofTag = ({ repository, tag }: z.output<typeof inTag>) =>
-  ({ kind: "repository", name: repository, tag }) as const;
 
 const history = defineEndpoint({
   method: "GET",
@@ -60,7 +57,7 @@ const history = defineEndpoint({
     }),
   ),
   async handler({ db }, { repository, tag, limit, after }, call) {
-    const repositoryId = await idOf(db.reads, repository);
+    const repositoryId = await getRepositoryId(db.reads, repository);
     const before = after === "" ? null : Number(after);
     const moves = await listTagMoves(db.reads, { repositoryId, tag, before, limit: limit + 1 });
     await db.settled();
@@ -99,12 +96,7 @@ const wantedInput = inTag
   );
 
 /** Takes a unit out of the trash, with all that went with it, in a transaction that is alone. */
-export type BringBack = (
-  deps: Management,
-  tx: Tx,
-  trashId: string,
-  call: ApiCall,
-) => Promise<unknown>;
+type BringBack = (deps: Management, tx: Tx, trashId: string, call: ApiCall) => Promise<unknown>;
 
 const restore = (bringBack: BringBack) =>
   defineEndpoint({
@@ -164,12 +156,6 @@ function wantedOf({
   if (to !== undefined) return { kind: "digest", digest: to };
   if (version !== undefined) return { kind: "version", version };
   return { kind: "moment", at: at ?? 0 };
-}
-
-async function idOf(reads: Reads, repository: RepositoryName): Promise<string> {
-  const id = await findRepositoryId(reads, repository);
-  if (id === null) throw unknownRepository(repository);
-  return id;
 }
 
 export function tagHistoryEndpoints(bringBack: BringBack): readonly Endpoint[] {

@@ -27,7 +27,7 @@ export const tamperings = [
   "seal",
 ] as const;
 
-export type Tampering = (typeof tamperings)[number];
+type Tampering = (typeof tamperings)[number];
 
 export interface AuditProblem {
   readonly kind: Tampering;

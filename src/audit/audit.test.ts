@@ -521,7 +521,14 @@ describe("a search", () => {
           .insertInto("principals")
           .values({
             ...{ id, name, kind: "user", project_id: null, state: "deleted", generation: 1 },
-            ...{ administrator: 0, email: null, description: "", password_hash: null, cidrs: "[]" },
+            ...{
+              administrator: 0,
+              email: null,
+              description: "",
+              password_hash: null,
+              cidrs: "[]",
+              second_factor: 0,
+            },
             ...{ expires_at: null, expiry_told_at: null, last_used_at: null, created_at: 1 },
             ...{ created_by: null, version: 1 },
           })

@@ -11,7 +11,7 @@ import {
   sealOf,
 } from "./audit-chain.ts";
 import { lockChain, readChain, readEnd, writeLine, writeSeal } from "./audit-store.ts";
-import { auditText, detailText } from "./audit-text.ts";
+import { auditText, detailText, resourceLengthMax } from "./audit-text.ts";
 
 /** Who did it, from where, with which credential. */
 export interface AuditActor {
@@ -78,7 +78,7 @@ function lineOf(entry: AuditEntry, seq: number, at: number): AuditLine {
     credential_id: actor.credentialId,
     address: auditText(actor.address),
     action: auditText(entry.action),
-    resource: auditText(entry.resource),
+    resource: auditText(entry.resource, resourceLengthMax),
     project_id: entry.projectId,
     result: entry.result,
     detail: detailText(entry.detail),

@@ -9,6 +9,7 @@ import { deleteCredential } from "./credential-store.ts";
 import { hashPassword } from "./passwords.ts";
 import { anonymous, type KnownPrincipal, type Principal } from "./principal.ts";
 import { deletePrincipal, endEverythingIssued, updatePrincipal } from "./principal-store.ts";
+import { createWorkloads } from "./workloads.ts";
 
 setDefaultTimeout(30_000);
 
@@ -452,6 +453,54 @@ describe("what is hot", () => {
   });
 });
 
+describe("a password that is not enough", () => {
+  const notEnough = expect.objectContaining({
+    ...{ status: 401, message: expect.stringContaining("personal access token") },
+  });
+  beforeEach(() => world.change((tx) => updatePrincipal(tx, alice.id, { second_factor: 1 })));
+
+  test("is compared no more often than one that is, and is refused as often as it comes", async () => {
+    const header = basic("alice", password);
+    const compared = spyOn(Bun.password, "verify");
+    for (let count = 0; count < 3; count++) expect(await refusalOf(header)).toEqual(notEnough);
+    expect(compared).toHaveBeenCalledTimes(1);
+    world.clock.pass(61_000);
+    expect(await refusalOf(header)).toEqual(notEnough);
+    expect(compared).toHaveBeenCalledTimes(2);
+    // What was remembered lets somebody in as soon as it is enough, and tells nothing of who was sent away.
+    await world.change((tx) => updatePrincipal(tx, alice.id, { second_factor: 0 }));
+    world.authenticator.changed();
+    expect(await identify(header)).toMatchObject({ name: "alice" });
+    expect(compared).toHaveBeenCalledTimes(2);
+    compared.mockRestore();
+    await world.change((tx) =>
+      updatePrincipal(tx, alice.id, { second_factor: 1, state: "disabled" }),
+    );
+    world.authenticator.changed();
+    await expectRefused(header);
+    await world.authenticator.stop();
+    const reasons = (await world.auditLines()).map(({ detail }) => JSON.parse(detail ?? ""));
+    expect(reasons).toEqual([
+      { reason: "second factor", attempts: 1 },
+      { reason: "second factor", attempts: 3 },
+      { with: "password" },
+      { reason: "disabled", attempts: 1 },
+    ]);
+  });
+
+  test("is no use of the account", async () => {
+    const user = await world.authenticator.checkPassword("alice", password, "192.0.2.1");
+    expect(user.name).toBe("alice");
+    await world.authenticator.stop();
+    const row = await world.db.reads
+      .selectFrom("principals")
+      .select("last_used_at")
+      .where("id", "=", alice.id)
+      .executeTakeFirst();
+    expect(row).toEqual({ last_used_at: null });
+  });
+});
+
 describe("guessing", () => {
   test("is slowed down alike for names that are there and that are not, and for nobody else", async () => {
     const { text } = await world.give(alice, "token");
@@ -499,6 +548,24 @@ describe("guessing", () => {
     ]);
     expect(JSON.parse(lines[2]?.detail ?? "")).toEqual({ reason: "password", attempts: 4 });
     expect(JSON.stringify(lines) + world.logged()).not.toContain("CANARY");
+  });
+
+  test("is not hidden by what the same account was refused for besides", async () => {
+    await world.change((tx) => updatePrincipal(tx, alice.id, { second_factor: 1 }));
+    const tell = (reason: "recovery code" | "password") =>
+      world.authenticator.refused({
+        ...{ account: alice, credentialId: null, reason, address: "192.0.2.1" },
+      });
+    await refusalOf(basic("alice", password));
+    for (let count = 0; count < 3; count++) {
+      await expectRefused(basic("alice", `wrong guess ${count}`));
+      tell("recovery code");
+    }
+    await world.authenticator.stop();
+    const lines = await world.auditLines();
+    expect(lines.map(({ detail }) => JSON.parse(detail ?? "").reason).sort()).toEqual([
+      ...["password", "recovery code", "second factor"],
+    ]);
   });
 });
 
@@ -630,7 +697,10 @@ test("a database that fails lets nobody in, known or not", async () => {
   };
   const log = createLog({ format: "json", level: "error", write() {} });
   const audit = { append: async () => {} };
-  const authenticator = createAuthenticator({ db: breaking, clock, log, audit, tokens });
+  const authenticator = createAuthenticator({
+    ...{ db: breaking, clock, log, audit, tokens },
+    workloads: createWorkloads({ db: breaking, clock }),
+  });
   for (const header of headers) await authenticator.identify(header, home);
   isBroken = true;
   clock.pass(2_000);

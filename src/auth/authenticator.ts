@@ -11,16 +11,24 @@ import type { Log } from "../platform/log.ts";
 import { createAccessVersion } from "./access-version-store.ts";
 import { parseAuthorization } from "./authorization-header.ts";
 import { prepareCredentialReads } from "./credential-store.ts";
-import { createFailedSignIns } from "./failed-sign-ins.ts";
+import { type Directories, noDirectories } from "./directories.ts";
+import { createFailedSignIns, type FailedSignIn } from "./failed-sign-ins.ts";
+import { identityTokenLengthMax, looksLikeIdentityToken } from "./identity-token.ts";
 import { createLastUsed } from "./last-used.ts";
 import { networkOf } from "./network.ts";
 import { createPasswordCheck } from "./password-check.ts";
 import { type Anonymous, anonymous, type KnownPrincipal, type Principal } from "./principal.ts";
-import { preparePrincipalReads } from "./principal-store.ts";
+import { preparePrincipalReads, robotPrefix } from "./principal-store.ts";
 import { type Proof, prove, type Refusal } from "./prove.ts";
 import { type TokenIssuer, tokenLengthMax } from "./registry-token.ts";
 import { createSeenSignIns } from "./seen-sign-ins.ts";
 import { isSessionOver } from "./session.ts";
+import {
+  type RefusedSignIn,
+  type WorkloadSignIn,
+  type Workloads,
+  workloadName,
+} from "./workloads.ts";
 
 /** Headers whose answer is remembered: some 10 MB, 20 MB at most. */
 const rememberedMax = 10_000;
@@ -29,7 +37,11 @@ const keyLengthMax = 1_500;
 /** How long a password that was right needs no argon2. */
 const passwordRememberedMs = 60_000;
 const rightPasswordsMax = 5_000;
-const headerLengthMax = tokenLengthMax + "Bearer ".length;
+const bearerLengthMax = tokenLengthMax + "Bearer ".length;
+/** An identity token and a name, in base64. */
+const headerLengthMax = Math.ceil((identityTokenLengthMax * 4) / 3) + 600;
+/** How long a workload that proved who it is needs no signature checked. */
+const workloadRememberedMs = 60_000;
 /** A use that follows another so soon is not noted. */
 const noteEveryMs = 30_000;
 /** With a personal access token the name says nothing: these are what clients fill in. */
@@ -43,15 +55,32 @@ export interface Authenticator {
    * passwords are guessed at, and UNAVAILABLE when the database cannot be asked.
    */
   identify(authorization: string | null, address: () => string): MaybePromise<Principal>;
-  /** The user of that password, for the sign-in page. Throws as `identify` does. */
+  /**
+   * Whom an identity token lets in, for its exchange. `as`: the name of a robot, or `oidc`. Throws as
+   * `identify` does.
+   */
+  exchange(token: string, as: string, address: string): Promise<Exchange>;
+  /**
+   * The user of that password, for the sign-in page, which asks for a second factor. No use of the account: the
+   * session is one. Throws as `identify` does.
+   */
   checkPassword(name: string, password: string, address: string): Promise<KnownPrincipal>;
   /** Whose session the cookie is; null where it is none, or is over. */
   identifySession(cookie: string, address: () => string): Promise<KnownPrincipal | null>;
+  /** Writes to the audit who was refused elsewhere than here. */
+  refused(failed: FailedSignIn): void;
   /** To be called after each commit that changed who may do what: this node knows it from then on. */
   changed(): void;
   /** Begins to write down what was used when. */
   start(): void;
   stop(): Promise<void>;
+}
+
+/** An identity token that may be exchanged. */
+export interface Exchange {
+  readonly principal: KnownPrincipal;
+  /** Uses the token up, once nothing else stands against the exchange. Throws UNAUTHORIZED where it was. */
+  spend(): Promise<void>;
 }
 
 export interface AuthenticatorDeps {
@@ -60,14 +89,23 @@ export interface AuthenticatorDeps {
   readonly log: Log;
   readonly audit: Audit;
   readonly tokens: TokenIssuer;
+  readonly workloads: Workloads;
+  /** Default: none. */
+  readonly directories?: Directories;
   /** While it is, nothing is noted of who signs in. Default: never. */
   readonly isReadOnly?: () => boolean;
 }
 
-/** A header whose password was compared with this hash, which is looked at again each time. */
+/**
+ * A header whose password was compared with this hash, or by a directory. Whether that still holds is looked
+ * at again each time: who leaves a directory is disabled, and of another generation.
+ */
 interface RightPassword {
   readonly principalId: string;
-  readonly hash: string;
+  readonly hash: string | null;
+  readonly generation: number;
+  /** See `CheckedPassword`. */
+  readonly directories: string | null;
   readonly until: number;
 }
 
@@ -75,14 +113,17 @@ type NewlyKnown = Omit<Proof, "principal"> & { readonly principal: KnownPrincipa
 type Remembered = NewlyKnown & { notedAt: number };
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
-  const { db, clock, tokens } = deps;
+  const { db, clock, tokens, workloads } = deps;
   const principals = preparePrincipalReads(db);
   const credentials = prepareCredentialReads(db);
   const version = createAccessVersion(db, clock);
   const lastUsed = createLastUsed(deps);
   const failed = createFailedSignIns(deps);
   const seen = createSeenSignIns(deps);
-  const passwords = createPasswordCheck({ db, clock, log: deps.log, find: principals.byName });
+  const directories = deps.directories ?? noDirectories;
+  const passwords = createPasswordCheck({
+    ...{ db, clock, log: deps.log, find: principals.byName, directories },
+  });
   const remembered = createBoundedMap<string, Remembered>(rememberedMax);
   /** Passwords that were right: somebody else's change must cost nobody argon2 anew. */
   const right = createBoundedMap<string, RightPassword>(rightPasswordsMax);
@@ -111,7 +152,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
 
   function identify(header: string | null, address: () => string): MaybePromise<Principal> {
     if (header === null) return anonymous;
-    if (header.length > headerLengthMax) throw refused();
+    const isToken = header.startsWith("Bearer ");
+    if (header.length > (isToken ? bearerLengthMax : headerLengthMax)) throw refused();
     const caughtUp = catchUp();
     if (!(caughtUp instanceof Promise)) return identifyNow(header, address);
     return caughtUp.then(() => identifyNow(header, address));
@@ -131,7 +173,10 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       const shown = { text: secret, kind, name: scheme === "basic" ? read.name : null };
       return bySecret(key, shown, address).then((entry) => admit(entry, address));
     }
-    if (scheme === "basic") return identifyByPassword(key, read, address);
+    if (scheme === "basic") {
+      if (!isOfWorkload(read)) return identifyByPassword(key, read, address);
+      return byIdentityToken(key, read, address).then((entry) => admit(entry, address));
+    }
     return byToken(key, secret).then((entry) => admit(entry, address));
   }
 
@@ -148,32 +193,36 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     passwords.assertNoWait(read.name, from);
     const key = `${header} ${networkOf(from)}`;
     const known = remembered.get(key);
-    if (known !== undefined && known.validUntil > clock.now()) return admit(known, address);
-    return byRightPassword(key)
-      .then((again) => again ?? byPassword(key, read, address))
-      .then((entry) => admit(entry, address));
+    if (known !== undefined && known.validUntil > clock.now() && isFrom(known, from)) {
+      return admit(known, address);
+    }
+    return passwords.refusingLate(async () => {
+      const again = await byRightPassword(key, from);
+      return admit(again ?? (await byPassword(key, read, address)), address);
+    });
   }
 
   /** The last look before each request: where it comes from may differ each time. */
-  function admit(
-    entry: Remembered,
-    address: () => string,
-    now = clock.now(),
-    isSession = false,
-  ): Principal {
+  function admit(entry: Remembered, address: () => string, now = clock.now()): Principal {
     const { principal, mayComeFrom } = entry;
     if (principal.kind === "anonymous") return principal;
-    if (mayComeFrom !== null) {
-      const from = address();
-      if (!mayComeFrom(from)) throw refuse("address", principal, principal.credentialId, from);
-    }
+    if (mayComeFrom !== null) assertFrom(principal, mayComeFrom, address());
     if (now - entry.notedAt >= noteEveryMs) {
       entry.notedAt = now;
       lastUsed.touch(principal.id, principal.credentialId, now);
-      // A registry token comes of a sign-in, and a session has a line of its own.
-      if (principal.token === undefined && !isSession) seen.tell(principal, address());
+      // A registry token comes of a sign-in.
+      if (principal.token === undefined) seen.tell(principal, address());
     }
     return principal;
+  }
+
+  function assertFrom(
+    principal: KnownPrincipal,
+    mayComeFrom: (address: string) => boolean,
+    address: string,
+  ): void {
+    if (mayComeFrom(address)) return;
+    throw refuse("address", principal, principal.credentialId, address);
   }
 
   /** `asOf`: the memory when its rows were asked for. A change since then may not be in them. */
@@ -203,7 +252,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
 
   async function findByText(
     text: string,
-    kind: CredentialRow["kind"],
+    kind: keyof typeof prefixes,
   ): Promise<CredentialRow | null> {
     const prefix = prefixes[kind];
     if (!looksLikeSecret(text, prefix)) return null;
@@ -235,6 +284,46 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     return remember(key, known, asOf);
   }
 
+  async function byIdentityToken(
+    key: string,
+    read: { name: string; secret: string },
+    address: () => string,
+  ): Promise<Remembered> {
+    const asOf = memory;
+    const signedIn = await readRow(() => workloads.signIn(read.secret, read.name));
+    const { proof, expiresAt } = proveWorkload(signedIn, address);
+    const until = clock.now() + workloadRememberedMs;
+    const validUntil = Math.min(proof.validUntil, expiresAt, until);
+    return remember(key, { ...proof, validUntil }, asOf);
+  }
+
+  function proveWorkload(
+    signedIn: Awaited<ReturnType<Workloads["signIn"]>>,
+    address: () => string,
+  ): { proof: Proof; expiresAt: number; spend: () => Promise<void> } {
+    if ("refusal" in signedIn) throw refuseToken(signedIn, address());
+    const { robot, credential, expiresAt, judgement }: WorkloadSignIn = signedIn;
+    const proof = prove(robot, credential, clock.now());
+    if (typeof proof === "string") throw refuse(proof, robot, credential.id, address());
+    const spend = async () => {
+      const refusal = await readRow(signedIn.spend);
+      if (refusal !== null) throw refuseToken({ judgement, refusal }, address());
+    };
+    return { proof, expiresAt, spend };
+  }
+
+  function refuseToken({ judgement, refusal }: RefusedSignIn, address: string): RegistryError {
+    const { issuer, verified } = judgement;
+    failed.tell({
+      account: null,
+      credentialId: null,
+      reason: "token",
+      address,
+      token: { issuer: issuer?.name ?? null, subject: verified?.subject ?? null, ...refusal },
+    });
+    return refused();
+  }
+
   function byPassword(
     key: string,
     read: { name: string; secret: string },
@@ -247,15 +336,25 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     return check;
   }
 
-  /** Null where it was not right lately, was replaced since, or its user may not sign in any more. */
-  async function byRightPassword(key: string): Promise<Remembered | null> {
+  /**
+   * Null where it was not right lately, was replaced since, or its user may not sign in any more. Throws
+   * where it is not enough.
+   */
+  async function byRightPassword(key: string, address: string): Promise<Remembered | null> {
     const found = right.get(key);
     const now = clock.now();
     if (found === undefined || found.until <= now) return null;
     const asOf = memory;
     const row = await readRow(() => principals.byId(found.principalId));
-    const proof = row?.password_hash === found.hash ? prove(row, null, now) : "password";
+    const isSame =
+      row !== null &&
+      row.password_hash === found.hash &&
+      row.generation === found.generation &&
+      (found.directories === null || found.directories === (await readRow(directories.state)));
+    if (!isSame) return null;
+    const proof = prove(row, null, now);
     if (typeof proof === "string") return null;
+    assertEnough(row, proof, address);
     const validUntil = Math.min(proof.validUntil, found.until);
     return remember(key, { ...proof, validUntil }, asOf);
   }
@@ -277,10 +376,24 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     const until = clock.now() + passwordRememberedMs;
     const validUntil = Math.min(proof.validUntil, until);
     if (key === null) return toRemembered({ ...proof, validUntil });
-    const entry = remember(key, { ...proof, validUntil }, asOf);
-    const { id: principalId, password_hash: hash } = row;
-    if (hash !== null) right.set(key, { principalId, hash, until });
-    return entry;
+    const { id: principalId, password_hash: hash, generation } = row;
+    // Where it is not enough either: it is compared no more often than one that is.
+    right.set(key, { principalId, hash, generation, directories: checked.directories, until });
+    assertEnough(row, proof, address);
+    return remember(key, { ...proof, validUntil }, asOf);
+  }
+
+  /** Of who showed the right password, and can show nothing else where they did. */
+  function assertEnough(
+    row: PrincipalRow,
+    proof: Pick<Proof, "mayComeFrom">,
+    address: string,
+  ): void {
+    if (row.second_factor === 0) return;
+    // Elsewhere than they may come from, nobody is told that the password was right.
+    if (!isFrom(proof, address)) throw refuse("address", row, null, address);
+    refuse("second factor", row, null, address);
+    throw passwordIsNotEnough();
   }
 
   function refuse(
@@ -295,12 +408,24 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
 
   return {
     identify,
+    async exchange(token, as, address) {
+      await catchUp();
+      const signedIn = await readRow(() => workloads.signIn(token, as));
+      const { proof, spend } = proveWorkload(signedIn, () => address);
+      const entry = toRemembered({ ...proof, validUntil: clock.now() });
+      const principal = admit(entry, () => address);
+      assert(principal.kind === "robot", "an identity token let in who is no robot");
+      return { principal, spend };
+    },
     async checkPassword(name, password, address) {
       await catchUp();
-      const entry = await provePassword(null, { name, secret: password }, address);
-      const principal = admit(entry, () => address, clock.now(), true);
-      assert(principal.kind === "user", "a password is a user's");
-      return principal;
+      return await passwords.refusingLate(async () => {
+        const entry = await provePassword(null, { name, secret: password }, address);
+        const { principal, mayComeFrom } = entry;
+        assert(principal.kind === "user", "a password is a user's");
+        if (mayComeFrom !== null) assertFrom(principal, mayComeFrom, address);
+        return principal;
+      });
     },
     async identifySession(cookie, address) {
       const now = clock.now();
@@ -314,6 +439,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       lastUsed.touch(proof.principal.id, credential.id, now);
       return proof.principal;
     },
+    refused: failed.tell,
     changed() {
       forget();
       version.changed();
@@ -340,6 +466,10 @@ function toRemembered({ principal, validUntil, mayComeFrom }: NewlyKnown): Remem
   return { principal, validUntil, mayComeFrom, notedAt: Number.NEGATIVE_INFINITY };
 }
 
+function isFrom({ mayComeFrom }: Pick<NewlyKnown, "mayComeFrom">, address: string): boolean {
+  return mayComeFrom === null || mayComeFrom(address);
+}
+
 const prefixes = {
   token: "berth_pat_",
   secret: "berth_robot_",
@@ -352,10 +482,24 @@ function kindOfSecret(text: string): "token" | "secret" | null {
   return text.startsWith(prefixes.secret) ? "secret" : null;
 }
 
+/** Whether a password is an identity token, by which only robots sign in. */
+function isOfWorkload({ name, secret }: { name: string; secret: string }): boolean {
+  const mayBe = name === workloadName || name.startsWith(robotPrefix);
+  return mayBe && looksLikeIdentityToken(secret);
+}
+
 /** The same words whatever was wrong: names, states and addresses are nobody's business. */
 function refused(): RegistryError {
   return new RegistryError("UNAUTHORIZED", {
     message: "the credentials are wrong, expired, or not accepted from here",
+  });
+}
+
+/** Told to who knows the password: docker and scripts can show no passkey. */
+function passwordIsNotEnough(): RegistryError {
+  return new RegistryError("UNAUTHORIZED", {
+    message:
+      "this account has a passkey, and its password alone signs in nowhere: give a personal access token in its place, which you make in the browser under your name",
   });
 }
 
@@ -372,6 +516,7 @@ async function readRow<T>(read: () => MaybePromise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {
+    if (cause instanceof RegistryError && cause.code === "UNAVAILABLE") throw cause;
     return unavailable(cause);
   }
 }

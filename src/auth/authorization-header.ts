@@ -1,5 +1,5 @@
 /** What an `Authorization` header brings (RFC 7235 §2.1). */
-export type Authorization =
+type Authorization =
   | { readonly scheme: "basic"; readonly name: string; readonly secret: string }
   | { readonly scheme: "bearer"; readonly token: string };
 

@@ -16,6 +16,8 @@ export interface NewCredential {
   readonly cidrs?: readonly string[];
   readonly family?: string | null;
   readonly expiresAt?: number | null;
+  /** Of the identity tokens that it came of. */
+  readonly issuerId?: string | null;
 }
 
 export async function insertCredential(tx: Tx, credential: NewCredential): Promise<CredentialRow> {
@@ -34,6 +36,7 @@ export async function insertCredential(tx: Tx, credential: NewCredential): Promi
     used_at: null,
     created_at: credential.now,
     created_by: credential.createdBy,
+    issuer_id: credential.issuerId ?? null,
   };
   await tx.insertInto("credentials").values(row).execute();
   return row;
@@ -168,6 +171,24 @@ export async function deleteExchanged(tx: Tx, before: number, limit: number): Pr
     .select("id")
     .where("family", "is not", null)
     .where("used_at", "<", before)
+    .limit(limit);
+  const rows = await tx.deleteFrom("credentials").where("id", "in", ids).returning("id").execute();
+  return rows.length;
+}
+
+/** Removes at most `limit` workloads that were not seen since then; returns how many. */
+export async function deleteUnseenWorkloads(
+  tx: Tx,
+  before: number,
+  limit: number,
+): Promise<number> {
+  const ids = tx
+    .selectFrom("credentials")
+    .select("id")
+    .where("issuer_id", "is not", null)
+    .where("kind", "=", "workload")
+    .where("created_at", "<", before)
+    .where(({ eb, or }) => or([eb("last_used_at", "is", null), eb("last_used_at", "<", before)]))
     .limit(limit);
   const rows = await tx.deleteFrom("credentials").where("id", "in", ids).returning("id").execute();
   return rows.length;

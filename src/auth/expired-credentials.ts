@@ -1,13 +1,18 @@
 import type { Database, Tx } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
-import { deleteExchanged, deleteExpired } from "./credential-store.ts";
+import { deleteExchanged, deleteExpired, deleteUnseenWorkloads } from "./credential-store.ts";
+import { deleteOldDeviceSignIns } from "./device-sign-in-store.ts";
 import { deleteOldInvitations } from "./invitation-store.ts";
+import { deleteOldQuestions } from "./passkey-store.ts";
+import { deleteSpent } from "./spent-token-store.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
 /** How long tokens, secrets and invitations are shown after their end: somebody will ask why. */
 const shownMs = 30 * dayMs;
 /** How long a refresh token is known after it was exchanged, so that a second use ends its family. */
 const exchangedMs = 7 * dayMs;
+/** How long records can name whom an identity token named after they were last seen. */
+const workloadsMs = 400 * dayMs;
 /** Rows of one transaction. */
 const batchRows = 500;
 
@@ -23,6 +28,10 @@ export async function removeExpiredCredentials(deps: {
     (tx) => deleteExpired(tx, ["token", "secret"], now - shownMs, batchRows),
     (tx) => deleteExchanged(tx, now - exchangedMs, batchRows),
     (tx) => deleteOldInvitations(tx, now - shownMs, batchRows),
+    (tx) => deleteOldDeviceSignIns(tx, now, batchRows),
+    (tx) => deleteOldQuestions(tx, now, batchRows),
+    (tx) => deleteUnseenWorkloads(tx, now - workloadsMs, batchRows),
+    (tx) => deleteSpent(tx, now, batchRows),
   ];
   let removed = 0;
   for (const remove of removals) {

@@ -6,9 +6,10 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Refusal } from "./prove.ts";
 
-/** One line for an account in this time: guessing must not fill the disk. */
+/** One line for an account and a reason in this time: guessing must not fill the disk. */
 const lineEveryMs = 60_000;
-const accountsMax = 10_000;
+/** Accounts and reasons. */
+const toldMax = 10_000;
 
 export interface FailedSignIn {
   /** Null where nobody has that name. What was typed is not written down: it may be a password. */
@@ -16,6 +17,14 @@ export interface FailedSignIn {
   readonly credentialId: string | null;
   readonly reason: Refusal;
   readonly address: string;
+  /** What of an identity token is wrong, and whose it is. */
+  readonly token?: {
+    readonly issuer: string | null;
+    /** Null where nobody vouches for it. */
+    readonly subject: string | null;
+    readonly claim: string;
+    readonly why: string;
+  };
 }
 
 /** Writes refused sign-ins to the audit, beside the requests that they came with. */
@@ -33,7 +42,7 @@ export function createFailedSignIns(deps: {
   readonly isReadOnly?: () => boolean;
 }): FailedSignIns {
   const { db, clock, log, audit } = deps;
-  const told = new LRUCache<string, { at: number; unwritten: number }>({ max: accountsMax });
+  const told = new LRUCache<string, { at: number; unwritten: number }>({ max: toldMax });
   const writing = new Set<Promise<void>>();
 
   async function write(failed: FailedSignIn, attempts: number): Promise<void> {
@@ -51,7 +60,7 @@ export function createFailedSignIns(deps: {
           resource: account === null ? "registry" : `${account.kind} ${account.name}`,
           projectId: null,
           result: "refused",
-          detail: { reason, attempts },
+          detail: { reason, attempts, ...failed.token },
         }),
       "rows",
     );
@@ -62,7 +71,8 @@ export function createFailedSignIns(deps: {
   return {
     tell(failed) {
       if (deps.isReadOnly?.() === true) return;
-      const key = failed.account?.id ?? "";
+      const { account, reason, token } = failed;
+      const key = `${account?.id ?? ""} ${reason} ${token === undefined ? "" : `${token.issuer} ${token.claim}`}`;
       const before = told.get(key);
       const now = clock.monotonic();
       if (before !== undefined && now - before.at < lineEveryMs) {

@@ -53,6 +53,22 @@ describe("wrong passwords", () => {
     expect(waitOf("somebody", "2001:db8::1")).toBe(0);
   });
 
+  test("of one account are counted together however its name is spelled", () => {
+    const { throttle, waitOf } = open();
+    for (const name of [
+      "bob  smith",
+      " Bob Smith ",
+      "BOB\u00a0SMITH",
+      "b\u200bob smith",
+      "ｂöb smith",
+    ]) {
+      expect([name, waitOf(name, "192.0.2.1")]).toEqual([name, 0]);
+    }
+    expect(waitOf("bob smith", "192.0.2.1")).toBe(1);
+    expect(() => throttle.assertNoWait("Bob Smith ", "192.0.2.1")).toThrow("too many sign-ins");
+    expect(waitOf("bobsmith", "192.0.2.1")).toBe(0);
+  });
+
   test("are forgotten once the right one comes, and after an hour", () => {
     const { clock, throttle, waitOf } = open();
     for (let count = 0; count < 4; count++) waitOf("alice", "192.0.2.1");

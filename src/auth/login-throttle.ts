@@ -49,7 +49,14 @@ interface Window {
   count: number;
 }
 
-export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle {
+/** `what` is guessed at, in words. Default: a password. */
+export function createLoginThrottle({
+  clock,
+  what = "password",
+}: {
+  readonly clock: Clock;
+  readonly what?: string;
+}): LoginThrottle {
   const accounts = new LRUCache<string, Failures>({ max: rememberedMax });
   const networks = new LRUCache<string, Window>({ max: rememberedMax });
 
@@ -68,7 +75,7 @@ export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle 
   }
 
   function keyOf(account: string, network: string): string {
-    return `${network} ${account.slice(0, accountLengthMax)}`;
+    return `${network} ${folded(account).slice(0, accountLengthMax)}`;
   }
 
   return {
@@ -76,17 +83,17 @@ export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle 
       if (accounts.size === 0) return;
       const waitUntil = accounts.get(keyOf(account, networkOf(address)))?.waitUntil ?? 0;
       const now = clock.monotonic();
-      if (waitUntil > now) throw wait(waitUntil - now);
+      if (waitUntil > now) throw wait(what, waitUntil - now);
     },
     begin(account, address) {
       const now = clock.monotonic();
       const network = networkOf(address);
       const key = keyOf(account, network);
       const failures = failuresOf(key, now);
-      if (failures.waitUntil > now) throw wait(failures.waitUntil - now);
+      if (failures.waitUntil > now) throw wait(what, failures.waitUntil - now);
       const window = windowOf(network, now);
       if (window.count >= networkFailuresMax) {
-        throw wait(window.startedAt + networkWindowMs - now);
+        throw wait(what, window.startedAt + networkWindowMs - now);
       }
       window.count += 1;
       failures.count += 1;
@@ -111,15 +118,28 @@ export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle 
 /** Names are at most 64 characters long; what is longer is nobody, and fills no memory. */
 const accountLengthMax = 64;
 
+/**
+ * Directories compare names without case, marks, characters that nobody sees, and spaces beside others or
+ * outside (RFC 4518 §2): else each spelling of one could be guessed at anew.
+ */
+function folded(account: string): string {
+  return account
+    .normalize("NFKD")
+    .replace(/[\p{M}\p{C}\ufffc]/gu, "")
+    .replace(/\s+/g, " ")
+    .trim()
+    .toLowerCase();
+}
+
 function waitAfter(failures: number): number {
   if (failures < freeFailures) return 0;
   return Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(failures - freeFailures, 20));
 }
 
-function wait(ms: number): RegistryError {
+function wait(what: string, ms: number): RegistryError {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   return new RegistryError("TOOMANYREQUESTS", {
-    message: `too many sign-ins with a wrong password: try again in ${seconds} s`,
+    message: `too many sign-ins with a wrong ${what}: try again in ${seconds} s`,
     headers: { "retry-after": String(seconds) },
   });
 }

@@ -56,6 +56,7 @@ test("who is deleted leaves a row that opens nothing, and a name that others may
   expect(await findPrincipal(db.reads, alice.id)).toMatchObject({
     state: "deleted",
     password_hash: null,
+    second_factor: 0,
     administrator: 0,
     generation: 2,
   });

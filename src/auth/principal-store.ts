@@ -39,6 +39,7 @@ export async function insertPrincipal(tx: Tx, principal: NewPrincipal): Promise<
     email: principal.email ?? null,
     description: principal.description ?? "",
     password_hash: principal.passwordHash ?? null,
+    second_factor: 0,
     cidrs: JSON.stringify(principal.cidrs ?? []),
     expires_at: principal.expiresAt ?? null,
     expiry_told_at: null,
@@ -138,6 +139,7 @@ export type PrincipalChanges = Partial<
     | "email"
     | "description"
     | "password_hash"
+    | "second_factor"
     | "cidrs"
     | "expires_at"
     | "expiry_told_at"
@@ -177,6 +179,35 @@ export async function endEverythingIssued(tx: Tx, id: string): Promise<void> {
     .execute();
 }
 
+/**
+ * What came of the password alone ends: registry tokens, refresh tokens, and the sessions besides this one.
+ * Tokens that were made by hand stay, with what was refreshed of them. For a first passkey.
+ */
+export async function endIssuedByPassword(
+  tx: Tx,
+  id: string,
+  keptSession: string | null,
+): Promise<void> {
+  await tx
+    .updateTable("principals")
+    .set({ generation: sql`generation + 1` })
+    .where("id", "=", id)
+    .execute();
+  await tx
+    .deleteFrom("credentials")
+    .where("principal_id", "=", id)
+    .where("kind", "=", "session")
+    .where("id", "<>", keptSession ?? "")
+    .execute();
+  await tx
+    .deleteFrom("credentials")
+    .where("principal_id", "=", id)
+    .where("kind", "=", "refresh")
+    // Families that came of a credential have its id in front of a dot.
+    .where("family", "not like", "%.%")
+    .execute();
+}
+
 /** The same password under another hash: nothing that was issued ends. Nothing where it was changed meanwhile. */
 export async function replacePasswordHash(
   tx: Tx,
@@ -193,12 +224,18 @@ export async function replacePasswordHash(
 }
 
 /**
- * The row stays, without anything that could be signed in with. Credentials, grants and memberships
- * go in the same transaction, so that whoever gets the name later inherits nothing.
+ * The row stays, without anything that could be signed in with. Credentials, grants, memberships,
+ * stars and rules for identity tokens go in the same transaction, so that whoever gets the name later inherits nothing.
  */
 export async function deletePrincipal(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom("credentials").where("principal_id", "=", id).execute();
   await tx.deleteFrom("group_members").where("principal_id", "=", id).execute();
+  await tx.deleteFrom("trusts").where("principal_id", "=", id).execute();
+  await tx.deleteFrom("identities").where("principal_id", "=", id).execute();
+  await tx.deleteFrom("passkeys").where("principal_id", "=", id).execute();
+  await tx.deleteFrom("recovery_codes").where("principal_id", "=", id).execute();
+  await tx.deleteFrom("passkey_questions").where("principal_id", "=", id).execute();
+  await tx.deleteFrom("stars").where("principal_id", "=", id).execute();
   await tx
     .deleteFrom("grants")
     .where("subject_id", "=", id)
@@ -209,6 +246,7 @@ export async function deletePrincipal(tx: Tx, id: string): Promise<void> {
     .set({
       state: "deleted",
       password_hash: null,
+      second_factor: 0,
       administrator: 0,
       generation: sql`generation + 1`,
       version: sql`version + 1`,

@@ -19,11 +19,20 @@ export interface KnownPrincipal {
   readonly administrator: boolean;
   /** The token, secret or session that it came with; null for a password. */
   readonly credentialId: string | null;
-  readonly credentialKind: "password" | "token" | "secret" | "session";
+  readonly credentialKind: "password" | "token" | "secret" | "session" | "workload";
+  /** Whom the identity token named that signed in as this robot. */
+  readonly workload?: Workload;
   /** What the credential lets through of what the principal may do; null for all of it. */
   readonly scope: Scope | null;
   /** What of that the registry token lets through, where one came; another may let through more. */
   readonly token?: Scope;
+}
+
+/** A job or program that has no secret of its own: an issuer vouches for it. */
+export interface Workload {
+  /** Of its credential, which stays when what was issued to it has ended. */
+  readonly id: string;
+  readonly subject: string;
 }
 
 /** Whoever may open the control socket in the data folder: they could read and change the files as well. */
@@ -78,7 +87,9 @@ export function actorName(principal: Principal): string {
   switch (principal.kind) {
     case "user":
     case "robot":
-      return principal.name;
+      return principal.workload === undefined
+        ? principal.name
+        : `${principal.name} (${principal.workload.subject})`;
     case "anonymous":
       return "(anonymous)";
     case "operator":

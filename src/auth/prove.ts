@@ -12,7 +12,18 @@ export interface Proof {
 }
 
 /** Why somebody who is known does not get in: for the audit, never for them. */
-export type Refusal = "disabled" | "expired" | "address" | "password" | "name" | "unknown";
+export type Refusal =
+  | "disabled"
+  | "expired"
+  | "address"
+  | "password"
+  | "name"
+  | "unknown"
+  | "token"
+  | "passkey"
+  | "recovery code"
+  /** The password was right, and is not enough. */
+  | "second factor";
 
 /**
  * What rows say of a principal, and of the credential that it came with: null for a password. The
@@ -41,6 +52,7 @@ export function prove(
       credentialId: credential?.id ?? null,
       credentialKind: kindOf(credential),
       scope: credential === null ? null : scopeOf(credential),
+      ...workloadOf(credential),
     },
     validUntil,
     mayComeFrom: bothFrom(principal.cidrs, credential?.cidrs ?? "[]"),
@@ -51,6 +63,13 @@ export function prove(
 function kindOf(credential: CredentialRow | null): KnownPrincipal["credentialKind"] {
   if (credential === null) return "password";
   return credential.kind === "refresh" ? "token" : credential.kind;
+}
+
+/** A refresh token's family begins with the id of the credential that it came of. */
+function workloadOf(credential: CredentialRow | null): Pick<KnownPrincipal, "workload"> {
+  if (credential === null || credential.issuer_id === null) return {};
+  const id = credential.family?.split(".", 1)[0] ?? credential.id;
+  return { workload: { id, subject: credential.description } };
 }
 
 function scopeOf({ scopes }: CredentialRow): Scope | null {

@@ -23,6 +23,8 @@ import { type Proof, prove } from "./prove.ts";
 const idleMs = 30 * 24 * 60 * 60 * 1000;
 /** One that is used without being exchanged lasts longer, written down this seldom. */
 const prolongEveryMs = 24 * 60 * 60 * 1000;
+/** One that came of an identity token lasts as long as a job may take, and not from use to use. */
+const workloadMs = 60 * 60 * 1000;
 /** Of one principal, exchanged ones with them: a new one ends the oldest. */
 const ofOneMax = 1_000;
 
@@ -89,8 +91,10 @@ async function insertFirst(tx: Tx, principal: KnownPrincipal, now: number): Prom
     scopes: parent === null ? null : scopesOf(parent),
     cidrs: parent === null ? [] : cidrsOf(parent),
     family: parent === null ? uuidv7() : `${parent.id}.${uuidv7()}`,
-    expiresAt: Math.min(now + idleMs, endOf(parent)),
+    expiresAt: Math.min(now + (parent?.issuer_id ? workloadMs : idleMs), endOf(parent)),
     now,
+    // Records go on naming whom the token named.
+    ...(parent?.issuer_id ? { issuerId: parent.issuer_id, description: parent.description } : {}),
   });
   await deleteSurplus(tx, id, "refresh", ofOneMax);
   return text;
@@ -124,7 +128,7 @@ async function look(
   const [parentId = "", more] = family.split(".");
   const parent = more === undefined ? null : await findCredential(reads, parentId);
   if (more !== undefined && parent === null) return null;
-  const latest = endOf(parent);
+  const latest = row.issuer_id === null ? endOf(parent) : (row.expires_at ?? now);
   return latest <= now ? null : { kind: "good", row, family, proof, latest };
 }
 
@@ -160,6 +164,8 @@ async function redeemIn(
     family: seen.family,
     expiresAt,
     now,
+    issuerId: row.issuer_id,
+    description: row.description,
   });
   await deleteSurplus(tx, row.principal_id, "refresh", ofOneMax);
   return { principal: { ...proof.principal, credentialId: next.row.id }, next: next.text };
@@ -174,6 +180,8 @@ async function insertNext(
     family: string;
     expiresAt: number;
     now: number;
+    issuerId?: string | null;
+    description?: string;
   },
 ): Promise<{ text: string; row: CredentialRow }> {
   const { text, hash } = makeSecret("berth_refresh_");

@@ -3,11 +3,15 @@ import { SealError, type SecretBox, sealedFor, sealedPrefix } from "./secret-box
 
 /**
  * Seals at most `limit` rows again that an earlier key sealed, and returns how many: 0 when none is
- * left. Throws SealError when a signing key was sealed with a key that the box does not have.
+ * left. Throws SealError when a signing key, or a secret of a webhook or a client, was sealed with a key that the
+ * box does not have.
  */
 export async function resealSome(tx: Tx, box: SecretBox, limit: number): Promise<number> {
-  const keys = await resealSigningKeys(tx, box, limit);
-  return keys > 0 ? keys : await resealAnswers(tx, box, limit);
+  for (const reseal of [resealSigningKeys, resealWebhooks, resealClientSecrets, resealAnswers]) {
+    const rows = await reseal(tx, box, limit);
+    if (rows > 0) return rows;
+  }
+  return 0;
 }
 
 async function resealSigningKeys(tx: Tx, box: SecretBox, limit: number): Promise<number> {
@@ -25,6 +29,37 @@ async function resealSigningKeys(tx: Tx, box: SecretBox, limit: number): Promise
       .set({ private_key: sealed })
       .where("id", "=", id)
       .execute();
+  }
+  return rows.length;
+}
+
+async function resealWebhooks(tx: Tx, box: SecretBox, limit: number): Promise<number> {
+  const rows = await tx
+    .selectFrom("webhooks")
+    .select(["id", "secret"])
+    .where("secret", "not like", `${sealedPrefix(box)}%`)
+    .limit(limit)
+    .execute();
+  for (const { id, secret } of rows) {
+    const purpose = sealedFor.webhook(id);
+    const sealed = box.seal(box.open(secret, purpose), purpose);
+    await tx.updateTable("webhooks").set({ secret: sealed }).where("id", "=", id).execute();
+  }
+  return rows.length;
+}
+
+async function resealClientSecrets(tx: Tx, box: SecretBox, limit: number): Promise<number> {
+  const rows = await tx
+    .selectFrom("providers")
+    .select(["id", "client_secret"])
+    .where("client_secret", "is not", null)
+    .where("client_secret", "not like", `${sealedPrefix(box)}%`)
+    .limit(limit)
+    .execute();
+  for (const { id, client_secret } of rows) {
+    const purpose = sealedFor.clientSecret(id);
+    const sealed = box.seal(box.open(client_secret ?? "", purpose), purpose);
+    await tx.updateTable("providers").set({ client_secret: sealed }).where("id", "=", id).execute();
   }
   return rows.length;
 }

@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { assert } from "../lib/assert.ts";
+import { sha256Hex } from "../lib/sha256.ts";
 
 /** Seals secrets that must be readable again, such as signing keys. AES-256-GCM. */
 export interface SecretBox {
@@ -20,6 +21,8 @@ export class SealError extends Error {
 export const sealedFor = {
   signingKey: (id: string) => `signing_keys.private_key ${id}`,
   idempotencyAnswer: "idempotency",
+  webhook: (id: string) => `webhooks.secret ${id}`,
+  clientSecret: (id: string) => `providers.client_secret ${id}`,
 };
 
 /** Bytes of a key. */
@@ -102,7 +105,7 @@ export function derivesWith(box: SecretBox): number {
 
 /** Eight hex digits that name a key without telling of it. */
 export function idOfKey(key: Buffer): string {
-  return createHash("sha256").update(key).digest("hex").slice(0, 8);
+  return sha256Hex(key).slice(0, 8);
 }
 
 /**

@@ -1,11 +1,12 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
+import { endBytes, readOwnHeader, tarHeader } from "../lib/tar.ts";
+import { blockBytes, paddingOf } from "../lib/tar-header.ts";
 import { hexOf } from "../oci/digest.ts";
 import { type BackupTarget, chunksOf, type Fill } from "./backup-target.ts";
 import { digestOfPath } from "./blob-path.ts";
 import { hashOf } from "./hash.ts";
 import { refused } from "./refused.ts";
-import { blockBytes, endBytes, paddingOf, readTarHeader, tarHeader } from "./tar.ts";
 
 /** Where the bytes of a file begin in the archive. */
 interface Place {
@@ -189,7 +190,7 @@ async function scan(handle: fs.promises.FileHandle): Promise<Scanned> {
       if (isEnd) return { places, end: at, faults };
       return endWith(`the end of the archive is damaged, from byte ${at} on`);
     }
-    const entry = readTarHeader(header);
+    const entry = readOwnHeader(header);
     if (entry === null) {
       return endWith(`the header of ${nameIn(header)} is damaged, at byte ${at} of the archive`);
     }

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
+import { sha256Hex } from "../lib/sha256.ts";
 import { type BackupTarget, readText } from "./backup-target.ts";
 import { refused } from "./refused.ts";
 
@@ -43,19 +43,15 @@ export const pathsOf = (name: string) =>
 /** JSON in one line, and in the next its SHA-256: no byte of it changes unseen. */
 export function manifestText(manifest: BackupManifest): string {
   const line = `${JSON.stringify(manifest)}\n`;
-  return `${line}${sha256Of(line)}\n`;
+  return `${line}${sha256Hex(line)}\n`;
 }
 
 /** Null where a byte is not as it was written. */
 function parseManifest(text: string, name: string): BackupManifest | null {
   const line = text.slice(0, text.indexOf("\n") + 1);
-  if (line === "" || text !== `${line}${sha256Of(line)}\n`) return null;
+  if (line === "" || text !== `${line}${sha256Hex(line)}\n`) return null;
   const parsed = schema.safeParse(JSON.parse(line));
   return parsed.success && parsed.data.name === name ? parsed.data : null;
-}
-
-function sha256Of(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 /** Names of all backups, the oldest first; and those of runs that came to no end. */

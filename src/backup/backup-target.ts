@@ -1,3 +1,4 @@
+import { readAtMost } from "../lib/read-at-most.ts";
 /**
  * Where backups are kept: files with names, written once. `blobs/` has each blob once, for all backups;
  * `backups/<name>/` what one of them has for itself.
@@ -41,14 +42,8 @@ export async function readText(
 ): Promise<string | null> {
   const stream = await target.read(path);
   if (stream === null) return null;
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of chunksOf(stream)) {
-    bytes += chunk.byteLength;
-    if (bytes > bytesMax) return "";
-    chunks.push(chunk.slice());
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  const bytes = await readAtMost(stream, { bytesMax });
+  return typeof bytes === "string" ? "" : Buffer.from(bytes).toString("utf8");
 }
 
 export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {

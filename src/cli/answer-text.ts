@@ -6,14 +6,15 @@ export interface ListAnswer {
   readonly next: string | null;
 }
 
-/** A table with a column for each key that says anything. */
-export function listText(items: ListAnswer["items"]): string {
+/** A table with a column for each key that says anything; its head is bold where that can be seen. */
+export function listText(items: ListAnswer["items"], isColoured = false): string {
   if (items.length === 0) return "There are none.";
   const keys = Object.keys(items[0] ?? {}).filter((key) =>
     items.some((item) => valueText(item[key]) !== ""),
   );
   const cells = items.map((item) => keys.map((key) => valueText(item[key]) || "-"));
-  return rows([keys, ...cells]);
+  const text = rows([keys, ...cells]);
+  return isColoured ? text.replace(/^.*/, "\u001b[1m$&\u001b[0m") : text;
 }
 
 /** A line for each key; a secret that nobody can ask for again stands on its own at the end. */
@@ -65,6 +66,6 @@ function partText(part: unknown): string {
 }
 
 /** Texts that others wrote must not steer the terminal. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replace(/\p{Cc}/gu, "?");
 }

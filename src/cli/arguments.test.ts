@@ -23,6 +23,7 @@ test.each([
   ["-h", help, {}, []],
   ["verify --help", verify, { help: true }, []],
   ["serve --data=a=b", serve, { data: "a=b" }, []],
+  ["serve --data -----BEGIN", serve, { data: "-----BEGIN" }, []],
 ])("berth %s", (line, command, flags, words) => {
   expect(parse(line)).toEqual({ command, flags, words } as ReturnType<typeof parse>);
 });

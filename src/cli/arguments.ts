@@ -25,9 +25,11 @@ export function parseArguments(
   const words: string[] = [];
   for (let index = 0; index < rest.length; index++) {
     const argument = rest[index] ?? "";
-    if (argument === "-h") {
-      flags["help"] = true;
-    } else if (argument.startsWith("-")) {
+    if (argument === "--") {
+      words.push(...rest.slice(index + 1));
+      break;
+    }
+    if (argument.startsWith("-") && argument !== "-") {
       const { flag, inline } = splitFlag(argument, command);
       const { name, value } = flag;
       if (value === undefined) flags[name] = truthOf(flag, inline);
@@ -78,9 +80,13 @@ export function flagsOf(command: Command): OwnFlag[] {
 
 function splitFlag(argument: string, command: Command) {
   const [, name = "", inline = null] = /^--?([^=]*)(?:=(.*))?$/s.exec(argument) ?? [];
-  const allowed = [...flagsOf(command), { name: "help", ...flagTable.help }];
-  const flag = allowed.find((candidate) => candidate.name === name);
-  if (flag !== undefined && argument.startsWith("--")) return { flag, inline };
+  const allowed: readonly OwnFlag[] = [
+    ...flagsOf(command),
+    { name: "help", short: "h", ...flagTable.help },
+  ];
+  const isLong = argument.startsWith("--");
+  const flag = allowed.find((candidate) => (isLong ? candidate.name : candidate.short) === name);
+  if (flag !== undefined) return { flag, inline };
   const near = nearest(
     name,
     allowed.map((candidate) => candidate.name),
@@ -92,14 +98,15 @@ function splitFlag(argument: string, command: Command) {
 /** `--flag`, or of one that a command has for itself `--flag=false`. */
 function truthOf({ name }: OwnFlag, inline: string | null): boolean {
   if (inline === null) return true;
-  const isShared = name in flagTable;
+  const isShared = Object.hasOwn(flagTable, name);
   if (!isShared && (inline === "true" || inline === "false")) return inline === "true";
   throw new UsageError(`--${name} takes no value${isShared ? "" : " but true and false"}.`);
 }
 
 function valueAfter({ name, value }: OwnFlag, rest: readonly string[], index: number): string {
   const text = rest[index];
-  if (text !== undefined && !text.startsWith("--")) return text;
+  // The text of a certificate begins with dashes too.
+  if (text !== undefined && !/^--[a-z]/i.test(text)) return text;
   throw new UsageError(`--${name} needs a value: --${name} <${value}>.`);
 }
 

@@ -18,9 +18,10 @@ import { RegistryError } from "../oci/registry-error.ts";
 import { awsKeysOf, type Config, loadConfig, loadTargetTexts } from "../platform/config.ts";
 import { type Command, UsageError } from "./command.ts";
 import { CallError } from "./control-client.ts";
+import { EXIT_CODES } from "./exit-codes.ts";
 import { rows } from "./help.ts";
 import { orExplain } from "./setup-command.ts";
-import { brokenExitCode, createDisplay, doLongWork } from "./work-lines.ts";
+import { createDisplay, doLongWork } from "./work-lines.ts";
 
 const tellEveryMs = 500;
 /** Garbage collection that did not run for so long asks whether the clock is right. */
@@ -122,7 +123,7 @@ const list: Command = {
 
 const verify: Command = {
   name: "backup verify",
-  summary: "Read every byte of backups; exit code 0 means that nothing is wrong.",
+  summary: "Read every byte of backups, and say what is wrong.",
   flags: ["data", "config"],
   words: "<target> [name]",
   wordsHelp: [targetHelp, nameHelp],
@@ -130,6 +131,8 @@ const verify: Command = {
     "Without a name all backups of the target, blobs that they share once. A line for each thing that is wrong.",
     "Of a list of blobs the blobs themselves are read, where the settings say that they are.",
     ofS3,
+    "",
+    "Exit codes: 0 nothing is wrong, 1 error, 2 usage, 3 something is wrong.",
   ].join("\n"),
   async run(flags, words) {
     const [target, name] = targetAndName("backup verify", words, 2);
@@ -152,7 +155,7 @@ const verify: Command = {
           `Read ${report.blobs} blobs (${report.bytes} bytes) of ${report.backups} backups: ` +
             (report.findings === 0 ? "nothing is wrong." : `${report.findings} wrong.`),
         );
-        return report.findings === 0 ? 0 : 1;
+        return report.findings === 0 ? 0 : EXIT_CODES.gate.code;
       } finally {
         await (store as BlobStore | null)?.close();
       }
@@ -186,7 +189,7 @@ const restore: Command = {
       const chosen = await chooseName(opened, name);
       const report = await restoreInto(opened, chosen, config);
       console.log(restoredText(report, config));
-      return report.lacking.length === 0 ? 0 : brokenExitCode;
+      return report.lacking.length === 0 ? 0 : EXIT_CODES.gate.code;
     });
   },
 };

@@ -33,6 +33,8 @@ export type FlagName = keyof Flags;
 /** A flag that a command has for itself. Its value is text, true without one, a list where it repeats. */
 export interface OwnFlag {
   readonly name: string;
+  /** One letter that stands for it: `-o`. */
+  readonly short?: string;
   /** What its value is; without this it takes none, or `true` or `false`. */
   readonly value?: string;
   readonly repeats?: true;
@@ -53,10 +55,14 @@ export interface Command {
   readonly words?: string;
   /** What each of them is, for its help. */
   readonly wordsHelp?: readonly { readonly name: string; readonly summary: string }[];
+  /** Command lines as people would type them, for its help. */
+  readonly examples?: readonly string[];
   /** Further lines of its help. */
   readonly details?: string;
   /** One of the many that the management API has: the list of commands names them by their nouns. */
   readonly isManagement?: true;
+  /** For programs: the list of commands does not have it. */
+  readonly isHidden?: true;
   /** Returns the exit code. */
   run(flags: Flags & OwnFlags, words: readonly string[], deps: CommandDeps): Promise<number>;
 }

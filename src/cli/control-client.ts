@@ -5,9 +5,10 @@ import type { CommandDeps } from "./command.ts";
 /** The management API refused or failed; the message is the answer's sentence. */
 export class CallError extends Error {
   override name = "CallError";
-  readonly status: number;
+  /** Null where there was no answer. */
+  readonly status: number | null;
 
-  constructor(message: string, status: number) {
+  constructor(message: string, status: number | null) {
     super(message);
     this.status = status;
   }
@@ -39,14 +40,21 @@ export async function withApi<T>(
     if (answered === null) local ??= await openLocal(config, deps);
     const response = answered ?? (await (local as LocalApi).api(request()));
     if (response.ok) return response;
-    const problem = (await response.json().catch(() => ({}))) as { detail?: string };
-    throw new CallError(problem.detail ?? `status ${response.status}`, response.status);
+    throw await refusalOf(response, "the server");
   };
   try {
     return await body(send);
   } finally {
     await (local as LocalApi | null)?.close();
   }
+}
+
+/** In the answer's own words; those of something that is no Berth are not read. */
+export async function refusalOf(answer: Response, from: string): Promise<CallError> {
+  const { status } = answer;
+  const { detail } = (await answer.json().catch(() => ({}))) as { detail?: unknown };
+  const said = typeof detail === "string" ? detail : `${from} answered ${status}`;
+  return new CallError(said, status);
 }
 
 /** One POST; returns the answer's JSON, or null where it has none. */

@@ -76,6 +76,25 @@ const endpoints: readonly Endpoint[] = [
     words: ["boxes"],
     input: z.strictObject({ boxes: z.array(z.string()) }),
   }),
+  endpoint({
+    method: "GET",
+    path: "/api/v1/lids/{lid}",
+    command: null,
+    input: z.strictObject({ lid: z.string() }),
+  }),
+  endpoint({
+    method: "DELETE",
+    path: "/api/v1/lids/{lid}",
+    command: "lid delete",
+    input: z.strictObject({ lid: z.string() }),
+  }),
+  endpoint({
+    method: "POST",
+    path: "/api/v1/lids/burn",
+    command: "lid burn",
+    destroys: true,
+    input: z.strictObject({ preview: z.boolean().default(false) }),
+  }),
   defineEndpoint({
     method: "DELETE",
     path: "/api/v1/boxes/{box}",
@@ -153,7 +172,8 @@ describe("words and flags become the request", () => {
     ["box show p a/b", "GET", "/api/v1/projects/p/boxes/a%2Fb", null],
     ["box show p a --deep", "GET", "/api/v1/projects/p/boxes/a?deep=true", null],
     ["box open a,b", "POST", `${path}/open`, { boxes: ["a", "b"] }],
-    ["box delete a", "DELETE", "/api/v1/boxes/a", null],
+    ["box delete a --yes", "DELETE", "/api/v1/boxes/a", null],
+    ["box delete a -y", "DELETE", "/api/v1/boxes/a", null],
   ])("berth %s", async (line, method, target, body) => {
     expect(await run(line)).toBe(0);
     expect(asked).toEqual([{ method, path: target, body }]);
@@ -172,6 +192,9 @@ describe("a command line that makes no sense is exit code 2", () => {
     ["box create a --password hunter2", "takes no further words, and got hunter2"],
     ["box create a --password=hunter2", "--password takes no value"],
     ["box show p", "berth box show needs <box>"],
+    ["box delete a", "say --yes, or look first with --dry-run"],
+    ["box list -o xml", "--output is one of table, json, name, not xml."],
+    ["box list --host h", "--host and --data or --config exclude each other."],
   ])("berth %s", async (line, message) => {
     expect(await run(line)).toBe(2);
     expect(complained.join()).toContain(message);
@@ -189,22 +212,47 @@ test.each([
   [500, 1],
 ])("an answer %d is exit code %d, and its sentence", async (status, code) => {
   answers = [{ status, body: { detail: "that did not work" } }];
-  expect(await run("box delete a")).toBe(code);
+  expect(await run("box delete a --yes")).toBe(code);
   expect(complained).toEqual(["That did not work."]);
 });
 
 test("a name that was typed stays as it is at the beginning of a sentence", async () => {
   answers = [{ status: 409, body: { detail: "robot.team.ci has two secrets" } }];
-  expect(await run("box delete ci")).toBe(6);
+  expect(await run("box delete ci --yes")).toBe(6);
   expect(complained).toEqual(["robot.team.ci has two secrets."]);
 });
 
-test("an answer that tells of something wrong is printed, and exit code 1", async () => {
+test("an answer that tells of something wrong is printed, and exit code 3", async () => {
   answers = [{ status: 200, body: { ok: false, problem: "a line is missing" } }];
-  expect(await run("box check")).toBe(1);
+  expect(await run("box check")).toBe(3);
   expect(printed.join()).toContain("a line is missing");
   answers = [{ status: 200, body: { ok: true } }];
   expect(await run("box check")).toBe(0);
+});
+
+describe("what destroys tells what it would do", () => {
+  test("by a look at the thing", async () => {
+    answers = [{ status: 200, body: { name: "a", size: 3 } }];
+    expect(await run("lid delete a --dry-run")).toBe(0);
+    expect(asked).toEqual([{ method: "GET", path: "/api/v1/lids/a", body: null }]);
+    expect(printed.join()).toContain("size  3");
+    expect(complained).toEqual(["Would send DELETE /api/v1/lids/a: Does something."]);
+  });
+
+  test("by a preview of its own", async () => {
+    expect(await run("lid burn --dry-run")).toBe(0);
+    expect(asked).toEqual([{ method: "POST", path: "/api/v1/lids/burn", body: { preview: true } }]);
+  });
+});
+
+test("names alone are printed one a line, for loops", async () => {
+  const items = [{ name: "a" }, { id: "7", kind: "x" }, { digest: "d\u001b[2J" }];
+  answers = [{ status: 200, body: { items, next: null } }];
+  expect(await run("box list -o name")).toBe(0);
+  expect(printed).toEqual(["a", "7", "d?[2J"]);
+  answers = [{ status: 200, body: { name: "made", secret: "s" } }];
+  expect(await run("box create made --output name")).toBe(0);
+  expect(printed.at(-1)).toBe("made");
 });
 
 test("a list is read to its end, or as far as was asked for", async () => {

@@ -1,7 +1,5 @@
-import { existsSync } from "node:fs";
 import type { Endpoint } from "../access/endpoint.ts";
-import { loadConfig } from "../platform/config.ts";
-import { answerText, type ListAnswer, listText } from "./answer-text.ts";
+import { readPassword } from "./ask.ts";
 import {
   type Command,
   type CommandDeps,
@@ -10,7 +8,9 @@ import {
   type OwnFlags,
   UsageError,
 } from "./command.ts";
-import { CallError, type Send, withApi } from "./control-client.ts";
+import { confirmed, destroyFlags } from "./confirm.ts";
+import { CallError, type Send } from "./control-client.ts";
+import { type Input, pathOf, readList, sendInput, type Way } from "./endpoint-call.ts";
 import {
   flagName,
   flagValueOf,
@@ -20,21 +20,10 @@ import {
   parseText,
   toFlags,
 } from "./endpoint-input.ts";
-import { readPassword } from "./read-password.ts";
+import { EXIT_CODES, explainFailure } from "./exit-codes.ts";
+import { type OutputForm, outputFlags, outputForm, printAnswer, printList } from "./output.ts";
+import { choosePlace, hostFlag, withPlace } from "./place.ts";
 import { explainStartError } from "./start-error.ts";
-
-/** Entries that a list prints unless `--limit` says otherwise, and of one request. */
-const listedDefault = 1_000;
-const pageItemsMax = 200;
-
-/** An endpoint as one way to carry out a command. */
-interface Way {
-  readonly endpoint: Endpoint;
-  readonly keys: readonly InputKey[];
-  /** Parameters of its path. */
-  readonly inPath: readonly string[];
-  readonly words: readonly string[];
-}
 
 /** A command for each of the endpoints' `command`, which several may share. */
 export function endpointCommands(endpoints: readonly Endpoint[]): Command[] {
@@ -43,10 +32,14 @@ export function endpointCommands(endpoints: readonly Endpoint[]): Command[] {
     if (endpoint.command === null) continue;
     byName.set(endpoint.command, [...(byName.get(endpoint.command) ?? []), endpoint]);
   }
-  return [...byName].map(([name, ways]) => commandOf(name, ways));
+  return [...byName].map(([name, ways]) => commandOf(name, ways, endpoints));
 }
 
-function commandOf(name: string, endpoints: readonly Endpoint[]): Command {
+function commandOf(
+  name: string,
+  endpoints: readonly Endpoint[],
+  all: readonly Endpoint[],
+): Command {
   // Made when they are needed: `berth serve` needs none of them.
   let made: Plan | null = null;
   const plan = () => {
@@ -70,7 +63,7 @@ function commandOf(name: string, endpoints: readonly Endpoint[]): Command {
     get details() {
       return detailsOf(plan());
     },
-    run: (flags, words, deps) => runEndpoint(name, plan(), flags, words, deps),
+    run: (flags, words, deps) => runEndpoint({ name, plan: plan(), all }, flags, words, deps),
   };
 }
 
@@ -93,7 +86,9 @@ function planOf(endpoints: readonly Endpoint[]): Plan {
     if (words.includes(key.name)) continue;
     for (const flag of toFlags(key)) if (!flags.has(flag.name)) flags.set(flag.name, flag);
   }
-  flags.set("json", { name: "json", summary: "Print the answer as JSON." });
+  for (const flag of [...outputFlags, hostFlag]) flags.set(flag.name, flag);
+  const mayDestroy = endpoints.some(destroys);
+  if (mayDestroy) for (const flag of destroyFlags) flags.set(flag.name, flag);
   const summaryOf = (word: string) =>
     ways.flatMap(({ keys }) => keys).find(({ name }) => name === word)?.summary ?? "";
   const required = (word: string) =>
@@ -116,10 +111,7 @@ function detailsOf({ ways, words }: Plan): string {
     const given = inPath.filter((param) => !words.includes(param)).map(flagName);
     return given.length === 0 ? [] : [`With --${given.join(" and --")}: ${endpoint.summary}`];
   });
-  return [
-    ...lines,
-    "Exit codes: 0 ok, 1 error, 2 usage, 4 not allowed, 5 not found, 6 conflict.",
-  ].join("\n");
+  return lines.join("\n");
 }
 
 function wayOf(endpoint: Endpoint): Way {
@@ -130,39 +122,88 @@ function wayOf(endpoint: Endpoint): Way {
   return { endpoint, keys, inPath, words: endpoint.words ?? [...inPath, ...named] };
 }
 
+/** A command of the management API, as it is run. */
+interface EndpointCommand {
+  readonly name: string;
+  readonly plan: Plan;
+  /** All of the API. */
+  readonly all: readonly Endpoint[];
+}
+
 async function runEndpoint(
-  name: string,
-  plan: Plan,
+  command: EndpointCommand,
   flags: Flags & OwnFlags,
   words: readonly string[],
   deps: CommandDeps,
 ): Promise<number> {
-  const { config } = loadConfig(flags);
+  const { name, plan } = command;
+  const place = choosePlace(flags);
+  const form = outputForm(flags);
   const way = chooseWay(name, plan, flags);
   const input = await readInput(name, way, plan, flags, words);
-  if (!existsSync(config.data)) {
-    console.error(`There is no data folder ${config.data}: name it with --data.`);
-    return 1;
-  }
   try {
-    return await withApi(config, deps, (send) => call(send, way, input, flags));
+    return await withPlace(place, deps, async (send) => {
+      if (!destroys(way.endpoint)) return await call(send, way, input, form);
+      return await destroy(command, send, { way, input, form }, flags);
+    });
   } catch (error) {
     if (error instanceof CallError) {
-      console.error(`${sentenceOf(inFlags(error.message, way.keys), words)}.`);
-      return exitCodeOf(error.status);
+      return explainFailure(new CallError(inFlags(error.message, way.keys), error.status), words);
     }
-    const explained = explainStartError(error, config);
-    if (explained === null) throw error;
+    const explained = place.kind === "folder" ? explainStartError(error, place.config) : null;
+    if (explained === null) return explainFailure(error, words);
     console.error(explained);
-    return 1;
+    return EXIT_CODES.failed.code;
   }
 }
 
-/** With a capital, unless it begins with a name that was typed, which would be another one then. */
-function sentenceOf(message: string, words: readonly string[]): string {
-  const [first = ""] = message.split(" ");
-  if (words.some((word) => first === word || first.endsWith(`.${word}`))) return message;
-  return `${message.charAt(0).toUpperCase()}${message.slice(1)}`;
+function destroys({ destroys: said, method }: Endpoint): boolean {
+  return said === true || method === "DELETE";
+}
+
+/** Tells what it would do, and does it if that is what is wanted. */
+async function destroy(
+  { name, all }: EndpointCommand,
+  send: Send,
+  asked: { readonly way: Way; readonly input: Input; readonly form: OutputForm },
+  flags: OwnFlags,
+): Promise<number> {
+  const { way, input, form } = asked;
+  const isPreviewed = way.keys.some((key) => key.name === "preview");
+  const preview = () =>
+    isPreviewed
+      ? call(send, way, { ...input, preview: true }, form)
+      : showSubject(all, send, way, input, form);
+  if (flags["dry-run"] === true) return await preview();
+  if (input["preview"] !== true && flags["yes"] !== true) {
+    // Who is asked sees what it is about; where nobody is there to ask, that is said first.
+    if (process.stdin.isTTY === true) await preview();
+    if (!(await confirmed(`${way.endpoint.summary} Go on?`, name, flags))) {
+      console.error("Nothing was done.");
+      return EXIT_CODES.failed.code;
+    }
+  }
+  return await call(send, way, input, form);
+}
+
+/** What a DELETE is about, where one may look at it; its request in any case. */
+async function showSubject(
+  all: readonly Endpoint[],
+  send: Send,
+  { endpoint, inPath }: Way,
+  input: Input,
+  form: OutputForm,
+): Promise<number> {
+  const { method, path } = endpoint;
+  const look = all.find((other) => other.method === "GET" && other.path === path);
+  if (look !== undefined) {
+    const way = wayOf(look);
+    const known = Object.fromEntries(inPath.map((key) => [key, input[key]]));
+    const isWhole = way.keys.every((key) => !key.isRequired || key.name in known);
+    if (isWhole) await call(send, way, known, form);
+  }
+  console.error(`Would send ${method} ${pathOf(path, input)}: ${endpoint.summary}`);
+  return EXIT_CODES.ok.code;
 }
 
 /** Keys as the command line has them: the API says `reuse_name`, whoever types takes `--reuse-name`. */
@@ -170,24 +211,6 @@ function inFlags(message: string, keys: readonly InputKey[]): string {
   return keys
     .filter(({ name }) => name.includes("_"))
     .reduce((text, { name }) => text.replaceAll(name, `--${flagName(name)}`), message);
-}
-
-function exitCodeOf(status: number): number {
-  switch (status) {
-    case 400:
-      return 2;
-    case 401:
-    case 403:
-      return 4;
-    case 404:
-      return 5;
-    case 409:
-    case 412:
-    case 422:
-      return 6;
-    default:
-      return 1;
-  }
 }
 
 /** The way all of whose parameters were given; of several the one with the most. */
@@ -228,7 +251,7 @@ async function readInput(
   const [unknown] = plan.flags.filter(
     ({ name: flag }) =>
       flags[flag] !== undefined &&
-      flag !== "json" &&
+      !isOfAll(flag) &&
       !keys.some((key) => toFlags(key).some((own) => own.name === flag)),
   );
   if (unknown !== undefined) {
@@ -237,80 +260,41 @@ async function readInput(
   return input;
 }
 
+const ofAll = new Set([...outputFlags, hostFlag, ...destroyFlags].map(({ name }) => name));
+
+/** Whether a flag is about the command, and not about what it asks for. */
+function isOfAll(flag: string): boolean {
+  return ofAll.has(flag);
+}
+
 async function flagValue(key: InputKey, flags: OwnFlags): Promise<unknown> {
   if (key.kind !== "password") return flagValueOf(key, flags);
   const name = flagName(key.name);
   const fromStdin = flags[`${name}-stdin`] === true;
   if (!fromStdin && flags[name] !== true && !key.isRequired) return undefined;
-  return readPassword(`${name.charAt(0).toUpperCase()}${name.slice(1)}: `, fromStdin);
+  return readPassword(`${name.charAt(0).toUpperCase()}${name.slice(1)}: `, fromStdin, name);
 }
 
 /** Returns the exit code. */
-async function call(
-  send: Send,
-  way: Way,
-  input: Readonly<Record<string, unknown>>,
-  flags: OwnFlags,
-): Promise<number> {
+async function call(send: Send, way: Way, input: Input, form: OutputForm): Promise<number> {
   const { endpoint } = way;
-  const asJson = flags["json"] === true;
   if (isList(endpoint)) {
     const list = await readList(send, way, input);
-    console.log(asJson ? JSON.stringify(list, null, 2) : listText(list.items));
+    printList(list, form, endpoint.takenBy);
     if (list.next !== null) console.error(`There is more: go on with --after ${list.next}`);
-    return 0;
+    return EXIT_CODES.ok.code;
   }
   const response = await sendInput(send, way, input);
   if (endpoint.streams) {
     for await (const chunk of response.body ?? []) process.stdout.write(chunk);
-    return 0;
+    return EXIT_CODES.ok.code;
   }
   if (response.status === 204) {
-    if (!asJson) console.log("Done.");
-    return 0;
+    if (form === "table") console.log("Done.");
+    return EXIT_CODES.ok.code;
   }
   const answer = (await response.json()) as Record<string, unknown>;
-  const shownOnce = endpoint.shownOnce ?? null;
-  console.log(asJson ? JSON.stringify(answer, null, 2) : answerText(answer, shownOnce));
-  return endpoint.tellsOfFailure?.(answer) === true ? 1 : 0;
-}
-
-/** As many entries as were asked for, page by page. */
-async function readList(
-  send: Send,
-  way: Way,
-  input: Readonly<Record<string, unknown>>,
-): Promise<ListAnswer> {
-  const wanted = typeof input["limit"] === "number" ? input["limit"] : listedDefault;
-  const items: Record<string, unknown>[] = [];
-  let after = input["after"];
-  for (;;) {
-    const limit = Math.min(wanted - items.length, pageItemsMax);
-    const response = await sendInput(send, way, { ...input, limit, after });
-    const page = (await response.json()) as ListAnswer;
-    items.push(...page.items);
-    if (page.next === null || items.length >= wanted) return { ...page, items };
-    after = page.next;
-  }
-}
-
-function sendInput(
-  send: Send,
-  { endpoint, inPath }: Way,
-  input: Readonly<Record<string, unknown>>,
-): Promise<Response> {
-  const path = endpoint.path.replace(/\{(\w+)\}/g, (_, key: string) =>
-    encodeURIComponent(String(input[key])),
-  );
-  const others = Object.entries(input).filter(
-    ([key, value]) => !inPath.includes(key) && value !== undefined,
-  );
-  if (endpoint.method !== "GET" && endpoint.method !== "DELETE") {
-    return send(endpoint.method, path, Object.fromEntries(others));
-  }
-  const query = new URLSearchParams();
-  for (const [key, value] of others) {
-    for (const text of Array.isArray(value) ? value : [value]) query.append(key, String(text));
-  }
-  return send(endpoint.method, query.size === 0 ? path : `${path}?${query}`);
+  printAnswer(answer, form, endpoint.shownOnce ?? null);
+  const { code } = endpoint.tellsOfFailure?.(answer) === true ? EXIT_CODES.gate : EXIT_CODES.ok;
+  return code;
 }

@@ -78,7 +78,7 @@ function kindOf(name: string, { type, items }: Schema): InputKey["kind"] {
     case "object":
       return "json";
     default:
-      return name.endsWith("password") ? "password" : "text";
+      return /(password|_token|_secret)$/.test(name) ? "password" : "text";
   }
 }
 

@@ -1,6 +1,7 @@
 import { type SettingKey, settingKeys, settingsSchema, variableOf } from "../platform/settings.ts";
 import { flagsOf } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { EXIT_CODES } from "./exit-codes.ts";
 
 /** Characters; what is behind a longer one stands on the next line. */
 const labelLengthMax = 40;
@@ -9,7 +10,7 @@ const labelLengthMax = 40;
 export function helpText(commands: readonly Command[], command: Command | null): string {
   if (command !== null) return commandHelp(command);
   const isGrouped = ({ name, isManagement }: Command) => isManagement && name.includes(" ");
-  const single = commands.filter((command) => !isGrouped(command));
+  const single = commands.filter((command) => !isGrouped(command) && !command.isHidden);
   const names = rows(single.map(({ name, summary }) => [name, summary]));
   const byNoun = Map.groupBy(commands.filter(isGrouped), ({ name }) => name.split(" ")[0] ?? "");
   const nouns = rows(
@@ -28,6 +29,9 @@ export function helpText(commands: readonly Command[], command: Command | null):
     "Settings: key in berth.yaml, variable. A flag wins over a variable, a variable over the file.",
     "Any variable can be read from a file: BERTH_URL_FILE names the file that holds BERTH_URL.",
     settings,
+    "",
+    "Exit codes",
+    rows(Object.values(EXIT_CODES).map(({ code, meaning }) => [`${code}`, meaning])),
   ].join("\n");
 }
 
@@ -43,23 +47,30 @@ function verbOf({ name }: Command): string {
 }
 
 function commandHelp(command: Command): string {
-  const { name, summary, words, details } = command;
+  const { summary, details, examples = [] } = command;
   const flags = flagsOf(command);
-  const usage = ["berth", name, words, flags.length > 0 ? "[flags]" : undefined];
   const wordsHelp = (command.wordsHelp ?? [])
     .filter((word) => word.summary !== "")
     .map((word) => [word.name, word.summary]);
-  const lines = flags.flatMap(({ name: flag, value, summary: what }) => {
-    const label = value === undefined ? `--${flag}` : `--${flag} <${value}>`;
+  const lines = flags.flatMap(({ name: flag, short, value, summary: what }) => {
+    const long = value === undefined ? `--${flag}` : `--${flag} <${value}>`;
+    const label = short === undefined ? long : `-${short}, ${long}`;
     return label.length > labelLengthMax ? [[label], ["", what]] : [[label, what]];
   });
   return [
-    usage.filter(Boolean).join(" "),
+    usageOf(command),
     summary,
     ...(wordsHelp.length > 0 ? ["", rows(wordsHelp)] : []),
     ...(lines.length > 0 ? ["", rows(lines)] : []),
-    ...(details === undefined ? [] : ["", details]),
+    ...(details === undefined || details === "" ? [] : ["", details]),
+    ...(examples.length === 0 ? [] : ["", "Examples", ...examples.map((line) => `  ${line}`)]),
   ].join("\n");
+}
+
+/** The command, its words, and whether it takes flags. */
+export function usageOf(command: Command): string {
+  const flags = flagsOf(command).length > 0 ? "[flags]" : undefined;
+  return ["berth", command.name, command.words, flags].filter(Boolean).join(" ");
 }
 
 function describe(key: SettingKey): string {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type Config, loadConfig } from "../platform/config.ts";
+import { readPassword } from "./ask.ts";
 import type { Command, CommandDeps } from "./command.ts";
 import { CallError, callApi, withApi } from "./control-client.ts";
-import { readPassword } from "./read-password.ts";
 import { explainStartError } from "./start-error.ts";
 
 const setupStatus = z.object({ done: z.boolean(), address: z.string().nullable() });

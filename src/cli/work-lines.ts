@@ -2,10 +2,7 @@ import type { z } from "zod";
 import type { Config } from "../platform/config.ts";
 import type { CommandDeps } from "./command.ts";
 import { CallError, withApi } from "./control-client.ts";
-
-/** It is done, but for blobs that are broken. */
-export const brokenExitCode = 3;
-const interruptedExitCode = 130;
+import { EXIT_CODES } from "./exit-codes.ts";
 
 /** Where nobody watches a terminal, how often a line tells how far it is. */
 const lineEveryMs = 5000;
@@ -55,10 +52,10 @@ export async function doLongWork<Report extends { readonly broken: readonly unkn
       show.end();
       if (report === null) {
         console.error(interrupted);
-        return interruptedExitCode;
+        return EXIT_CODES.interrupted.code;
       }
       console.log(text(report));
-      return report.broken.length === 0 ? 0 : brokenExitCode;
+      return report.broken.length === 0 ? 0 : EXIT_CODES.gate.code;
     });
   } finally {
     show.end();

@@ -50,8 +50,8 @@ export interface Database {
   readonly reads: Reads;
   prepare<Row>(sql: string): PreparedRead<Row>;
   /**
-   * Another number after each commit that may not be lost, before any read sees it; null where other
-   * processes write too.
+   * Another number after each commit that may not be lost, before any read sees it, and none (NaN) while
+   * another process commits; null where what others commit is not known.
    */
   readonly version: (() => number) | null;
   /**
@@ -73,8 +73,8 @@ export interface Database {
   /** Resolves when all that was committed before the call survives a power cut. */
   flush(): Promise<void>;
   /**
-   * A transaction of one statement that relies on the rows that it changes alone (`rows`): a server is told
-   * of it and of its end at once. `synced` or not, as of the two above.
+   * A transaction of one statement that relies on the rows that it changes alone, and on which none relies
+   * that runs beside none: it may run beside that too. `synced` or not, as of the two above.
    */
   statement<T>(body: (tx: Tx) => Promise<T>, synced: "synced" | "unsynced"): Promise<T>;
   /** Null when all commits so far are durable; else resolves when those made before the call are. */

@@ -14,10 +14,14 @@ export interface DialectFacts {
   readonly joinNames: string;
   /** A table with one column `value`: the texts of an array, given as JSON. One statement for any number. */
   values(json: string): RawBuilder<{ value: string }>;
+  /** The text of one field of such a `value` that is an object; null where it has none. */
+  field(name: string): RawBuilder<string>;
   /** The function that makes a JSON array of its arguments, null included. */
   readonly jsonArray: string;
   /** SQL for one text: a JSON array of what `item` gives for each row, which is JSON itself. */
   jsonList(item: string): string;
+  /** Keeps everybody from the tables until the transaction ends: for one that changes them. */
+  takeTables(tx: Kysely<Tables>): Promise<void>;
   /** Makes the texts of all tables compare by their bytes, whatever the database was made with. */
   orderBytewise(tx: Kysely<Tables>): Promise<void>;
   /** Whether only one server at a time has the database open. */
@@ -39,8 +43,10 @@ export const sqliteFacts: DialectFacts = {
   integer: sql`integer`,
   joinNames: "group_concat",
   values: (json) => sql`json_each(${bound(json)})`,
+  field: (name) => sql`value ->> ${sql.lit(name)}`,
   jsonArray: "json_array",
   jsonList: (item) => `json_group_array(${item})`,
+  async takeTables() {},
   async orderBytewise() {},
   oneServer: true,
   now: (here) => sql`${here}`,
@@ -67,8 +73,10 @@ export const postgresFacts: DialectFacts = {
   integer: sql`bigint`,
   joinNames: "string_agg",
   values: (json) => sql`json_array_elements_text(cast(${json} as json))`,
+  field: (name) => sql`cast(value as json) ->> ${sql.lit(name)}`,
   jsonArray: "json_build_array",
   jsonList: (item) => `coalesce(json_agg(${item}), '[]')::text`,
+  takeTables: lockTables,
   orderBytewise: collateC,
   oneServer: false,
   now: () => sql`(extract(epoch from clock_timestamp()) * 1000)::bigint`,
@@ -80,6 +88,33 @@ export const postgresFacts: DialectFacts = {
   ],
   unfence: (table) => [sql`drop trigger if exists fence on ${sql.table(table)}`],
 };
+
+/**
+ * All at once, before anything is changed: who reads takes the tables in an order of their own. Who has one and waits
+ * for another is let through by giving up, sooner than the server ends them for a deadlock (after a second).
+ */
+async function lockTables(tx: Kysely<Tables>): Promise<void> {
+  await sql`do ${sql.lit(`
+    declare
+      tables text := (
+        select string_agg(format('%I', relname), ', ') from pg_class
+         where relnamespace = current_schema()::regnamespace and relkind = 'r'
+           and pg_has_role(relowner, 'usage'));
+      patience text := current_setting('lock_timeout');
+    begin
+      perform set_config('lock_timeout', '300ms', true);
+      for attempt in 1..40 loop
+        begin
+          execute 'lock table ' || tables;
+          perform set_config('lock_timeout', patience, true);
+          return;
+        exception when lock_not_available or deadlock_detected then
+          if attempt = 40 then raise; end if;
+        end;
+        perform pg_sleep(0.1 + random() * 0.2);
+      end loop;
+    end`)}`.execute(tx);
+}
 
 /**
  * A column of an empty or new table costs nothing; of others, its indexes are made again. What an

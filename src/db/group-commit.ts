@@ -1,6 +1,7 @@
 import type { Database as BunDatabase } from "bun:sqlite";
 import type { Clock } from "../lib/clock.ts";
 import { createMutex } from "../lib/mutex.ts";
+import type { SharedCommits } from "./shared-commits.ts";
 import { isFull, isOfDisk } from "./sqlite-connection.ts";
 import type { WriteTurn } from "./write-turn.ts";
 
@@ -12,10 +13,12 @@ const groupMsMax = 10;
 export interface GroupCommitDeps {
   readonly writer: BunDatabase;
   readonly turn: WriteTurn;
+  /** Null where SQLite itself syncs each commit before another process can see it. */
+  readonly commits: SharedCommits | null;
   readonly clock: Clock;
   /** Throws when no write may begin. */
   admit(): void;
-  /** After each commit, before anybody hears of it. Throws when it may not be durable. */
+  /** So many transactions have been committed. */
   committed(count: number): void;
   /** Makes room: the group is tried once more. */
   onFull(): void;
@@ -25,45 +28,53 @@ export interface GroupCommitDeps {
 
 type Body<T> = () => Promise<T>;
 
+/** As of the three kinds of transactions that a `Database` has. */
+export type CommitKind = "awaited" | "unawaited" | "unsynced";
+
 export interface GroupCommit {
-  /** Not `synced`: what it writes may be lost with the power. */
-  commit<T>(body: Body<T>, synced: boolean): Promise<T>;
+  /** Of `awaited` ones: resolves when it is durable. */
+  commit<T>(body: Body<T>, kind: CommitKind): Promise<T>;
   /** Runs `work` while nobody writes, in any process. */
   alone(work: () => Promise<void>): Promise<void>;
   /** Resolves when nothing is under way. */
   close(): Promise<void>;
 }
 
+/** Tells whoever waits for a transaction of its end, once its group is committed. */
+type Told = (durable: () => Promise<void> | null) => void;
+
 interface Job {
   readonly body: Body<unknown>;
-  readonly synced: boolean;
+  readonly kind: CommitKind;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
 
 /**
- * Where several processes write, each commit is synced before another process can see it, in place
- * of the event loop. What waits meanwhile shares the next one: each transaction is a savepoint, and
- * nobody hears of any before all are durable. Only where all of a group may be lost it is not synced.
+ * Where several processes write, what waits for its turn shares one commit: each transaction is a
+ * savepoint. The next commit, of whatever process, need not wait for the sync of this one; who hears of
+ * it does, in any process: see shared-commits.ts.
  */
 export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
-  const { writer, turn, clock } = deps;
+  const { writer, turn, commits, clock } = deps;
   const mutex = createMutex();
   const waiting: Job[] = [];
   const savepoint = writer.prepare("SAVEPOINT one");
   const release = writer.prepare("RELEASE one");
   const undo = writer.prepare("ROLLBACK TO one");
   const end = writer.prepare("COMMIT");
-  let isSyncing = true;
+
+  async function takeTurn(): Promise<void> {
+    await turn.begin();
+    commits?.locked();
+  }
 
   async function round(): Promise<void> {
     if (waiting.length === 0) return;
     const jobs: Job[] = [];
-    const synced = waiting.some((job) => job.synced);
     try {
       deps.admit();
-      syncCommits(synced);
-      await turn.begin();
+      await takeTurn();
     } catch (error) {
       const told = deps.classify(error);
       for (const job of waiting.splice(0)) job.reject(told);
@@ -72,17 +83,15 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     const until = clock.monotonic() + groupMsMax;
     const next = () => {
       if (jobs.length >= groupMax || (jobs.length > 0 && clock.monotonic() > until)) return null;
-      const [job] = waiting;
-      if (job === undefined || (job.synced && !synced)) return null;
-      waiting.shift();
-      jobs.push(job);
-      return job;
+      const job = waiting.shift();
+      if (job !== undefined) jobs.push(job);
+      return job ?? null;
     };
     try {
       const tell = await attempt(next).catch(async (error: unknown) => {
         if (!isFull(error)) throw error;
         deps.onFull();
-        await turn.begin();
+        await takeTurn();
         const again = jobs.values();
         return await attempt(() => again.next().value ?? null);
       });
@@ -97,19 +106,17 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  function syncCommits(wanted: boolean): void {
-    if (wanted === isSyncing) return;
-    writer.run(`PRAGMA synchronous = ${wanted ? "FULL" : "NORMAL"}`);
-    isSyncing = wanted;
-  }
-
   /** Runs what `next` gives in the transaction that has begun, and commits. Returns what to tell whom. */
   async function attempt(next: () => Job | null): Promise<(() => void)[]> {
-    const tell: (() => void)[] = [];
+    const tell: Told[] = [];
     try {
-      for (let job = next(); job !== null; job = next()) tell.push(await runOne(job));
-      end.run();
-      return tell;
+      const kinds = new Set<CommitKind>();
+      for (let job = next(); job !== null; job = next()) {
+        tell.push(await runOne(job));
+        kinds.add(job.kind);
+      }
+      const durable = commit(kinds);
+      return tell.map((one) => () => one(durable));
     } catch (error) {
       // SQLite has already rolled back after some errors, of which a full disk is one.
       if (writer.inTransaction) writer.run("ROLLBACK");
@@ -117,12 +124,32 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     }
   }
 
-  async function runOne(job: Job): Promise<() => void> {
+  /** Returns what waits for the sync. */
+  function commit(kinds: ReadonlySet<CommitKind>): () => Promise<void> | null {
+    const isAwaited = kinds.has("awaited");
+    if (commits === null || !(isAwaited || kinds.has("unawaited"))) {
+      end.run();
+      return () => null;
+    }
+    const number = commits.begin(isAwaited);
+    try {
+      end.run();
+    } finally {
+      commits.end(number);
+    }
+    return () => commits.durable(number);
+  }
+
+  async function runOne(job: Job): Promise<Told> {
     savepoint.run();
     try {
       const result = await job.body();
       release.run();
-      return () => job.resolve(result);
+      return (durable) => {
+        const synced = job.kind === "awaited" ? durable() : null;
+        if (synced === null) job.resolve(result);
+        else synced.then(() => job.resolve(result), job.reject);
+      };
     } catch (error) {
       if (isFull(error) || isOfDisk(error) || !writer.inTransaction) throw error;
       undo.run();
@@ -132,16 +159,16 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   }
 
   return {
-    commit<T>(body: Body<T>, synced: boolean) {
+    commit<T>(body: Body<T>, kind: CommitKind) {
       return new Promise<T>((resolve, reject) => {
-        waiting.push({ body, synced, resolve: resolve as (result: unknown) => void, reject });
+        waiting.push({ body, kind, resolve: resolve as (result: unknown) => void, reject });
         if (waiting.length === 1) void mutex.run(round);
       });
     },
     alone: (work) =>
       mutex.run(async () => {
         try {
-          await turn.begin();
+          await takeTurn();
         } catch (error) {
           // There is another time for what nobody waits for.
           deps.classify(error);

@@ -56,6 +56,65 @@ test("what an extension has put beside the tables is left alone", async () => {
   await server.dropDatabase(url);
 });
 
+test("tables are taken from who reads them in another order, and nobody is ended for it", async () => {
+  const server = await sharedPostgres();
+  const url = await server.createDatabase();
+  const name = new URL(url).pathname.slice(1);
+  await server.run("create table first (id text)", name);
+  await server.run("create table second (id text)", name);
+  const db = await open(url);
+  const hasRead = Promise.withResolvers<void>();
+  const isTaking = Promise.withResolvers<void>();
+  let begun = 0;
+  const reader = db.transaction(async (tx) => {
+    begun += 1;
+    await sql`select id from second`.execute(tx);
+    hasRead.resolve();
+    await isTaking.promise;
+    await Bun.sleep(100);
+    await sql`select id from first`.execute(tx);
+    await sql`select pg_sleep(1.5)`.execute(tx);
+  }, "rows");
+  await hasRead.promise;
+  const other = await open(url);
+  const taker = other.transaction(async (tx) => {
+    isTaking.resolve();
+    await other.facts.takeTables(tx);
+    await sql`alter table first add column size int`.execute(tx);
+    await sql`select pg_sleep(0.5)`.execute(tx);
+    await sql`alter table second add column size int`.execute(tx);
+    const { rows } = await sql`select current_setting('lock_timeout') as patience`.execute(tx);
+    return rows;
+  }, "rows");
+  await reader;
+  expect(begun).toBe(1);
+  expect(await taker).toEqual([{ patience: "15s" }]);
+  await other.close();
+  await db.close();
+  await server.dropDatabase(url);
+});
+
+test("a read that was ended so that others go on is sent again", async () => {
+  const server = await sharedPostgres();
+  const url = await server.createDatabase();
+  const name = new URL(url).pathname.slice(1);
+  await server.run("create sequence attempts", name);
+  await server.run(
+    `create function found() returns bigint language plpgsql as $$
+     declare attempt bigint := nextval('attempts');
+     begin
+       if attempt = 1 then raise deadlock_detected; end if;
+       return attempt;
+     end $$`,
+    name,
+  );
+  const db = await open(url);
+  const { rows } = await sql`select found() as attempt`.execute(db.reads);
+  expect(rows).toEqual([{ attempt: 2 }]);
+  await db.close();
+  await server.dropDatabase(url);
+});
+
 test("a statement that does not fit the tables any more is prepared again, as another text", async () => {
   const server = await sharedPostgres();
   const url = await server.createDatabase();
@@ -116,6 +175,36 @@ test("what adds the same tag waits for each other, also while the tag is not the
   const named = [[one], [one, two], [two, one], [one]];
   await Promise.all(named.map((tags) => db.transaction(make, { adds, tags })));
   expect(begun).toBe(named.length);
+  await db.close();
+  await server.dropDatabase(url);
+});
+
+test("single statements that wait for a row keep nobody from reading", async () => {
+  const server = await sharedPostgres();
+  const url = await server.createDatabase();
+  const name = new URL(url).pathname.slice(1);
+  await server.run("create table things (id text primary key, size int)", name);
+  await server.run("insert into things values ('a', 1)", name);
+  const db = await open(url);
+  const isHeld = Promise.withResolvers<void>();
+  const mayEnd = Promise.withResolvers<void>();
+  const holder = db.transaction(async (tx) => {
+    await sql`update things set size = 2`.execute(tx);
+    isHeld.resolve();
+    await mayEnd.promise;
+  }, "rows");
+  await isHeld.promise;
+  const grow = async (tx: Tx) => {
+    await sql`update things set size = size + 1`.execute(tx);
+  };
+  const growing = Array.from({ length: 16 }, () => db.statement(grow, "unsynced"));
+  await Bun.sleep(100);
+  const read = sql`select size from things`.execute(db.reads).then(({ rows }) => rows);
+  const first = await Promise.race([read, Bun.sleep(2_000).then(() => "waited")]);
+  mayEnd.resolve();
+  await Promise.all([holder, ...growing]);
+  expect(first).toEqual([{ size: 1 }]);
+  expect((await sql`select size from things`.execute(db.reads)).rows).toEqual([{ size: 18 }]);
   await db.close();
   await server.dropDatabase(url);
 });

@@ -20,7 +20,10 @@ import { createPostgresPool, type PostgresPool } from "./postgres-pool.ts";
 import { batchedRead } from "./read-batches.ts";
 import type { Tables } from "./tables.ts";
 
-/** Connections of a node: apart, so that transactions that wait for each other keep nobody from reading. */
+/**
+ * Connections of a process, of which a node may have several: apart, so that what waits for a lock or for a standby
+ * keeps nobody from reading.
+ */
 const readersMax = 8;
 const writersMax = 8;
 const readMsMax = 10_000;
@@ -73,12 +76,21 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   // A pooler keeps what it prepared on the server for all its clients, by its text: what does not fit
   // the tables any more must be another text to be prepared again.
   let mark = "";
-  const open = () => connect({ ...options, session: limits, mark: () => mark }, guard);
+  const open = (session: readonly string[]) =>
+    connect({ ...options, session, mark: () => mark }, guard);
   // Before anything waits: whoever starts Berth must hear what is wrong with the server.
-  await (await open()).close();
-  const of = { connect: open, waitMsMax: connectionMsMax, clock };
-  const readers = createPostgresPool({ ...of, connectionsMax: readersMax });
-  const writers = createPostgresPool({ ...of, connectionsMax: writersMax });
+  await (await open(limits)).close();
+  const of = { waitMsMax: connectionMsMax, clock };
+  const readers = createPostgresPool({
+    ...of,
+    connect: () => open(limits),
+    connectionsMax: readersMax,
+  });
+  const writers = createPostgresPool({
+    ...of,
+    connect: () => open(limits),
+    connectionsMax: writersMax,
+  });
 
   function renew(pool: PostgresPool): void {
     mark = ` /* ${uuidv7()} */`;
@@ -92,7 +104,9 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
         return await readers.use((connection) => run(connection, text, values));
       } catch (error) {
         if (error instanceof StaleStatementError) renew(readers);
-        else if (!(error instanceof DatabaseAwayError) || attempt > 1) throw error;
+        else if (!(error instanceof InTheWayError)) {
+          if (!(error instanceof DatabaseAwayError) || attempt > 1) throw error;
+        }
         if (attempt >= attemptsMax) throw told(error);
       }
     }
@@ -104,6 +118,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     body: (tx: Tx) => Promise<T>,
   ): Promise<T> {
     const { isOneStatement } = ofTransaction;
+    if (isOneStatement && connection.keepsSession) return await attemptBare(connection, body);
     connection.failure = null;
     let committed: Promise<Rows> | null = null;
     const commitBehind = (statements: number) => {
@@ -138,13 +153,43 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
       if (committed !== null && isLost(connection, error)) throw new OutcomeUnknownError(error);
       const first = codeOf(error) === aborted ? (connection.failure ?? error) : error;
       await rollBack(connection);
-      if (codeOf(first) === takesNoWrites) {
-        // Perhaps another server takes them by now: what is open leads to this one for good.
-        readers.renew();
-        writers.renew();
-      }
+      if (codeOf(first) === takesNoWrites) leaveServer();
       throw classify(connection, first);
     }
+  }
+
+  /**
+   * A statement that is a transaction by itself: the session has what one would be given, and it takes no
+   * lock. That is a fourth of what the server is asked otherwise; and what may be lost is not, since the
+   * session waits for the disk.
+   */
+  async function attemptBare<T>(
+    connection: PostgresConnection,
+    body: (tx: Tx) => Promise<T>,
+  ): Promise<T> {
+    connection.onSent = () => {
+      connection.onSent = null;
+      running.delete(connection);
+    };
+    running.add(connection);
+    try {
+      const result = await flow.run(connection, () => withEnd(connection.tx, body));
+      commits += 1;
+      return result;
+    } catch (error) {
+      if (codeOf(error) === takesNoWrites) leaveServer();
+      else if (isLost(connection, error)) throw new OutcomeUnknownError(error);
+      throw classify(connection, error);
+    } finally {
+      running.delete(connection);
+      connection.onSent = null;
+    }
+  }
+
+  /** Perhaps another server takes writes by now: what is open leads to this one for good. */
+  function leaveServer(): void {
+    readers.renew();
+    writers.renew();
   }
 
   /** `sent`: the answer to a commit that is under way. */
@@ -224,7 +269,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
 interface Kind {
   readonly beside: Beside | undefined;
   readonly unsynced?: boolean;
-  /** Whether it ends behind its first statement. */
+  /** Whether it ends behind its first statement, and takes no lock but of rows where that can be. */
   readonly isOneStatement?: true;
 }
 

@@ -9,7 +9,7 @@ interface Remembered<Row> {
 /**
  * A prepared read that gives a row again from memory for as long as nothing was committed since. Unsynced
  * transactions do not count: they come every second, and write no such rows. `max`: rows that are
- * remembered. Where others write too, each read goes to the database.
+ * remembered. Where it is not known what others commit, each read goes to the database.
  */
 export function rememberedRead<Row>(
   { version }: Pick<Database, "version">,

@@ -6,18 +6,13 @@ export const sharedSync = process.platform === "linux";
 
 export interface ConnectOptions {
   readonly create: boolean;
-  /** SQLite itself syncs at every commit: what another process sees is durable. Default: see `sharedSync`. */
-  readonly syncsCommits?: boolean;
 }
 
 /** Opens a connection with the settings on which the durability of all of them depends. */
-export function connect(
-  file: string,
-  { create, syncsCommits = !sharedSync }: ConnectOptions,
-): Database {
+export function connect(file: string, { create }: ConnectOptions): Database {
   const connection = new Database(file, { create, readwrite: true, strict: true });
   try {
-    configure(connection, syncsCommits);
+    configure(connection);
     return connection;
   } catch (error) {
     connection.close();
@@ -25,17 +20,17 @@ export function connect(
   }
 }
 
-function configure(connection: Database, syncsCommits: boolean): void {
+function configure(connection: Database): void {
   connection.run("PRAGMA busy_timeout = 5000");
   connection.run("PRAGMA journal_mode = WAL");
-  connection.run(`PRAGMA synchronous = ${syncsCommits ? "FULL" : "NORMAL"}`);
+  connection.run(`PRAGMA synchronous = ${sharedSync ? "NORMAL" : "FULL"}`);
   connection.run("PRAGMA fullfsync = 1");
   connection.run("PRAGMA wal_autocheckpoint = 0");
   connection.run("PRAGMA foreign_keys = ON");
   connection.run("PRAGMA trusted_schema = OFF");
   connection.run("PRAGMA cell_size_check = ON");
   const expected = {
-    synchronous: syncsCommits ? 2 : 1,
+    synchronous: sharedSync ? 1 : 2,
     fullfsync: 1,
     wal_autocheckpoint: 0,
     foreign_keys: 1,

@@ -93,10 +93,27 @@ test("the version is another one as soon as a commit is seen, but for one that m
   rmSync(folder, { recursive: true });
 });
 
-test("where other processes write too there is no version", async () => {
-  const { folder, db } = await open(undefined, "parent");
-  expect(db.version).toBeNull();
-  await db.close();
+test("the version is another one as soon as what another process committed is seen", async () => {
+  const { folder, file, db: parent } = await open(undefined, "parent");
+  const child = openSqlite({ file, onFailure: () => {}, sharing: "child" });
+  const find = parent.prepare<{ id: string }>("select id from projects where id = ?1");
+  for (let k = 0; k < 20; k++) {
+    const before = parent.version?.();
+    expect(before).not.toBeNaN();
+    let over = false;
+    const committed = child.transaction((tx) => insert(tx, `p${k}`)).then(() => (over = true));
+    while (!over) {
+      expect((await find(`p${k}`)) === null || parent.version?.() !== before).toBeTrue();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await committed;
+    const after = parent.version?.();
+    expect(after).toBeGreaterThan(before ?? Number.NaN);
+    await child.transactionUnsynced((tx) => insert(tx, `u${k}`));
+    expect(parent.version?.()).toBe(after);
+  }
+  await child.close();
+  await parent.close();
   rmSync(folder, { recursive: true });
 });
 

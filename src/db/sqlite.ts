@@ -11,7 +11,8 @@ import { createCheckpointer } from "./checkpoint.ts";
 import type { Database, PreparedRead, Reads, Tx } from "./database.ts";
 import { sqliteFacts } from "./dialect-facts.ts";
 import { fencedError, fenceText } from "./fence.ts";
-import { createGroupCommit } from "./group-commit.ts";
+import { type CommitKind, createGroupCommit } from "./group-commit.ts";
+import { openSharedCommits } from "./shared-commits.ts";
 import { writeSnapshot } from "./snapshot.ts";
 import { connect, isFull, isOfDisk, sharedSync } from "./sqlite-connection.ts";
 import type { Tables } from "./tables.ts";
@@ -28,9 +29,6 @@ const writeCacheKib = 16 * 1024;
 
 /** How often the parent of several processes looks whether there is something to copy out of the log. */
 const watchEveryMs = 500;
-
-/** As of the three kinds of transactions that a `Database` has. */
-type Kind = "awaited" | "unawaited" | "unsynced";
 
 export interface SqliteOptions {
   /** Path of the database file. */
@@ -49,7 +47,7 @@ export interface SqliteOptions {
 /**
  * SQLite in WAL mode: one write connection under a mutex, one read connection, and durability by
  * one shared `fdatasync` of the log after the commit (docs/decisions/0002-sqlite-durability.md).
- * Where processes share the file, commits are synced before anybody sees them: see group-commit.ts.
+ * Where processes share the file, each knows how far all are synced: see shared-commits.ts.
  */
 export function openSqlite(options: SqliteOptions): Database {
   const { file, sharing } = options;
@@ -94,7 +92,7 @@ export function openSqlite(options: SqliteOptions): Database {
     }
   }
 
-  async function attempt<T>(body: (tx: Tx) => Promise<T>, kind: Kind): Promise<T> {
+  async function attempt<T>(body: (tx: Tx) => Promise<T>, kind: CommitKind): Promise<T> {
     begin.run();
     try {
       const result = await run(body);
@@ -116,24 +114,28 @@ export function openSqlite(options: SqliteOptions): Database {
   }
 
   const mutex = createMutex();
+  const shared =
+    sharing === undefined || log === null
+      ? null
+      : openSharedCommits({
+          path: `${file}-commits`,
+          isParent: sharing === "parent",
+          sync: syncForAll,
+          takeTurn: () => commit(async () => {}, "unsynced"),
+        });
   const group =
     sharing === undefined
       ? null
       : createGroupCommit({
           writer,
           turn: openWriteTurn(`${file}-turn`, begin),
+          commits: shared,
           clock: systemClock,
           admit() {
             if (failure !== null) throw readOnly(failure);
           },
           committed(count) {
             commits += count;
-            try {
-              inPlace();
-            } catch (error) {
-              fail(error as Error);
-              throw readOnly(error as Error);
-            }
           },
           onFull: () => options.onFull?.(),
           classify: (error) => classify(error, fail),
@@ -146,9 +148,9 @@ export function openSqlite(options: SqliteOptions): Database {
   });
   const watch = sharing === "parent" ? watchCommits(reader, checkpointer.begin) : null;
 
-  async function commit<T>(body: (tx: Tx) => Promise<T>, kind: Kind): Promise<T> {
+  async function commit<T>(body: (tx: Tx) => Promise<T>, kind: CommitKind): Promise<T> {
     assert(nesting.getStore() === undefined, "transactions do not nest");
-    if (group !== null) return group.commit(() => run(body), kind === "awaited");
+    if (group !== null) return group.commit(() => run(body), kind);
     return mutex.run(async () => {
       if (failure !== null) throw readOnly(failure);
       try {
@@ -181,6 +183,12 @@ export function openSqlite(options: SqliteOptions): Database {
     await log?.flush().catch(refuseUnsettled);
   }
 
+  /** After an error nothing counts as durable: a file that was opened since would not be told of it. */
+  async function syncForAll(): Promise<void> {
+    if (failure === null) await flush();
+    if (failure !== null) throw readOnly(failure);
+  }
+
   return {
     facts: sqliteFacts,
     reads,
@@ -197,6 +205,7 @@ export function openSqlite(options: SqliteOptions): Database {
     statement: (body, synced) =>
       synced === "synced" ? transaction(body) : transactionUnsynced(body),
     settled() {
+      if (shared !== null) return shared.settled();
       return walSync?.settled()?.catch(refuseUnsettled) ?? null;
     },
     snapshot: (to) => writeSnapshot(file, to),
@@ -207,7 +216,7 @@ export function openSqlite(options: SqliteOptions): Database {
         return commits;
       },
       get syncs() {
-        return walSync?.syncs ?? 0;
+        return log?.syncs ?? 0;
       },
       get checkpoints() {
         return checkpointer.checkpoints;
@@ -219,7 +228,7 @@ export function openSqlite(options: SqliteOptions): Database {
         return failure;
       },
     },
-    version: sharing === undefined ? () => changes : null,
+    version: sharing === undefined ? () => changes : (shared?.version ?? null),
     async close() {
       watch?.close();
       await mutex.run(async () => {});
@@ -240,10 +249,7 @@ export function openSqlite(options: SqliteOptions): Database {
 /** The write connection. A full disk must not keep a store from serving, and from being emptied. */
 function openWriter({ file, onFull, sharing }: SqliteOptions): BunDatabase {
   const open = () => {
-    const writer = connect(
-      file,
-      sharing === undefined ? { create: true } : { create: true, syncsCommits: true },
-    );
+    const writer = connect(file, { create: true });
     try {
       // The log must exist, and stays while this connection is open: only the last close deletes it.
       writer.run("BEGIN IMMEDIATE");

@@ -15,6 +15,7 @@ export interface Tables {
   blobs: BlobRow;
   repository_blobs: RepositoryBlobRow;
   manifests: ManifestRow;
+  images: ImageRow;
   manifest_edges: ManifestEdgeRow;
   tags: TagRow;
   tag_history: TagHistoryRow;
@@ -23,6 +24,10 @@ export interface Tables {
   principals: PrincipalRow;
   credentials: CredentialRow;
   invitations: InvitationRow;
+  device_sign_ins: DeviceSignInRow;
+  passkeys: PasskeyRow;
+  recovery_codes: RecoveryCodeRow;
+  passkey_questions: PasskeyQuestionRow;
   signing_keys: SigningKeyRow;
   groups: GroupRow;
   group_members: GroupMemberRow;
@@ -44,10 +49,42 @@ export interface Tables {
   blob_deletions: BlobDeletionRow;
   gc_state: GcStateRow;
   verify_pass: VerifyPassRow;
+  issuers: IssuerRow;
+  trusts: TrustRow;
+  spent_tokens: SpentTokenRow;
+  webhooks: WebhookRow;
+  webhook_deliveries: WebhookDeliveryRow;
+  event_cursor: EventCursorRow;
+  providers: ProviderRow;
+  identities: IdentityRow;
+  group_rules: GroupRuleRow;
+  stars: StarRow;
+  storage_days: StorageDayRow;
+}
+
+/** What a user marked for themselves: a project or a repository. */
+export interface StarRow {
+  id: string;
+  principal_id: string;
+  project_id: string | null;
+  repository_id: string | null;
+  created_at: number;
+}
+
+/** How much there was on a day, as of the last time somebody counted on it. */
+export interface StorageDayRow {
+  /** `2026-11-29`, UTC. */
+  day: string;
+  stored_bytes: number;
+  /** If nothing were shared. */
+  logical_bytes: number;
+  trash_bytes: number;
+  blobs: number;
+  measured_at: number;
 }
 
 /** Trashed rows stay where they are until garbage collection removes them. */
-export type RowState = "live" | "trashed";
+type RowState = "live" | "trashed";
 
 interface MigrationRow {
   name: string;
@@ -92,6 +129,12 @@ export interface RepositoryRow {
   description: Generated<string>;
   /** JSON: an object of texts. */
   labels: Generated<string>;
+  /** `naturalSortKey` of its name. */
+  sort_key: Generated<string>;
+  /** Tags that name images, bytes of what they point to, and when the last one moved: as of the last count. */
+  tags: Generated<number>;
+  size: Generated<number>;
+  pushed_at: Generated<number>;
   version: Generated<number>;
   trashed_at: Generated<number | null>;
   trashed_by: Generated<string | null>;
@@ -136,6 +179,20 @@ export interface ManifestRow {
   pushed_by: string | null;
 }
 
+/** What lists show of a manifest besides its columns: read often, and apart from its bytes. */
+export interface ImageRow {
+  repository_id: string;
+  digest: Digest;
+  /** Bytes of the blobs that a pull of it takes; of an index, of all that it lists. */
+  size: number;
+  /** JSON: a list of texts such as `linux/arm64/v8`; null until somebody asked. */
+  platforms: string | null;
+  /** Entries of an index that are attestations of other entries; null until somebody asked. */
+  attestations: number | null;
+  /** When it was last pulled, since this was kept. */
+  pulled_at: number | null;
+}
+
 /** A time during which a manifest lay in the trash, and when it had been pushed before. */
 export interface ManifestAbsenceRow {
   repository_id: string;
@@ -171,6 +228,10 @@ export interface TagRow {
   sort_key: string;
   moved_at: number;
   moved_by: string | null;
+  /** That of the image it points to. */
+  size: Generated<number>;
+  /** 1 where `isAttachedTag` says so; else 0. */
+  attached: Generated<number>;
   /** While set, the tag neither moves nor goes. */
   locked_at: Generated<number | null>;
   locked_by: Generated<string | null>;
@@ -254,6 +315,8 @@ export interface PrincipalRow {
   description: string;
   /** argon2id, in PHC form; null for who has no password. */
   password_hash: string | null;
+  /** 1 where the user has a passkey: then the password alone signs in nowhere. Else 0. */
+  second_factor: number;
   /** JSON: addresses and ranges from which alone it may sign in; none means from anywhere. */
   cidrs: string;
   expires_at: number | null;
@@ -267,13 +330,15 @@ export interface PrincipalRow {
 
 /**
  * What proves who one is: a user's personal access token, a robot's secret, a refresh token of the
- * token service, a session of the pages. Kept as the SHA-256 of the secret.
+ * token service, a session of the pages. Kept as the SHA-256 of the secret. A `workload` is whom an
+ * issuer's tokens name that signed in as a robot: it has no secret, and its hash stands for the three.
  */
 export interface CredentialRow {
   id: string;
   principal_id: string;
-  kind: "token" | "secret" | "refresh" | "session";
+  kind: "token" | "secret" | "refresh" | "session" | "workload";
   hash: string;
+  /** Where an issuer is named: the subject of its tokens. */
   description: string;
   /** JSON: a list of {pattern, actions} that narrows what the principal may do; null for all of it. */
   scopes: string | null;
@@ -284,6 +349,147 @@ export interface CredentialRow {
   last_used_at: number | null;
   /** When a refresh token was exchanged: using it again ends its family. */
   used_at: number | null;
+  created_at: number;
+  created_by: string | null;
+  /** Whose identity tokens it came of. */
+  issuer_id: string | null;
+}
+
+/** A key pair that a device of a user keeps (WebAuthn): here is its public half. */
+export interface PasskeyRow {
+  id: string;
+  principal_id: string;
+  /** What the device calls it, base64url. */
+  credential_id: string;
+  /** COSE_Key, base64url. */
+  public_key: string;
+  /** Of its signatures, as far as the device counts them: a lower one comes of a copy. */
+  counter: number;
+  /** JSON: how browsers reach it. */
+  transports: string;
+  name: string;
+  created_at: number;
+  last_used_at: number | null;
+}
+
+/** In place of a passkey, once: the row goes when it is used. */
+export interface RecoveryCodeRow {
+  hash: string;
+  principal_id: string;
+  created_at: number;
+}
+
+/**
+ * What a browser was asked, and has not answered yet. `add`: to make a passkey; `second`: for the second factor
+ * of whoever knew the password; `alone`: to say by a passkey who they are.
+ */
+export interface PasskeyQuestionRow {
+  /** Of the secret that the browser keeps, or of the session that adds a passkey. */
+  hash: string;
+  kind: "add" | "second" | "alone";
+  /** base64url; null once it was answered. */
+  challenge: string | null;
+  /** Null where nobody has said yet who they are. */
+  principal_id: string | null;
+  /** See `PrincipalRow.generation`: as of when the password was right. */
+  generation: number | null;
+  network: string;
+  created_at: number;
+  expires_at: number;
+}
+
+/** Whose identity tokens (JSON Web Tokens) are believed. */
+export interface IssuerRow {
+  id: string;
+  name: string;
+  /** What its tokens have as `iss`. */
+  url: string;
+  /** JSON: a list of texts, one of which its tokens must have as `aud`. */
+  audiences: string;
+  /** JSON: its keys; null where it publishes them. */
+  jwks: string | null;
+  /** 1 or 0: whether it may be at an inner address. */
+  allows_inner: number;
+  description: string;
+  created_at: number;
+  created_by: string | null;
+  version: number;
+}
+
+/** Lets tokens of an issuer with such claims in, as a robot. */
+export interface TrustRow {
+  id: string;
+  issuer_id: string;
+  principal_id: string;
+  /** JSON: an object, from claims to patterns. */
+  claims: string;
+  description: string;
+  created_at: number;
+  created_by: string | null;
+}
+
+/** An identity token that was exchanged, until nobody would take it any more. */
+export interface SpentTokenRow {
+  hash: string;
+  expires_at: number;
+}
+
+/** With whom people sign in elsewhere: a provider of OpenID Connect, or a directory (LDAP). */
+export interface ProviderRow {
+  id: string;
+  kind: "oidc" | "ldap";
+  /** Of its paths. */
+  name: string;
+  /** Of its button. */
+  title: string;
+  /** Its issuer, or where the directory is. */
+  url: string;
+  /** Of a directory: the DN that looks people up; empty where nobody does. */
+  client_id: string;
+  /** Sealed by the secret box; null where it has none. Of a directory: the password of the DN. */
+  client_secret: string | null;
+  /** JSON: a list of texts. */
+  scopes: string;
+  name_claim: string;
+  groups_claim: string | null;
+  /** 1 or 0: whether it may be at an inner address. */
+  allows_inner: number;
+  /** 1 or 0: whether whoever it names gets an account. */
+  makes_accounts: number;
+  /** JSON: what else is said of a directory; null for OpenID Connect. */
+  directory: string | null;
+  /** 1 or 0: whether nobody signs in with it for now. */
+  disabled: number;
+  /** When a directory was last compared with the accounts of its people, or was to be. */
+  synced_at: number | null;
+  /** Why nothing came of that; null where it was done. */
+  sync_trouble: string | null;
+  created_at: number;
+  created_by: string | null;
+  version: number;
+}
+
+/** Whom a provider named, and which user that is. */
+export interface IdentityRow {
+  id: string;
+  issuer: string;
+  subject: string;
+  principal_id: string;
+  /**
+   * When a directory was found to have them no more; null while it has, 0 where an administrator enabled
+   * the account since.
+   */
+  gone_at: number | null;
+  created_at: number;
+  created_by: string | null;
+}
+
+/** Who signs in with this value among their groups at the provider is put into the group. */
+export interface GroupRuleRow {
+  id: string;
+  provider_id: string;
+  value: string;
+  group_id: string;
   created_at: number;
   created_by: string | null;
 }
@@ -297,6 +503,25 @@ export interface InvitationRow {
   used_by: string | null;
   created_at: number;
   created_by: string | null;
+}
+
+/** A program that waits for somebody to let it in. */
+export interface DeviceSignInRow {
+  /** Of the secret with which it asks. */
+  hash: string;
+  /** What the person types. */
+  user_code: string;
+  description: string;
+  address: string;
+  /** Of the address: so many may wait. */
+  network: string;
+  created_at: number;
+  expires_at: number;
+  decision: "approved" | "denied" | null;
+  /** Who decided. */
+  principal_id: string | null;
+  /** Theirs at that time: what was issued before it went up is over. */
+  generation: number | null;
 }
 
 /** Keys of registry tokens (Ed25519). The private one is sealed by the secret box. */
@@ -546,4 +771,75 @@ export interface VerifyPassRow {
   last_finding: string | null;
   /** Why the last one stopped before its end. */
   stopped: string | null;
+}
+
+/** An address that is told of what happens. */
+export interface WebhookRow {
+  id: string;
+  /** Null: of the whole registry. */
+  project_id: string | null;
+  url: string;
+  format: string;
+  /** The text of a message for chats; null in other formats. */
+  template: string | null;
+  /** JSON: a list of types of events. */
+  events: string;
+  /** Of repository names, project included. */
+  pattern: string;
+  description: string;
+  /** What deliveries are signed with; sealed by the secret box. */
+  secret: string;
+  /** `disabled`: the receiver failed for so long that nothing is sent any more. */
+  state: "active" | "paused" | "disabled";
+  /** The line of the audit behind which it begins. */
+  after_seq: number;
+  /** In a row, of the receiver as such. */
+  failures: number;
+  /** When the first delivery failed since one arrived. */
+  failing_since: number | null;
+  /** Nothing is sent before. */
+  retry_at: number;
+  created_at: number;
+  created_by: string | null;
+  version: number;
+}
+
+/** A message to a webhook: on its way, or as a record of how it went. */
+export interface WebhookDeliveryRow {
+  id: string;
+  webhook_id: string;
+  /** The same for each attempt, and when it is sent again: receivers tell by it what they have. */
+  event_id: string;
+  type: string;
+  /** Messages of one lane are sent one after another: a repository's name, or empty. */
+  lane: string;
+  /** In the lane. */
+  place: number;
+  body: string;
+  state: "pending" | "delivered" | "failed";
+  created_at: number;
+  /** Set for the first pending one of a lane alone. */
+  due_at: number | null;
+  attempts: number;
+  /** Of the last attempt, as is all that follows. */
+  attempted_at: number | null;
+  duration_ms: number | null;
+  /** Null where no answer came. */
+  status: number | null;
+  error: string | null;
+  /** JSON: headers and the beginning of the body. */
+  answer: string | null;
+}
+
+/** One row: how far webhooks were told. */
+export interface EventCursorRow {
+  id: number;
+  /** The last line of the audit. */
+  seq: number;
+  /** The same for manifests that came by digest, which are told of later, if at all. */
+  bare_seq: number;
+  /** Failures of work in the background until then. */
+  chores_at: number;
+  /** Pulls until then. */
+  pulls_at: number;
 }

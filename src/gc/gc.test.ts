@@ -279,6 +279,11 @@ describe("an erased unit", () => {
         const purge = { now: world.registry.clock.now(), erase: true };
         return await purgeUnit(world.db, tx, unit, purge);
       }));
+      // A kill may come after any batch.
+      const { rows } = await sql`select t.name from tags as t where not exists (
+        select 1 from manifests as m where m.repository_id = t.repository_id
+          and m.digest = t.digest)`.execute(world.db.reads);
+      expect(rows).toEqual([]);
     }
   };
 

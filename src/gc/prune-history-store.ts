@@ -12,7 +12,7 @@ export interface HistoryLine {
   readonly stays: number;
 }
 
-export type HistoryPlace = Pick<HistoryLine, "repository_id" | "tag" | "version">;
+type HistoryPlace = Pick<HistoryLine, "repository_id" | "tag" | "version">;
 
 /**
  * SQL: whether a line of `tag_history` stays. One is of use while the past of its time may be asked for,

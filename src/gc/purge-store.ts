@@ -239,7 +239,17 @@ export async function forgetDeletedBlobs(
   return rows.map(({ digest }) => digest);
 }
 
-/** Removes what is left of a repository without manifests and blobs, at most `limit` rows of a kind; false while more is. */
+/** Removes tags of a repository that is to go, at most `limit`; returns how many. */
+export async function deleteSomeTags(tx: Tx, repositoryId: string, limit: number): Promise<number> {
+  const id = bound(repositoryId);
+  const { rows } = await sql`
+    delete from tags where repository_id = ${id} and name in (
+      select name from tags where repository_id = ${id} limit ${limit})
+    returning name`.execute(tx);
+  return rows.length;
+}
+
+/** Removes what is left of a repository without tags, manifests and blobs, at most `limit` rows of a kind; false while more is. */
 export async function deleteRest(tx: Tx, repositoryId: string, limit: number): Promise<boolean> {
   const id = bound(repositoryId);
   for (const { table, key } of restTables) {
@@ -256,7 +266,6 @@ export async function deleteRest(tx: Tx, repositoryId: string, limit: number): P
 
 /** What else names a repository by its id. */
 const restTables = [
-  { table: "tags", key: ["repository_id", "name"] },
   { table: "tag_history", key: ["repository_id", "tag", "version"] },
   { table: "pulls", key: ["id"] },
   { table: "pull_days", key: ["repository_id", "digest", "principal_id", "day"] },
@@ -288,6 +297,7 @@ export async function robotsOf(tx: Tx, projectId: string): Promise<string[]> {
 export async function deleteProject(tx: Tx, projectId: string): Promise<void> {
   await tx.deleteFrom("grants").where("project_id", "=", projectId).execute();
   await tx.deleteFrom("tag_rules").where("project_id", "=", projectId).execute();
+  await tx.deleteFrom("webhooks").where("project_id", "=", projectId).execute();
   await tx
     .updateTable("principals")
     .set({ project_id: null, kept_state: null })

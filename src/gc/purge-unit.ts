@@ -9,6 +9,7 @@ import {
   deleteManifests,
   deleteProject,
   deleteRest,
+  deleteSomeTags,
   deleteUnit,
   dependentsIn,
   forgetDeletedBlobs,
@@ -25,7 +26,7 @@ import {
 } from "./purge-store.ts";
 
 /** Manifests, and links of blobs, that one transaction removes. */
-export const purgeBatch = 100;
+const purgeBatch = 100;
 /** Of other rows. */
 const restBatch = 1_000;
 /** Who relied on a HEAD of a blob has this long to refer to it; see `confirmBlob`. */
@@ -117,14 +118,18 @@ async function keepListed(db: Database, tx: Tx, unit: UnitThere, now: number): P
 
 /**
  * Removes a batch of a repository that is in the trash, or whose project is, and its row with the last
- * one: manifests, links, what lies in its own trash, tags, their history, and pulls. As `purgeUnit`.
+ * one: tags, manifests, links, what lies in its own trash, histories, and pulls. As `purgeUnit`.
  */
-export async function purgeRepository(
+async function purgeRepository(
   db: Database,
   tx: Tx,
   repositoryId: string,
   purge: Purge,
 ): Promise<Purged> {
+  // Before what they point to: a kill in between leaves no tag that points to nothing.
+  if ((await deleteSomeTags(tx, repositoryId, restBatch)) > 0) {
+    return { isDone: false, manifests: 0, released: nothing };
+  }
   const digests = await someManifests(tx, { repositoryId, trashId: null }, purgeBatch);
   if (digests.length > 0) {
     const children = await deleteManifests(db, tx, repositoryId, digests);

@@ -6,7 +6,7 @@ export interface Chore {
   readonly name: string;
   /** From the end of a run to the next, whichever node does it. */
   readonly everyMs: number;
-  /** Whether it removes what is old: no work for a node whose clock is wrong. */
+  /** Whether it decides what is old, as all that removes does: no work for a node whose clock is wrong. */
   readonly deletes: boolean;
   /** May be stopped at any moment, and be done again from the start by another node. */
   run(work: ChoreWork): Promise<void>;

@@ -5,7 +5,7 @@ import type { Log } from "../platform/log.ts";
 import { endAllLeases } from "./chore-store.ts";
 import { forgetNodes, noteNode, removeNode, removeNodes, wasAnyNodeSeen } from "./node-store.ts";
 
-export const beatEveryMs = 10_000;
+const beatEveryMs = 10_000;
 /** A node that was not heard of for so long is said to be gone. */
 export const silentMsMax = 30_000;
 /** So long a node that is gone is listed. */
@@ -68,7 +68,7 @@ export function createHeartbeat(deps: HeartbeatDeps): Heartbeat {
     else {
       const seconds = Math.round(Math.abs(clockAheadMs) / 1000);
       log.error(
-        `The clock of this node is ${seconds} s off the database's: it removes nothing until that is mended`,
+        `The clock of this node is ${seconds} s off the database's: it removes nothing and tells no webhooks until that is mended`,
         fields,
       );
     }

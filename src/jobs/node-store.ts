@@ -3,7 +3,7 @@ import type { Reads, Tx } from "../db/database.ts";
 import type { NodeRow } from "../db/tables.ts";
 
 /** What a node says of itself; its times are the database's. */
-export type NodeReport = Omit<NodeRow, "started_at" | "seen_at">;
+type NodeReport = Omit<NodeRow, "started_at" | "seen_at">;
 
 /** Notes that the node lives. Its first word is its start. */
 export async function noteNode(tx: Tx, report: NodeReport, now: RawBuilder<number>): Promise<void> {

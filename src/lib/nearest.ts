@@ -6,6 +6,7 @@ export function nearest(name: string, candidates: Iterable<string>): string | nu
   for (const candidate of candidates) {
     // Of a section (`log`, `config`) the first member is meant.
     const isSection = candidate.startsWith(`${wanted}.`) || candidate.startsWith(`${wanted} `);
+    if (!isSection && Math.abs(candidate.length - wanted.length) >= bestEdits) continue;
     const edits = isSection ? 0 : editsBetween(wanted, candidate);
     if (edits < bestEdits) {
       best = candidate;

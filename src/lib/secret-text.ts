@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { sha256Hex } from "./sha256.ts";
 
 /** What a secret is for. Scanners of source code and of logs find secrets by these. */
 export type SecretPrefix =
@@ -7,6 +8,8 @@ export type SecretPrefix =
   | "berth_refresh_"
   | "berth_session_"
   | "berth_invite_"
+  | "berth_device_"
+  | "berth_question_"
   | "berth_setup_";
 
 /** `text` is shown once; `hash` is what is stored. */
@@ -36,7 +39,7 @@ export function secretOfBytes(prefix: SecretPrefix, bytes: Uint8Array): string {
 
 /** SHA-256 in hex. A secret has 256 random bits, so that nothing slower is needed. */
 export function hashOfSecret(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return sha256Hex(text);
 }
 
 /** False for what was mistyped or cut, which then needs no look-up; true does not mean that it is known. */

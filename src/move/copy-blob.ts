@@ -10,7 +10,7 @@ import { type MoveDeps, stopIfAsked } from "./move-deps.ts";
 const attemptsMax = 3;
 const pauseMs = 1000;
 
-export type CopiedBlob =
+type CopiedBlob =
   | { readonly kind: "copied"; readonly key: BlobKey }
   /** The source does not have what the digest says. */
   | { readonly kind: "broken"; readonly message: string };

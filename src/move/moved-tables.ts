@@ -46,6 +46,7 @@ export const tablePlan: { readonly [Name in keyof Tables]: MovedTable<Name> | Ow
   blobs,
   repository_blobs: moved("repository_id", "digest"),
   manifests: { ...moved("repository_id", "digest"), sizedBy: "size" },
+  images: moved("repository_id", "digest"),
   manifest_edges: moved("repository_id", "parent", "child"),
   repository_absences: moved("id"),
   manifest_absences: moved("repository_id", "digest", "gone_at"),
@@ -53,11 +54,25 @@ export const tablePlan: { readonly [Name in keyof Tables]: MovedTable<Name> | Ow
   tag_history: moved("repository_id", "tag", "version"),
   trash: moved("id"),
   principals: moved("id"),
+  stars: moved("id"),
+  storage_days: moved("day"),
+  issuers: moved("id"),
+  trusts: moved("id"),
+  spent_tokens: moved("hash"),
   credentials: moved("id"),
   invitations: moved("id"),
+  // Good for ten minutes, of programs that wait at the earlier address.
+  device_sign_ins: own,
+  passkeys: moved("id"),
+  recovery_codes: moved("hash"),
+  // Good for minutes, of browsers at the earlier address.
+  passkey_questions: own,
   signing_keys: moved("id"),
   groups: moved("id"),
   group_members: moved("group_id", "principal_id"),
+  providers: moved("id"),
+  identities: moved("id"),
+  group_rules: moved("id"),
   roles: moved("id"),
   grants: moved("id"),
   tag_rules: moved("id"),
@@ -68,6 +83,9 @@ export const tablePlan: { readonly [Name in keyof Tables]: MovedTable<Name> | Ow
   pulls: moved("id"),
   pull_days: moved("repository_id", "digest", "principal_id", "day"),
   idempotency_keys: moved("principal_id", "key"),
+  webhooks: moved("id"),
+  webhook_deliveries: moved("id"),
+  event_cursor: { ...moved("id"), isSeeded: true },
 };
 
 /** A moved table and its name. */

@@ -5,10 +5,7 @@ export interface ByteSpan {
 }
 
 /** What a Range header asks of content of a known size. */
-export type RequestedRange =
-  | { kind: "whole" }
-  | ({ kind: "part" } & ByteSpan)
-  | { kind: "unsatisfiable" };
+type RequestedRange = { kind: "whole" } | ({ kind: "part" } & ByteSpan) | { kind: "unsatisfiable" };
 
 // Fifteen digits stay below 2^53.
 const uploadPattern = /^(?:bytes )?([0-9]{1,15})-([0-9]{1,15})(?:\/(?:\*|([0-9]{1,15})))?$/i;

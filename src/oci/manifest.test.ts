@@ -151,6 +151,9 @@ test("types that are not known are read by their shape", () => {
   expect(shaped({ blobs: [layer] })).toMatchObject({ kind: "artifact", blobs: [{ size: 7 }] });
   expect(shaped({ anything: [1, { at: "all" }], config: "x" }).kind).toBe("other");
   expect(requiredBlobs(shaped({ x: 1 }))).toEqual([]);
+  expect(() => shaped({ layers: [layer] })).toThrow(invalid("config is missing"));
+  expect(() => shaped({ config, layers: {} })).toThrow(invalid("layers must be an array"));
+  expect(shaped({ config: { a: 1 } }).kind).toBe("other");
   expect(() => shaped({ ...image, layers: ["x"] })).toThrow(
     invalid("layers[0] must be a descriptor"),
   );
@@ -170,6 +173,8 @@ test.each([
   [{ ...index, config }, "both config or layers and manifests"],
   [{ mediaType: "a/b", layers: [], manifests: [] }, "both config or layers and manifests"],
   [{ mediaType: "a/b", blobs: [], manifests: [] }, "both manifests and blobs"],
+  [{ mediaType: ociArtifactManifest, manifests: [[]] }, "lists blobs, and this has manifests"],
+  [{ mediaType: ociArtifactManifest, layers: [layer] }, "and this has config or layers"],
 ])("a manifest that could be read in two ways is refused: %#", (body, message) => {
   expect(() => read(body)).toThrow(invalid(message));
 });

@@ -37,7 +37,7 @@ export interface ManifestFacts {
   readonly annotations: Annotations | null;
 }
 
-export type ManifestContent =
+type ManifestContent =
   | { readonly kind: "image"; readonly config: Descriptor; readonly layers: Descriptor[] }
   | { readonly kind: "index"; readonly manifests: Descriptor[] }
   | { readonly kind: "artifact"; readonly blobs: Descriptor[] }
@@ -93,6 +93,16 @@ export function parseManifest(bytes: Uint8Array, contentType: string | null): Ma
     annotations: parseAnnotations(body["annotations"], ""),
     ...content,
   };
+}
+
+/** Reads a stored one: what an earlier release took and this one would not is of no kind, and hinders nothing. */
+export function readStoredManifest(bytes: Uint8Array, mediaType: string): Manifest {
+  try {
+    return parseManifest(bytes, mediaType);
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    return { kind: "other", mediaType, artifactType: null, subject: null, annotations: null };
+  }
 }
 
 /** The blobs that must be in the repository before the manifest may be. A digest may come twice. */
@@ -176,6 +186,13 @@ function refuseAmbiguousShape(body: JsonObject, known: Kind | undefined): void {
   if (shapes.length > 1) {
     throw manifestInvalid("", `is ambiguous: it has both ${shapes.join(" and ")}`);
   }
+  const [shape] = shapes;
+  if (known === "artifact" && shape !== undefined && shape !== "blobs") {
+    throw manifestInvalid(
+      "",
+      `is ambiguous: an artifact manifest lists blobs, and this has ${shape}`,
+    );
+  }
 }
 
 function requireSchemaVersion(body: JsonObject): void {
@@ -186,7 +203,9 @@ function requireSchemaVersion(body: JsonObject): void {
 }
 
 function kindOfShape(body: JsonObject): Kind {
-  if (isJsonObject(body["config"]) && isJsonArray(body["layers"])) return "image";
+  const { config, layers } = body;
+  // A half of an image is no other thing: its bytes would be neither asked for nor kept.
+  if (isJsonArray(layers) || (isJsonObject(config) && "digest" in config)) return "image";
   if (isJsonArray(body["manifests"])) return "index";
   if (isJsonArray(body["blobs"])) return "artifact";
   return "other";

@@ -38,7 +38,7 @@ export class RegistryError extends Error {
 export const excerptLengthMax = 256;
 
 /** `text` cut to what an error may repeat: an answer must not grow with the input it refuses. */
-export function excerpt(text: string): string {
-  if (text.length <= excerptLengthMax) return text.toWellFormed();
-  return `${text.slice(0, excerptLengthMax - 3).toWellFormed()}...`;
+export function excerpt(text: string, lengthMax = excerptLengthMax): string {
+  if (text.length <= lengthMax) return text.toWellFormed();
+  return `${text.slice(0, lengthMax - 3).toWellFormed()}...`;
 }

@@ -1,4 +1,5 @@
 import type { Brand } from "../lib/brand.ts";
+import { naturalSortKey } from "../lib/natural-sort-key.ts";
 import { algorithmOf, type Digest, hexOf } from "./digest.ts";
 import { excerpt, RegistryError } from "./registry-error.ts";
 
@@ -23,20 +24,30 @@ export function isTag(text: string): text is Tag {
   return tagPattern.test(text);
 }
 
-/**
- * A key whose plain string order (also SQLite's BINARY and PostgreSQL's "C") is the order a person
- * expects of versions: v1.9 before v1.10. Different tags have different keys. ASCII, at most three
- * times as long as the tag.
- */
+/** As `naturalSortKey` has it: at most three times as long as the tag. */
 export function tagSortKey(tag: Tag): string {
-  let lost = false;
-  const key = tag.replace(/[0-9]+/g, (run) => {
-    const digits = run.replace(/^0+(?=[0-9])/, "");
-    if (digits.length !== run.length) lost = true;
-    return lengthMark(digits.length) + digits;
-  });
-  // A space sorts before all that a tag may hold: 1.01 comes right behind 1.1 and before 1.1.0.
-  return lost ? `${key} ${tag}` : key;
+  return naturalSortKey(tag);
+}
+
+const attachedPattern = /^sha(?:256|512)-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?$/;
+
+/**
+ * Whether a tag is no name of an image but where clients keep what belongs to one: cosign's signatures,
+ * attestations and SBOMs (cosign `specs/SIGNATURE_SPEC.md`), and the index of `referrersTag`.
+ */
+export function isAttachedTag(tag: Tag): boolean {
+  return attachedPattern.test(tag);
+}
+
+/** The tags under which cosign keeps what belongs to `digest`, by what they hold. */
+export function cosignTags(digest: Digest): ReadonlyMap<Tag, "signature" | "attestation" | "sbom"> {
+  const base = `${algorithmOf(digest)}-${hexOf(digest)}`;
+  if (!attachedPattern.test(base)) return new Map();
+  return new Map([
+    [parseTag(`${base}.sig`), "signature"],
+    [parseTag(`${base}.att`), "attestation"],
+    [parseTag(`${base}.sbom`), "sbom"],
+  ]);
 }
 
 /**
@@ -45,11 +56,6 @@ export function tagSortKey(tag: Tag): string {
  */
 export function referrersTag(digest: Digest): Tag {
   return parseTag(`${algorithmOf(digest).slice(0, 32)}-${hexOf(digest).slice(0, 64)}`);
-}
-
-/** Sorts numbers by their count of digits first. ":" follows the digits and precedes the letters. */
-function lengthMark(length: number): string {
-  return length < 10 ? String(length) : `:${String(length).padStart(3, "0")}`;
 }
 
 function brokenRule(text: string): string {

@@ -1,5 +1,6 @@
 import type { Html } from "./html.ts";
 import { icon } from "./icon.ts";
+import { passkeyScript } from "./passkey-script.ts";
 import { stylesheet } from "./stylesheet.ts";
 
 /** Nothing but the page itself and its stylesheet is loaded, and nothing runs. */
@@ -11,6 +12,11 @@ const securityHeaders = {
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
 } as const;
+
+const withScript = {
+  ...securityHeaders,
+  "content-security-policy": `${securityHeaders["content-security-policy"]}; script-src 'self'`,
+};
 
 /** What a page answers with; written once, in `pages.ts`. */
 export interface PageAnswer {
@@ -25,6 +31,8 @@ export interface PageOptions {
   readonly cookies?: readonly (string | null)[];
   /** What an error brings along, such as Retry-After. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whether it asks for a passkey, which takes a script of this server's. Default: nothing runs. */
+  readonly hasScript?: boolean;
 }
 
 export function pageAnswer(page: Html, options: PageOptions = {}): PageAnswer {
@@ -32,7 +40,7 @@ export function pageAnswer(page: Html, options: PageOptions = {}): PageAnswer {
     status: options.status ?? 200,
     headers: {
       ...options.headers,
-      ...securityHeaders,
+      ...(options.hasScript === true ? withScript : securityHeaders),
       // Pages tell who somebody is, and hold what is shown once.
       "cache-control": "no-store",
       "content-type": "text/html; charset=utf-8",
@@ -48,6 +56,12 @@ export function redirectAnswer(path: string, cookies: readonly string[] = []): P
   return { status: 303, headers, cookies, body: null };
 }
 
+/** To another site, for somebody who is to come back. */
+export function leaveAnswer(url: string, cookies: readonly string[]): PageAnswer {
+  const headers = { ...securityHeaders, "cache-control": "no-store", location: url };
+  return { status: 303, headers, cookies, body: null };
+}
+
 export const stylesheetAnswer: PageAnswer = {
   status: 200,
   headers: {
@@ -58,6 +72,18 @@ export const stylesheetAnswer: PageAnswer = {
   },
   cookies: [],
   body: stylesheet,
+};
+
+export const passkeyScriptAnswer: PageAnswer = {
+  status: 200,
+  headers: {
+    ...securityHeaders,
+    // Its address changes with it.
+    "cache-control": "public, max-age=31536000, immutable",
+    "content-type": "text/javascript; charset=utf-8",
+  },
+  cookies: [],
+  body: passkeyScript,
 };
 
 export const iconAnswer: PageAnswer = {

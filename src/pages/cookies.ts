@@ -2,7 +2,10 @@
 const cookieHeaderBytesMax = 16 * 1024;
 
 /** The names that this server gives: over https they are bound to the host (RFC 6265bis §4.1.3.2). */
-export function cookieName(base: "berth" | "berth-form", scheme: string): string {
+export function cookieName(
+  base: "berth" | "berth-form" | "berth-signin" | "berth-second",
+  scheme: string,
+): string {
   return scheme === "https" ? `__Host-${base}` : base;
 }
 
@@ -19,7 +22,7 @@ export function readCookie(request: Request, name: string): string | null {
   return values.length === 1 ? (values[0] ?? null) : null;
 }
 
-/** A `Set-Cookie` line; `value` holds letters, digits, `_` and `-`. Without `maxAgeSeconds` it ends with the browser. */
+/** A `Set-Cookie` line; `value` holds letters, digits, `.`, `_` and `-`. Without `maxAgeSeconds` it ends with the browser. */
 export function setCookie(
   name: string,
   value: string,

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { randomHex } from "../lib/random.ts";
+import { readAtMost } from "../lib/read-at-most.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RequestContext } from "../platform/http/request-context.ts";
 import { cookieName, readCookie, setCookie } from "./cookies.ts";
@@ -92,23 +93,13 @@ async function readText(request: Request): Promise<string> {
   if (type !== "application/x-www-form-urlencoded") {
     throw new RegistryError("UNSUPPORTED", { status: 415, message: "a form was expected here" });
   }
-  const reader = request.body?.getReader();
-  if (reader === undefined) return "";
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  const timer = setTimeout(() => void reader.cancel().catch(() => {}), formMsMax);
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return new TextDecoder().decode(Buffer.concat(chunks));
-      bytes += value.byteLength;
-      if (bytes > formBytesMax) {
-        void reader.cancel().catch(() => {});
-        throw new RegistryError("UNSUPPORTED", { status: 413, message: "the form is too long" });
-      }
-      chunks.push(value);
-    }
-  } finally {
-    clearTimeout(timer);
+  const read = await readAtMost(request.body, { bytesMax: formBytesMax, msMax: formMsMax });
+  if (read === "longer") {
+    throw new RegistryError("UNSUPPORTED", { status: 413, message: "the form is too long" });
   }
+  if (read !== "late") return new TextDecoder().decode(read);
+  throw new RegistryError("UNSUPPORTED", {
+    status: 408,
+    message: `the form did not arrive within ${formMsMax / 1000} seconds`,
+  });
 }

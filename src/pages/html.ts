@@ -4,7 +4,7 @@ export interface Html {
 }
 
 /** What may stand in a template; null and false leave nothing. */
-export type HtmlValue = string | number | Html | readonly Html[] | null | false;
+type HtmlValue = string | number | Html | readonly Html[] | null | false;
 
 /**
  * Markup in which every value that is not markup itself is escaped. Attributes stand in double quotes;

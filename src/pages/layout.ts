@@ -3,7 +3,7 @@ import { brandShape, iconPath } from "./icon.ts";
 import { stylesheetPath } from "./stylesheet.ts";
 
 /** A whole document. */
-function documentOf(title: string, body: Html): Html {
+function documentOf(title: string, body: Html, script: string | null = null): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -12,7 +12,11 @@ function documentOf(title: string, body: Html): Html {
 <meta name="color-scheme" content="light dark">
 <title>${title} · Berth</title>
 <link rel="stylesheet" href="${stylesheetPath}">
-<link rel="icon" type="image/svg+xml" href="${iconPath}">
+<link rel="icon" type="image/svg+xml" href="${iconPath}">${
+    script !== null &&
+    html`
+<script src="${script}" defer></script>`
+  }
 </head>
 <body>
 <a class="skip" href="#main">To the content</a>
@@ -22,8 +26,16 @@ ${body}
 `;
 }
 
+interface GatePage {
+  readonly title: string;
+  readonly main: Html;
+  readonly aside: Html;
+  /** Address of the script, where the page has one. */
+  readonly script?: string | null;
+}
+
 /** A page for who is not signed in: what is asked at the left, what is good to know at the right. */
-export function gatePage({ title, main, aside }: { title: string; main: Html; aside: Html }): Html {
+export function gatePage({ title, main, aside, script = null }: GatePage): Html {
   return documentOf(
     title,
     html`<div class="gate">
@@ -35,6 +47,7 @@ ${aside}
 ${quay}
 </aside>
 </div>`,
+    script,
   );
 }
 

@@ -1,17 +1,32 @@
 import type { Management } from "../access/endpoint.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RequestContext } from "../platform/http/request-context.ts";
-import { iconAnswer, type PageAnswer, pageAnswer, stylesheetAnswer } from "./answer.ts";
+import { sendPassword, sendToken, sendTokenEnd, showAccount, showFront } from "./account-page.ts";
+import {
+  iconAnswer,
+  type PageAnswer,
+  pageAnswer,
+  passkeyScriptAnswer,
+  stylesheetAnswer,
+} from "./answer.ts";
 import { cookieName, readCookie } from "./cookies.ts";
+import { sendDevice, showDevice } from "./device-page.ts";
 import { createForms } from "./form.ts";
-import { sendPassword, sendToken, sendTokenEnd, showHome } from "./home-page.ts";
 import { html } from "./html.ts";
 import { iconPath } from "./icon.ts";
 import { gatePage, notice } from "./layout.ts";
+import { passkeyScriptPath } from "./passkey-script.ts";
+import {
+  sendPasskey,
+  sendPasskeyBegin,
+  sendRecoveryCode,
+  showSecondStep,
+} from "./second-step-page.ts";
 import { sendSetup, showSetup } from "./setup-page.ts";
 import { sendSignIn, sendSignOut, showSignIn } from "./sign-in-page.ts";
 import { sendSignUp, showSignUp } from "./sign-up-page.ts";
 import { type PagesDeps, tell, type Visit } from "./visit.ts";
+import { leaveFor, returnFrom } from "./with-provider-page.ts";
 
 type Page = (visit: Visit) => PageAnswer | Promise<PageAnswer>;
 
@@ -22,21 +37,34 @@ interface PageRoute {
 }
 
 const routes: Readonly<Record<string, PageRoute>> = {
-  "/": { show: showHome },
+  "/": { show: showFront },
+  "/account": { show: showAccount },
+  "/device": { show: showDevice, send: sendDevice },
   "/setup": { show: showSetup, send: sendSetup },
   "/signin": { show: showSignIn, send: sendSignIn },
+  "/signin/passkey": { show: showSecondStep, send: sendPasskey },
+  "/signin/passkey/begin": { send: sendPasskeyBegin },
+  "/signin/recovery": { show: showSecondStep, send: sendRecoveryCode },
   "/signout": { send: sendSignOut },
   "/signup": { show: showSignUp, send: sendSignUp },
   "/tokens": { send: sendToken },
   "/tokens/revoke": { send: sendTokenEnd },
   "/password": { send: sendPassword },
   "/assets/berth.css": { show: () => stylesheetAnswer },
+  [passkeyScriptPath]: { show: () => passkeyScriptAnswer },
   [iconPath]: { show: () => iconAnswer },
 };
 
+function routeOf(path: string): PageRoute | null {
+  if (Object.hasOwn(routes, path)) return routes[path] ?? null;
+  const [, provider, back] = /^\/signin\/with\/([a-z0-9._-]{1,64})(\/return)?$/.exec(path) ?? [];
+  if (provider === undefined) return null;
+  return { show: (visit) => (back === undefined ? leaveFor : returnFrom)(visit, provider) };
+}
+
 /**
  * The pages that work without scripts: to set up, sign in and out, make an account, a token or another
- * password. Null for a path that is none of theirs. For a registry under access control.
+ * password. A passkey alone takes one. Null for a path that is none of theirs. For a registry under access control.
  */
 export function createPages(
   deps: PagesDeps,
@@ -56,9 +84,8 @@ export function createPages(
   }
 
   return (context) => {
-    if (!Object.hasOwn(routes, context.path)) return null;
-    const route = routes[context.path];
-    return route === undefined ? null : answer(route, () => visit(context), management, context);
+    const route = routeOf(context.path);
+    return route === null ? null : answer(route, () => visit(context), management, context);
   };
 }
 

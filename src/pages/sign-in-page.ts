@@ -1,3 +1,6 @@
+import { listShownProviders } from "../accounts/provider-store.ts";
+import { relyingPartyOf } from "../accounts/relying-party.ts";
+import { hasSecondFactor } from "../accounts/second-step.ts";
 import { isSetUp } from "../accounts/setup.ts";
 import { endCredential } from "../accounts/tokens.ts";
 import { RegistryError } from "../oci/registry-error.ts";
@@ -6,8 +9,9 @@ import { type PageAnswer, type PageOptions, pageAnswer, redirectAnswer } from ".
 import { type Html, html } from "./html.ts";
 import { commands, field, gatePage } from "./layout.ts";
 import { localTarget } from "./redirect.ts";
+import { leadToPasskey } from "./second-step-page.ts";
 import { noTokenPage } from "./setup-page.ts";
-import { signIn } from "./sign-in.ts";
+import { openFor, userOf } from "./sign-in.ts";
 import {
   callOf,
   endSessionCookie,
@@ -18,11 +22,14 @@ import {
   type Visit,
 } from "./visit.ts";
 
+/** Buttons of the page. */
+const providersMax = 20;
+
 export async function showSignIn(visit: Visit): Promise<PageAnswer> {
   if (!(await isSetUp(visit.management))) return noTokenPage(visit, null);
   const next = localTarget(new URLSearchParams(visit.context.query).get("next"));
   if (visit.user !== null) return redirectAnswer(next);
-  return signInForm(visit, new URLSearchParams({ next }), null);
+  return await signInForm(visit, new URLSearchParams({ next }), null);
 }
 
 export async function sendSignIn(visit: Visit): Promise<PageAnswer> {
@@ -30,11 +37,22 @@ export async function sendSignIn(visit: Visit): Promise<PageAnswer> {
   try {
     fields = await visit.forms.read(visit.context);
     const name = (fields.get("user") ?? "").trim();
-    const cookie = await signIn(visit, name, fields.get("password") ?? "");
-    return redirectAnswer(localTarget(fields.get("next")), [cookie]);
+    const next = localTarget(fields.get("next"));
+    const user = await userOf(visit, name, fields.get("password") ?? "");
+    if (await hasSecondFactor(visit.management.db.reads, user.id)) {
+      const { authenticator } = visit.deps;
+      const address = visit.context.client;
+      // Whoever goes no further knew the password all the same.
+      authenticator.refused({
+        ...{ account: user, credentialId: null },
+        ...{ reason: "second factor", address },
+      });
+      return await leadToPasskey(visit, user, next);
+    }
+    return redirectAnswer(next, [await openFor(visit, user, { with: "password" })]);
   } catch (error) {
     const { notice, options, fields: typed } = tell(wordsOf(error));
-    return signInForm(visit, typed ?? fields, notice, options);
+    return await signInForm(visit, typed ?? fields, notice, options);
   }
 }
 
@@ -51,30 +69,39 @@ export async function sendSignOut(visit: Visit): Promise<PageAnswer> {
 
 /** The same for a name that nobody has and for a wrong password. */
 function wordsOf(error: unknown): unknown {
-  if (!(error instanceof RegistryError) || error.status !== 401) return error;
+  if (!(error instanceof RegistryError)) return error;
+  // A directory is away: whoever has a password here, or a button to press, may go on.
+  if (error.code === "UNAVAILABLE") {
+    return new RegistryError("UNAVAILABLE", { status: 400, message: error.message });
+  }
+  if (error.status !== 401) return error;
   return new RegistryError("DENIED", {
     message: "that is not the name and the password of an account that may sign in from here",
   });
 }
 
-function signInForm(
+async function signInForm(
   visit: Visit,
   fields: URLSearchParams,
   trouble: Html | null,
   options: PageOptions = {},
-): PageAnswer {
+): Promise<PageAnswer> {
+  const next = localTarget(fields.get("next"));
+  const shown = await listShownProviders(visit.management.db.reads, providersMax);
+  const providers = shown.filter(({ kind }) => kind === "oidc");
+  const directories = shown.filter(({ kind }) => kind === "ldap");
   const { hidden, cookie } = visit.forms.open(visit.context);
   const host = hostOf(visit);
   const main = html`<h1>Sign in to ${host}</h1>
-<p class="lead">With the account that you push and pull with.</p>
+<p class="lead">With the account that you push and pull with${directories.map(({ title }) => html`, or that of ${title}`)}.</p>
 ${trouble}${plainHttpNotice(visit)}
-<form method="post" action="/signin">${hidden}<input type="hidden" name="next" value="${localTarget(fields.get("next"))}">
+<form method="post" action="/signin">${hidden}<input type="hidden" name="next" value="${next}">
 ${field({
   name: "user",
   label: "User name",
   value: fields.get("user") ?? "",
   autocomplete: "username",
-  maxLength: 64,
+  maxLength: directories.length === 0 ? 64 : 256,
 })}
 ${field({
   name: "password",
@@ -83,10 +110,23 @@ ${field({
   autocomplete: "current-password",
 })}
 <button class="go">Sign in</button></form>
+${relyingPartyOf(visit.management.config) !== null && passkeyButton(hidden, next)}
+${providers.map(({ name, title }) => providerLink(name, title, next))}
 ${offersSignUp(visit) && html`<p class="prose">No account yet? <a href="/signup">Make one</a>.</p>`}
 <p class="prose small">Lost the password? An administrator sets another one at the machine where Berth runs: <code>${program} admin reset-password NAME</code>.</p>`;
-  const page = gatePage({ title: "Sign in", main, aside: fromTerminal(host) });
-  return pageAnswer(page, { ...options, cookies: [cookie] });
+  const whole = gatePage({ title: "Sign in", main, aside: fromTerminal(host) });
+  return pageAnswer(whole, { ...options, cookies: [cookie] });
+}
+
+/** Leads to the page that asks for one. */
+function passkeyButton(hidden: Html, next: string): Html {
+  return html`<form method="post" action="/signin/passkey/begin">${hidden}<input type="hidden" name="next" value="${next}"><button>Sign in with a passkey</button></form>`;
+}
+
+/** A link, since a form may lead to this server alone. */
+function providerLink(name: string, title: string, next: string): Html {
+  const query = next === "/" ? "" : `?${new URLSearchParams({ next })}`;
+  return html`<p class="prose"><a class="button" href="/signin/with/${name}${query}">Sign in with ${title}</a></p>`;
 }
 
 export function fromTerminal(host: string): Html {

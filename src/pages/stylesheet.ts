@@ -48,12 +48,16 @@ svg { display: block; flex: none; }
 .gate h1 { margin: 44px 0 4px; font: 600 20px/26px var(--sans); letter-spacing: -.01em; }
 .gate h1 + .prose { margin-top: 20px; }
 .gate form, .gate .note, .gate .prose { max-width: 440px; }
-.gate .go { width: 100%; }
+.gate .go, .gate .go + button { width: 100%; }
+.gate .go + button { margin-top: 8px; }
+.facts { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 4px 16px; margin-bottom: 20px; }
+.facts dt { color: var(--text-3); }
+.facts dd { overflow-wrap: anywhere; }
 .gate aside section { max-width: 560px; margin-bottom: 28px; }
 .gate aside .small + .small { margin-top: 8px; }
 .lead { margin-bottom: 22px; color: var(--text-2); }
 .prose p + p, .prose p + .code, .prose .code + p { margin-top: 12px; }
-.prose + .prose, .prose + form, form + .prose { margin-top: 20px; }
+.prose + .prose, .prose + form, form + .prose, .gate form + form { margin-top: 20px; }
 .quay { position: absolute; inset-inline: 0; bottom: 0; width: max(100%, 860px); height: auto; fill: none; stroke: var(--edge); stroke-width: 1.5; }
 .quay .hull { fill: var(--line); }
 .quay .deck { fill: var(--bg-sunken); stroke: none; }

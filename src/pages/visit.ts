@@ -13,7 +13,7 @@ import { notice } from "./layout.ts";
 
 export interface PagesDeps {
   readonly management: Management;
-  readonly authenticator: Pick<Authenticator, "checkPassword" | "identifySession">;
+  readonly authenticator: Pick<Authenticator, "checkPassword" | "identifySession" | "refused">;
   /** Scheme, host and port under which clients reach the registry; null where that is not known. */
   readonly publicOrigin: (context: RequestContext) => string | null;
 }

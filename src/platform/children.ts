@@ -28,6 +28,8 @@ export type ToChild =
       readonly run: string;
       /** Of this child: begins with `run`. */
       readonly process: string;
+      /** What is known already of the storage: it must not write a moment before it hears of that. */
+      readonly storageFailure: string | null;
     }
   | { readonly kind: "state"; readonly state: ServerState }
   | { readonly kind: "tell-metrics"; readonly id: number }
@@ -156,6 +158,7 @@ export function createChildren(deps: ChildrenDeps): Children {
           format: deps.format,
           run: deps.run,
           process: child.id,
+          storageFailure,
         });
         break;
       case "serving":
@@ -211,7 +214,8 @@ export function createChildren(deps: ChildrenDeps): Children {
     },
     refuseWrites(message) {
       storageFailure ??= message;
-      tellAllTheState();
+      // Those too that do not serve yet: they may have been told to begin before this was known.
+      for (const child of children) tell(child, { kind: "state", state: state() });
     },
     async stop() {
       stopping = true;

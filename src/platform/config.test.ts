@@ -44,6 +44,7 @@ describe("where a value comes from", () => {
       secretKeys: [],
       auditDays: 365,
       pullsDays: 30,
+      webhooksAllow: [],
     });
     expect(sources.map(({ key }) => key)).toEqual([...settingKeys]);
     expect(sources.every(({ source }) => source === "default")).toBe(true);
@@ -97,6 +98,12 @@ describe("where a value comes from", () => {
       const message = problemsOf({}, { [variable]: value });
       expect(message).toContain(value);
       expect(message).toContain(rule);
+    }
+  });
+
+  test("a path is one line", () => {
+    for (const path of ["da\nta", "data\r", "\t"]) {
+      expect(problemsOf({ data: path })).toContain("must not contain control characters");
     }
   });
 
@@ -203,6 +210,7 @@ const samples = {
   secret_key: Buffer.alloc(32).toString("base64"),
   "audit.days": "30",
   "pulls.days": "7",
+  "webhooks.allow": "10.0.0.0/8",
 };
 
 describe("what is refused", () => {

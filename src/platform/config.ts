@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { nearest } from "../lib/nearest.ts";
+import { clientVariables } from "./client-environment.ts";
 import { isLoopbackHost } from "./ip-address.ts";
 import { maskPassword, type PostgresAddress } from "./postgres-url.ts";
 import {
@@ -51,6 +52,8 @@ export interface Config {
   readonly secretKeys: readonly Buffer[];
   readonly auditDays: number;
   readonly pullsDays: number;
+  /** For `createAddressMatcher`. */
+  readonly webhooksAllow: readonly string[];
 }
 
 /** Where blobs are in an S3, and how clients get them from there. */
@@ -415,6 +418,7 @@ function toConfig(settings: Settings, problems: string[]): Config {
     secretKeys: settings.secret_key,
     auditDays: settings["audit.days"],
     pullsDays: settings["pulls.days"],
+    webhooksAllow: settings["webhooks.allow"],
   });
 }
 
@@ -482,7 +486,12 @@ function unknownVariableWarning(name: string): string {
 
 function knownVariables(): string[] {
   const variables = settingKeys.map(variableOf);
-  return ["BERTH_CONFIG", ...variables, ...variables.map((name) => `${name}_FILE`)];
+  return [
+    "BERTH_CONFIG",
+    ...clientVariables,
+    ...variables,
+    ...variables.map((name) => `${name}_FILE`),
+  ];
 }
 
 function suggestion(name: string, candidates: readonly string[]): string {

@@ -1,13 +1,13 @@
 import { type Clock, systemClock } from "../lib/clock.ts";
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
+type LogLevel = "debug" | "info" | "warn" | "error";
 
 /**
  * What a line says beside its message, for queries. One name for one thing everywhere: request_id, principal, address,
  * user_agent, scheme, method, path, repository, digest, status, bytes, duration_ms, error. A key is a plain
  * word of the code, never input. `undefined` is left out; an Error brings its stack.
  */
-export type LogFields = Readonly<Record<string, unknown>>;
+type LogFields = Readonly<Record<string, unknown>>;
 
 /**
  * Writes lines that are complete within 20 ms, or at once after `error`. A call never throws and never waits:

@@ -20,7 +20,7 @@ export interface Sample {
 }
 
 /** Asked at each scrape. One that throws is reported as NaN: the other metrics matter most when something is broken. */
-export type Reading = () => Value | Promise<Value>;
+type Reading = () => Value | Promise<Value>;
 
 type Value = number | readonly Sample[];
 

@@ -1,7 +1,7 @@
 /** How much a client asks of the server's certificate, as libpq has it. */
-export const sslModes = ["disable", "require", "verify-ca", "verify-full"] as const;
+const sslModes = ["disable", "require", "verify-ca", "verify-full"] as const;
 
-export type SslMode = (typeof sslModes)[number];
+type SslMode = (typeof sslModes)[number];
 
 export interface PostgresHost {
   readonly host: string;

@@ -1,4 +1,5 @@
 import { dlopen, FFIType, ptr } from "bun:ffi";
+import { programName } from "./program-name.ts";
 
 /**
  * What Bun reads from the environment before the program begins. scripts/launch.mjs sets the same
@@ -31,7 +32,8 @@ export function applyRuntimeSettings(): void {
     const missing = Object.entries(settings).filter(([name]) => getenv(text(name)) === null);
     if (missing.length === 0) return;
     for (const [name, value] of missing) setenv(text(name), text(value), 0);
-    const words = ["berth", ...process.argv.slice(2)].map(text);
+    // What it is called decides what it does.
+    const words = [programName() || "berth", ...process.argv.slice(2)].map(text);
     const table = new BigUint64Array(words.length + 1);
     for (const [index, word] of words.entries()) table[index] = BigInt(ptr(word));
     // Returns only when it failed.

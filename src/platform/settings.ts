@@ -121,6 +121,11 @@ export const settingsSchema = z.strictObject({
   "pulls.days": parsed(parseDays)
     .prefault("30")
     .describe("Days that each pull is kept; later they are counted by day."),
+  "webhooks.allow": parsed(parseAddressRanges)
+    .prefault("")
+    .describe(
+      "Addresses or CIDR ranges of your own network that webhooks may reach: without it only public ones.",
+    ),
 });
 
 export type Settings = z.output<typeof settingsSchema>;
@@ -184,7 +189,7 @@ function oneOf<const Values extends readonly [string, ...string[]]>(...values: V
 
 function filePath(byDefault: string) {
   return parsed((text) => {
-    if (text.includes("\0")) throw new RuleBroken("must not contain a NUL byte");
+    if (/\p{Cc}/u.test(text)) throw new RuleBroken("must not contain control characters");
     if (text === "" && byDefault !== "") throw new RuleBroken("must not be empty");
     return text;
   }).prefault(byDefault);

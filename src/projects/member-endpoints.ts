@@ -3,21 +3,18 @@ import { change } from "../access/change.ts";
 import { defineEndpoint, type Endpoint, nothing } from "../access/endpoint.ts";
 import { listMembers, removeMember, setMember } from "../access/grant-store.ts";
 import { actionsOfRole, assertMayGive } from "../access/may-give.ts";
+import { ofProject } from "../access/place.ts";
 import { getProject } from "../access/project-store.ts";
 import { formatTime, pageInput, pageOf, pageOutput, projectName, time } from "../access/schema.ts";
 import { formatSubject, getSubject, subjectName } from "../access/subject.ts";
 import { notFound } from "../access/unknown.ts";
 import { actorOf } from "../auth/principal.ts";
-import type { ProjectName } from "../oci/repository-name.ts";
 
 const memberOutput = z.object({
   member: z.string().describe("Name of a user or robot, or `group:NAME`."),
   role: z.string(),
   since: time,
 });
-
-const ofProject = ({ project }: { readonly project: ProjectName }) =>
-  ({ kind: "project", name: project }) as const;
 
 const list = defineEndpoint({
   method: "GET",

@@ -11,6 +11,7 @@ import {
 } from "../access/endpoint.ts";
 import { grantOwner, setMember } from "../access/grant-store.ts";
 import { assertMay, assertMayGive } from "../access/may-give.ts";
+import { ofProject } from "../access/place.ts";
 import {
   findProject,
   getProject,
@@ -45,12 +46,17 @@ import {
   visibility,
 } from "./project-schema.ts";
 import { trashProject, updateProject } from "./project-store.ts";
+import { placeToPush } from "./push-place.ts";
 
-const shownProject = projectOutput.extend({ allowed: allowedOutput });
+const shownProject = projectOutput.extend({
+  allowed: allowedOutput,
+  push_place: z
+    .string()
+    .nullable()
+    .describe("A repository in it, there or not, to which the caller may push; null: none."),
+});
 
 const inProject = z.strictObject({ project: projectName });
-const ofProject = ({ project }: z.output<typeof inProject>) =>
-  ({ kind: "project", name: project }) as const;
 
 const list = defineEndpoint({
   method: "GET",
@@ -64,6 +70,7 @@ const list = defineEndpoint({
     visiblePage({
       secrets: deps.secrets,
       read: (page) => listProjects(deps.db.reads, page),
+      cursorOf: ({ name }) => name,
       after,
       limit,
       isVisible: ({ name }) => may(deps, call, "project:read", name),
@@ -128,9 +135,10 @@ const show = defineEndpoint({
   version: (output) => output.version,
   async handler(deps, { project: name }, call) {
     const project = await getProject(deps.db.reads, name);
-    const actions = ["project:manage"] as const;
+    const actions = ["repository:push", "project:manage"] as const;
     const allowed = await allowedOf(deps.access, call, { kind: "project", name }, actions);
-    return { ...(await projectAnswer(deps, call, project)), allowed };
+    const push_place = await placeToPush(deps, call, project);
+    return { ...(await projectAnswer(deps, call, project)), allowed, push_place };
   },
 });
 

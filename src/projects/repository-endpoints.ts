@@ -10,17 +10,20 @@ import {
   nothing,
 } from "../access/endpoint.ts";
 import { assertMay, assertMayGive } from "../access/may-give.ts";
+import { ofProject, ofRepository } from "../access/place.ts";
 import { getProject } from "../access/project-store.ts";
 import { assertTagsMayGo } from "../access/protected-tag-store.ts";
 import {
   description,
   formatTime,
+  formatTimeOrNull,
   pageInput,
   pageOutput,
   projectName,
   repositoryName,
   time,
 } from "../access/schema.ts";
+import { cursorAt, filterInput, readPlace, sortInput } from "../access/sorted-list.ts";
 import { conflict } from "../access/unknown.ts";
 import { visiblePage } from "../access/visible-page.ts";
 import { actorOf } from "../auth/principal.ts";
@@ -57,31 +60,51 @@ const repositoryOutput = z.object({
 const shownRepository = repositoryOutput.extend({ allowed: allowedOutput });
 
 const inRepository = z.strictObject({ repository: repositoryName });
-const ofRepository = ({ repository }: z.output<typeof inRepository>) =>
-  ({ kind: "repository", name: repository }) as const;
+
+const listedRepository = repositoryOutput.extend({
+  tags: z.int().describe("Tags that name images, as of the last minute."),
+  size: z.int().describe("Bytes of what they point to, each tag by itself, as of the last minute."),
+  pushed_at: time.nullable().describe("When one of them was last pushed or moved."),
+});
 
 const list = defineEndpoint({
   method: "GET",
   path: "/api/v1/projects/{project}/repositories",
   command: "repository list",
-  summary: "Lists the repositories of a project that one may see, by name.",
+  summary: "Lists the repositories of a project that one may see.",
   action: "project:read",
-  resource: ({ project }) => ({ kind: "project", name: project }),
-  input: z.strictObject({ project: projectName, ...pageInput }),
-  output: pageOutput(repositoryOutput),
-  async handler(deps, { project, limit, after }, call) {
-    const { id } = await getProject(deps.db.reads, project);
+  resource: ofProject,
+  input: z.strictObject({
+    project: projectName,
+    filter: filterInput,
+    sort: sortInput,
+    ...pageInput,
+  }),
+  output: pageOutput(listedRepository),
+  async handler(deps, { project, filter, sort, limit, after }, call) {
+    const { id: projectId } = await getProject(deps.db.reads, project);
     const from = () => call.address;
     return visiblePage({
       secrets: deps.secrets,
-      read: (page) => listRepositories(deps.db.reads, { projectId: id, ...page }),
+      read: (page) =>
+        listRepositories(deps.db.reads, {
+          ...{ projectId, filter, sort, limit: page.limit },
+          after: readPlace(sort, page.after),
+        }),
+      cursorOf: ({ name, listed }) =>
+        cursorAt(sort, { name, value: listed[sort.by === "size" ? "size" : "counted_push"] }),
       after,
       limit,
       isVisible: ({ name }) => {
         const resource = { kind: "repository", name } as const;
         return isAllowed(deps.access, call.principal, "repository:pull", resource, from);
       },
-      toItem: (repository) => repositoryAnswer(call, repository),
+      toItem: ({ listed, ...repository }) => ({
+        ...repositoryAnswer(call, repository),
+        tags: listed.tags,
+        size: listed.size,
+        pushed_at: formatTimeOrNull(listed.pushed_at),
+      }),
     });
   },
 });

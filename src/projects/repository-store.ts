@@ -1,10 +1,11 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
+import type { Place, Sort } from "../access/sorted-list.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
+import { contains, sortedPage } from "../db/sorted-page.ts";
 import type { Visibility } from "../db/tables.ts";
-import type { Digest } from "../oci/digest.ts";
+import { naturalSortKey } from "../lib/natural-sort-key.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { Tag } from "../oci/tag.ts";
 import { unknownRepository } from "../registry/unknown.ts";
 
 /** A repository that is there, in a project that is there. */
@@ -30,19 +31,66 @@ export async function getRepository(reads: Reads, name: RepositoryName): Promise
   return repositoryOfRow(row);
 }
 
-/** Of a project by name, after one, in byte order. */
+export interface RepositoryPage {
+  readonly projectId: string;
+  readonly filter: string;
+  readonly sort: Sort;
+  readonly after: Place | null;
+  readonly limit: number;
+}
+
+/** Of a project. The page is cut from one index, and only then joined with what else is shown. */
 export async function listRepositories(
   reads: Reads,
-  page: { readonly projectId: string; readonly after: string; readonly limit: number },
-): Promise<Repository[]> {
-  const rows = await selectRepositories(reads)
-    .where("r.project_id", "=", bound(page.projectId))
-    .where("r.name", ">", bound(page.after as RepositoryName))
-    .orderBy("r.name")
-    .limit(page.limit)
-    .execute();
-  return rows.map(repositoryOfRow);
+  page: RepositoryPage,
+): Promise<ListedRepository[]> {
+  const { rows } = await repositoryPageQuery(page).execute(reads);
+  return rows.map((row) => ({ ...repositoryOfRow(row), listed: row }));
 }
+
+/** A repository with what lists show of it. */
+export interface ListedRepository extends Repository {
+  readonly listed: CountedRow;
+}
+
+interface CountedRow {
+  /** As of the last count. */
+  readonly tags: number;
+  readonly size: number;
+  readonly counted_push: number;
+  /** As of now. */
+  readonly pushed_at: number | null;
+}
+
+export function repositoryPageQuery(page: RepositoryPage): RawBuilder<Selected & CountedRow> {
+  const { sort, after, filter } = page;
+  const columns = [columnOf[sort.by], "name"];
+  const name = after?.name ?? "";
+  const cut = sortedPage({
+    columns,
+    descending: sort.descending,
+    after: after === null ? null : [after.value ?? naturalSortKey(name), name],
+    limit: page.limit,
+  });
+  const filtered = filter === "" ? sql`` : sql`and ${contains(sql.ref("name"), filter, true)}`;
+  const direction = sql.raw(sort.descending ? "desc" : "asc");
+  const order = columns.map((column) => sql`${sql.ref(`r.${column}`)} ${direction}`);
+  return sql<Selected & CountedRow>`
+    select r.id, r.project_id, r.name, r.visibility, r.description, r.labels, r.created_at,
+           r.version, r.tags, r.size, r.pushed_at as counted_push,
+           p.visibility as project_visibility, c.name as created_by,
+           (select max(t.moved_at) from tags as t
+             where t.repository_id = r.id and t.attached = 0) as pushed_at
+      from (select id, project_id, name, visibility, description, labels, created_at, created_by,
+                   version, sort_key, tags, size, pushed_at
+              from repositories
+             where project_id = ${bound(page.projectId)} and state = 'live' ${filtered} ${cut}) as r
+      join projects as p on p.id = r.project_id and p.state = 'live'
+      left join principals as c on c.id = r.created_by
+     order by ${sql.join(order)}`;
+}
+
+const columnOf = { name: "sort_key", pushed: "pushed_at", size: "size" } as const;
 
 function selectRepositories(reads: Reads) {
   return reads
@@ -93,32 +141,5 @@ export async function updateRepository(
       version: sql`version + 1`,
     })
     .where("id", "=", id)
-    .execute();
-}
-
-export interface ListedTag {
-  readonly tag: Tag;
-  readonly digest: Digest;
-  readonly movedAt: number;
-  readonly movedBy: string | null;
-  readonly lockedAt: number | null;
-  readonly lockedBy: string | null;
-}
-
-/** Of a repository by name, after one, in byte order. */
-export async function listTagsWithLocks(
-  reads: Reads,
-  page: { readonly repositoryId: string; readonly after: string; readonly limit: number },
-): Promise<ListedTag[]> {
-  return await reads
-    .selectFrom("tags as t")
-    .leftJoin("principals as m", "m.id", "t.moved_by")
-    .leftJoin("principals as l", "l.id", "t.locked_by")
-    .select(["t.name as tag", "t.digest", "t.moved_at as movedAt", "m.name as movedBy"])
-    .select(["t.locked_at as lockedAt", "l.name as lockedBy"])
-    .where("t.repository_id", "=", bound(page.repositoryId))
-    .where("t.name", ">", bound(page.after as Tag))
-    .orderBy("t.name")
-    .limit(page.limit)
     .execute();
 }

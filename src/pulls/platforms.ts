@@ -1,7 +1,8 @@
 import { LRUCache } from "lru-cache";
 import type { Database } from "../db/database.ts";
 import type { Digest } from "../oci/digest.ts";
-import { isJsonArray, isJsonObject, parseStrictJson } from "../oci/strict-json.ts";
+import { formatPlatform } from "../oci/platform.ts";
+import { isJsonArray, isJsonObject, type JsonObject, parseStrictJson } from "../oci/strict-json.ts";
 import type { Pull } from "../registry/registry.ts";
 import { indexesOf } from "./pull-store.ts";
 
@@ -11,8 +12,6 @@ const rememberedMax = 10_000;
 const rememberedMs = 10 * 60 * 1000;
 /** Questions to the database for one batch of pulls; those beyond get no platform. */
 const lookUpsMax = 50;
-/** Characters: an index may say anything. */
-const platformLengthMax = 64;
 
 export interface Platforms {
   /** Of each pull: `linux/arm64/v8`; null where no index lists the manifest, and for pulls by tag. */
@@ -59,17 +58,8 @@ function platformsOf(bytes: Uint8Array): Map<Digest, string> {
   const index = parseStrictJson(bytes);
   const manifests = isJsonObject(index) ? index["manifests"] : null;
   for (const entry of isJsonArray(manifests) ? manifests : []) {
-    if (!isJsonObject(entry) || !isJsonObject(entry["platform"])) continue;
-    const { os, architecture, variant } = entry["platform"];
-    const parts = [os, architecture, variant].filter((part) => isName(part));
-    // BuildKit gives attestations, which are for no platform, the platform unknown/unknown.
-    if (parts.length >= 2 && os !== "unknown") {
-      listed.set(entry["digest"] as Digest, parts.join("/").slice(0, platformLengthMax));
-    }
+    const platform = isJsonObject(entry) ? formatPlatform(entry["platform"]) : null;
+    if (platform !== null) listed.set((entry as JsonObject)["digest"] as Digest, platform);
   }
   return listed;
-}
-
-function isName(part: unknown): part is string {
-  return typeof part === "string" && /^[\w.-]+$/.test(part);
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { ofItsProject, ofRepository } from "../access/place.ts";
 import {
   formatTime,
   pageInput,
@@ -8,17 +9,18 @@ import {
   repositoryName,
   time,
 } from "../access/schema.ts";
-import type { Reads } from "../db/database.ts";
 import { parseDigest } from "../oci/digest.ts";
-import { projectOf, type RepositoryName } from "../oci/repository-name.ts";
-import { findRepositoryId } from "../registry/repository-store.ts";
-import { unknownRepository } from "../registry/unknown.ts";
+import { getRepositoryId } from "../registry/repository-store.ts";
 import { type DigestPulls, digestPulls, listPulls, nextDigestPulls } from "./pull-list-store.ts";
 
 const recentDays = 30;
 const dayMs = 24 * 60 * 60 * 1000;
 
-const digest = parsed(parseDigest).optional().describe("Only of this manifest.");
+const inRepository = z.strictObject({
+  repository: repositoryName,
+  digest: parsed(parseDigest).optional().describe("Only of this manifest."),
+  ...pageInput,
+});
 
 const list = defineEndpoint({
   method: "GET",
@@ -27,13 +29,8 @@ const list = defineEndpoint({
   summary: "Lists who pulled what from a repository, newest first.",
   // Addresses and names of people: not for everybody who may pull.
   action: "project:manage",
-  resource: ({ repository }) => ({ kind: "project", name: projectOf(repository) }),
-  input: z.strictObject({
-    repository: repositoryName,
-    digest,
-    limit: pageInput.limit,
-    after: pageInput.after,
-  }),
+  resource: ofItsProject,
+  input: inRepository,
   output: pageOutput(
     z.object({
       at: time,
@@ -41,13 +38,17 @@ const list = defineEndpoint({
       tag: z.string().nullable().describe("By which it was asked for; null: by digest."),
       platform: z.string().nullable().describe("As the index says that lists it."),
       principal: z.string().nullable().describe("Name of the user or robot; null: anonymous."),
+      workload: z
+        .string()
+        .nullable()
+        .describe("Whom the identity token named by which a robot signed in."),
       credential_id: z.string().nullable(),
       address: z.string(),
       user_agent: z.string(),
     }),
   ),
   async handler({ db }, input) {
-    const repositoryId = await idOf(db.reads, input.repository);
+    const repositoryId = await getRepositoryId(db.reads, input.repository);
     const before = input.after === "" ? null : input.after;
     const wanted = input.digest ?? null;
     const page = await listPulls(db.reads, repositoryId, wanted, before, input.limit);
@@ -64,13 +65,8 @@ const summary = defineEndpoint({
   command: "pulls summary",
   summary: `Counts the pulls of each manifest of a repository, of the last ${recentDays} days and in all.`,
   action: "repository:pull",
-  resource: ({ repository }) => ({ kind: "repository", name: repository }),
-  input: z.strictObject({
-    repository: repositoryName,
-    digest,
-    limit: pageInput.limit,
-    after: pageInput.after,
-  }),
+  resource: ofRepository,
+  input: inRepository,
   output: pageOutput(
     z.object({
       digest: z.string(),
@@ -80,7 +76,7 @@ const summary = defineEndpoint({
     }),
   ),
   async handler({ db, clock }, { repository, limit, after, ...input }) {
-    const repositoryId = await idOf(db.reads, repository);
+    const repositoryId = await getRepositoryId(db.reads, repository);
     const fromDay = Math.floor(clock.now() / dayMs) - recentDays + 1;
     if (input.digest !== undefined) {
       const found = await digestPulls(db.reads, repositoryId, input.digest, fromDay);
@@ -99,12 +95,6 @@ const summary = defineEndpoint({
     return { items: page.map(toItem), next: page.at(-1)?.digest ?? null };
   },
 });
-
-async function idOf(reads: Reads, repository: RepositoryName): Promise<string> {
-  const id = await findRepositoryId(reads, repository);
-  if (id === null) throw unknownRepository(repository);
-  return id;
-}
 
 function toItem({ digest, recent, total, last_day }: DigestPulls) {
   return { digest, recent, total, last_day: formatTime(last_day * dayMs).slice(0, 10) };

@@ -10,6 +10,8 @@ const lookedAtMax = 10_000;
 export interface ListedPull extends Omit<PullRow, "repository_id" | "principal_id"> {
   /** Null for anonymous ones. */
   readonly principal: string | null;
+  /** Whom an identity token named that pulled as that robot. */
+  readonly workload: string | null;
 }
 
 export interface PullPage {
@@ -32,6 +34,9 @@ export async function listPulls(
   const found = await reads
     .selectFrom("pulls as l")
     .leftJoin("principals as p", "p.id", "l.principal_id")
+    .leftJoin("credentials as c", (join) =>
+      join.onRef("c.id", "=", "l.credential_id").on("c.issuer_id", "is not", null),
+    )
     .select([
       "l.id",
       "l.at",
@@ -42,6 +47,7 @@ export async function listPulls(
       "l.address",
       "l.user_agent",
       "p.name as principal",
+      "c.description as workload",
     ])
     .where("l.repository_id", "=", bound(repositoryId))
     .where("l.id", "<", bound(to))

@@ -310,7 +310,13 @@ describe("endpoints", () => {
         .insertInto("principals")
         .values({
           ...{ ...principal, id: "p1", kind: "user", name: "alice", state: "deleted" },
-          ...{ project_id: null, email: null, password_hash: null, expires_at: null },
+          ...{
+            project_id: null,
+            email: null,
+            password_hash: null,
+            second_factor: 0,
+            expires_at: null,
+          },
           ...{ expiry_told_at: null, last_used_at: null, created_at: 1, created_by: null },
         })
         .execute(),

@@ -6,7 +6,7 @@ import { excerpt } from "../oci/registry-error.ts";
 import type { Log } from "../platform/log.ts";
 import type { Pull } from "../registry/registry.ts";
 import { createPlatforms } from "./platforms.ts";
-import { addPullCounts, insertPulls } from "./pull-store.ts";
+import { addPullCounts, insertPulls, notePulled } from "./pull-store.ts";
 import { createTallies, type Tally } from "./tallies.ts";
 
 const flushEveryMs = 1000;
@@ -133,6 +133,7 @@ export function createPullRecorder({
       const pulls = takenRows.map((pull, at) => toRow(pull, found[at] ?? null));
       await db.transactionUnsynced(async (tx) => {
         await insertPulls(tx, pulls);
+        await notePulled(tx, pulls);
         await addPullCounts(tx, counts);
       });
       return true;

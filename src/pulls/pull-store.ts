@@ -49,6 +49,28 @@ function insertStatement(count: number) {
   );
 }
 
+/** When each image was last pulled, in one order, as below. */
+export async function notePulled(tx: Tx, pulls: readonly PullRow[]): Promise<void> {
+  const latest = new Map<string, PullRow>();
+  for (const pull of pulls) {
+    const key = pull.repository_id + pull.digest;
+    if ((latest.get(key)?.at ?? 0) < pull.at) latest.set(key, pull);
+  }
+  for (const [, pull] of [...latest].sort(([a], [b]) => compare(a, b))) {
+    await updatePulled(tx, pull.at, pull.repository_id, pull.digest, pull.at);
+  }
+}
+
+const updatePulled = compiled(
+  (db, pulled_at: number, repositoryId: string, digest: Digest, before: number) =>
+    db
+      .updateTable("images")
+      .set({ pulled_at })
+      .where("repository_id", "=", repositoryId)
+      .where("digest", "=", digest)
+      .where(({ eb, or }) => or([eb("pulled_at", "is", null), eb("pulled_at", "<", before)])),
+);
+
 /** Adds to the counts of a day, in one order, so that nodes that add to the same do not get stuck in each other. */
 export async function addPullCounts(tx: Tx, counts: readonly PullDayRow[]): Promise<void> {
   for (const { repository_id, digest, principal_id, day, count } of counts.toSorted(byKey)) {

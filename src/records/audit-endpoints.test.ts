@@ -68,6 +68,7 @@ const principalRow: PrincipalRow = {
   email: null,
   description: "",
   password_hash: null,
+  second_factor: 0,
   cidrs: "[]",
   expires_at: null,
   expiry_told_at: null,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineEndpoint, type Endpoint, lines, type Management } from "../access/endpoint.ts";
+import { ofProject } from "../access/place.ts";
 import { moment, pageInput, pageOutput, projectName } from "../access/schema.ts";
 import { unknownProject } from "../access/unknown.ts";
 import { auditHead } from "../audit/audit.ts";
@@ -50,7 +51,7 @@ const listOfProject = defineEndpoint({
   command: null,
   summary: "Lists what was changed in a project and by whom, newest first.",
   action: "project:manage",
-  resource: ({ project }) => ({ kind: "project", name: project }),
+  resource: ofProject,
   input: filters.extend({ project: projectName }),
   output: page,
   async handler({ db }, input) {

@@ -98,8 +98,7 @@ async function leave({ db, liveUploads }: Registry, { row, claim }: Taken): Prom
 /**
  * Removes what a killed process left: staged bytes without a session, and bytes that were already
  * a blob file when the process ended, but not yet in the database. Runs at start, beside requests, and
- * with `dead` after that process of this server ended: until its claims are over, nobody else has its
- * sessions.
+ * with `dead` after that process of this server ended, whose sessions are anybody's from then on.
  */
 export async function removeLeftovers(
   registry: Registry,
@@ -112,12 +111,12 @@ export async function removeLeftovers(
   const unfinished = new Set(
     dead === null ? await listUploads(db.reads) : await listUploadsOf(db.reads, dead),
   );
+  if (dead !== null) await db.transactionUnsynced((tx) => endClaimsOf(tx, dead));
   const everything = !blobs.stagedIsDurable && unfinished.size > 0;
   for await (const item of blobs.list(everything ? "all" : "staged")) {
     if (signal.aborted) return removed;
     if (await removeLeftover(registry, unfinished, item, dead)) removed += 1;
   }
-  if (dead !== null) await db.transactionUnsynced((tx) => endClaimsOf(tx, dead));
   // What is durable is what the row says.
   if (blobs.stagedIsDurable) return removed;
   for (const id of unfinished) {
@@ -146,7 +145,10 @@ async function removeLeftover(
       if (item.digest === null || !unfinished.has(session)) return false;
       if (await isHeld(registry, session, dead)) return false;
       if ((await findBlobKey(db.reads, item.digest)) === item.key) return false;
+      // First: without the file the row would speak of bytes that were lost.
+      await correctOffset(registry, session);
       await blobs.remove([item.key]);
+      await endEmpty(registry, session);
       return true;
     }
     case "stray":
@@ -165,27 +167,41 @@ async function isHeld(
   return holder !== null && holder !== dead && holder.startsWith(process.run);
 }
 
-/**
- * A session whose bytes had become a blob file when the process ended has none now, and one that a
- * power cut shortened has fewer than its row says. The first ends: its client is to start again.
- */
+/** A session whose bytes became a blob file, or were cut off by a power cut, has fewer than its row says. */
 async function correctOffset(registry: Registry, id: string): Promise<void> {
-  const { db, blobs, liveUploads, clock } = registry;
+  const { db, blobs, clock } = registry;
   const seen = await findAnyUpload(db.reads, id);
-  if (seen === null || seen.offset_bytes <= ((await blobs.stagedBytes(stagedOf(seen))) ?? 0))
-    return;
-  // What a request of this process has taken up, it puts right itself.
-  if (liveUploads.peek(id) !== null) return;
-  const held = await take(registry, { id });
-  if (held === null) return;
+  if (seen === null) return;
+  const bytesOf = async (row: Upload) => (await blobs.stagedBytes(stagedOf(row))) ?? 0;
+  if (seen.offset_bytes <= (await bytesOf(seen))) return;
+  await asNobodyElse(registry, id, async ({ row }) => {
+    const left = await bytesOf(row);
+    if (row.offset_bytes <= left) return;
+    await db.transaction((tx) => setUploadOffset(tx, id, left, clock.now()));
+  });
+}
+
+/** Its client is to start again. */
+async function endEmpty(registry: Registry, id: string): Promise<void> {
+  const { db } = registry;
+  await asNobodyElse(registry, id, async ({ row, claim }) => {
+    if (row.offset_bytes > 0) return;
+    await db.transactionUnsynced((tx) => deleteUpload(tx, id, claim));
+  });
+}
+
+/** Not at all where a request has the session. What one of this process has taken up, it puts right itself. */
+async function asNobodyElse(
+  registry: Registry,
+  id: string,
+  work: (taken: Taken) => Promise<void>,
+): Promise<void> {
+  if (registry.liveUploads.peek(id) !== null) return;
+  const taken = await take(registry, { id });
+  if (taken === null) return;
   try {
-    const staged = await blobs.stagedBytes(stagedOf(held.row));
-    if (held.row.offset_bytes <= (staged ?? 0)) return;
-    await db.transactionUnsynced(async (tx) => {
-      if (staged === null) await deleteUpload(tx, id, held.claim);
-      else await setUploadOffset(tx, id, staged, clock.now());
-    });
+    await work(taken);
   } finally {
-    await leave(registry, held);
+    await leave(registry, taken);
   }
 }

@@ -1,7 +1,7 @@
 import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
-import { parseManifest } from "../oci/manifest.ts";
+import { readStoredManifest } from "../oci/manifest.ts";
 import { isIndexMediaType, ociImageIndex } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { referrersTag, type Tag } from "../oci/tag.ts";
@@ -15,7 +15,7 @@ import {
 import type { Registry } from "./registry.ts";
 
 /** Descriptors in one answer, and the size at which it ends even with fewer. */
-export const referrersPageMax = 1_000;
+const referrersPageMax = 1_000;
 const referrersPageBytesMax = 4 * 1024 * 1024;
 
 export interface ReferrersQuery {
@@ -126,7 +126,7 @@ async function listTagged(
   if (found === null || !isIndexMediaType(found.media_type)) return [];
   const row = await registry.reads.manifestBytes(repositoryId, found.digest);
   if (row === null) return [];
-  const index = parseManifest(row.bytes, found.media_type);
+  const index = readStoredManifest(row.bytes, found.media_type);
   if (index.kind !== "index") return [];
   const listed = new Map(index.manifests.map((entry) => [entry.digest, entry]));
   const wanted = [...listed.keys()].filter((digest) => digest > query.last);

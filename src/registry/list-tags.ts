@@ -6,7 +6,7 @@ import { unknownRepository } from "./unknown.ts";
 /** Tags in an answer to a request that asked for a number of them. */
 export const tagsPageMax = 10_000;
 /** Tags in an answer to a request that asked for all. */
-export const tagsListMax = 1_000_000;
+const tagsListMax = 1_000_000;
 /** Names read from the database at once: a few milliseconds of its time. */
 const tagsChunk = 10_000;
 

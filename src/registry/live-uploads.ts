@@ -22,9 +22,12 @@ export interface LiveUpload {
 
 /** One writer per session, and the hash state that cannot be stored. */
 export interface LiveUploads {
-  /** Takes the session for one request; `release` ends it. Throws while another request has it. */
-  acquire(id: string): { known: LiveUpload | null };
-  /** The same for clearing up, which receives no body: false while a request has the session. */
+  /**
+   * Takes the session for one request; `release` ends it. Waits while it is cleared up, which its client
+   * cannot know of. Throws while another request has it.
+   */
+  acquire(id: string): Promise<{ known: LiveUpload | null }>;
+  /** The same for clearing up, which receives no body: false while the session is taken. */
   tryTake(id: string): boolean;
   release(id: string, upload: LiveUpload | null): void;
   /** Of a session that began just now. */
@@ -49,8 +52,10 @@ export function uploadIsHeld(id: string): RegistryError {
 export function createLiveUploads(): LiveUploads {
   const known = new LRUCache<string, LiveUpload>({ max: hashersMax });
   const busy = new Set<string>();
+  const clearedUp = new Map<string, PromiseWithResolvers<void>>();
   return {
-    acquire(id) {
+    async acquire(id) {
+      while (clearedUp.has(id)) await clearedUp.get(id)?.promise;
       if (busy.has(id)) {
         throw uploadIsHeld(id);
       }
@@ -67,10 +72,13 @@ export function createLiveUploads(): LiveUploads {
     tryTake(id) {
       if (busy.has(id)) return false;
       busy.add(id);
+      clearedUp.set(id, Promise.withResolvers());
       return true;
     },
     release(id, upload) {
       busy.delete(id);
+      clearedUp.get(id)?.resolve();
+      clearedUp.delete(id);
       if (upload === null) known.delete(id);
       else known.set(id, upload);
     },

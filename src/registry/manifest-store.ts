@@ -7,6 +7,7 @@ import { together } from "../lib/together.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { children, type Manifest, requiredBlobs } from "../oci/manifest.ts";
+import { insertImage } from "./image-store.ts";
 import { recordAbsences, wasThere } from "./presence-store.ts";
 
 export interface NewManifest {
@@ -21,7 +22,7 @@ export interface NewManifest {
 /** `retyped`: it was live and is read in another way from now on, as its new media type has it. */
 export type Inserted = "new" | "present" | "retyped";
 
-export type HeldManifest = Pick<ManifestRow, "state" | "trash_id" | "media_type">;
+type HeldManifest = Pick<ManifestRow, "state" | "trash_id" | "media_type">;
 
 /** Live or in the trash: it stays what it is until the end of the transaction. */
 export async function holdManifest(
@@ -65,7 +66,7 @@ export async function insertManifest(
     row.now,
     row.actor,
   );
-  await together([inserted, insertEdges(db, tx, row)]);
+  await together([inserted, insertEdges(db, tx, row), insertImage(db, tx, row)]);
 }
 
 function keptAnnotations(annotations: Manifest["annotations"]): string | null {
@@ -141,7 +142,10 @@ async function reviveManifest(
     .where("digest", "=", digest)
     .execute();
   // Edges are only added: what was once read as a reference keeps what it refers to.
-  if (!isSame) await insertEdges(db, tx, row);
+  if (!isSame) {
+    await insertEdges(db, tx, row);
+    await insertImage(db, tx, row);
+  }
   if (found.trash_id === null) return;
   // The trash row lets go of what was pushed again, and goes with its last manifest: two that take out
   // the last two at once do so one after the other.

@@ -19,7 +19,7 @@ export interface ParsedPath {
 }
 
 /** Bytes of a request target that is looked at. */
-export const targetBytesMax = 8 * 1024;
+const targetBytesMax = 8 * 1024;
 
 // What a canonical path under /v2/ is made of. Anything else would have more than one spelling, and
 // with it more than one reading: `%2f`, `//`, `;`, `\`, and all that is not ASCII.

@@ -13,7 +13,7 @@ import type { Registry } from "./registry.ts";
 import { unknownBlob, unknownRepository } from "./unknown.ts";
 
 /** Blobs up to this size are kept in memory: opening a file costs more than they do. */
-export const cachedBlobBytesMax = 64 * 1024;
+const cachedBlobBytesMax = 64 * 1024;
 /** What comes as a stream is read whole up to this size: Bun states no Content-Length for one. */
 const collectedBytesMax = 1024 * 1024;
 

@@ -25,7 +25,7 @@ import { type HeldTag, holdTag, pointTag } from "./tag-store.ts";
 import { assertTagsOfMayChange, tagsOf } from "./tags-of-manifest.ts";
 
 /** Tags that one request may set, named by `?tag=` beside a digest. */
-export const tagsPerPushMax = 100;
+const tagsPerPushMax = 100;
 
 export interface ManifestPush {
   readonly repository: RepositoryName;

@@ -5,6 +5,7 @@ import { actorOf } from "../auth/principal.ts";
 import { compiled } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
+import { naturalSortKey } from "../lib/natural-sort-key.ts";
 import { uuidv7 } from "../lib/random.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { type ProjectName, projectOf, type RepositoryName } from "../oci/repository-name.ts";
@@ -16,6 +17,13 @@ import { unknownRepository } from "./unknown.ts";
 export async function findRepositoryId(reads: Reads, name: RepositoryName): Promise<string | null> {
   const [row] = await selectLive(reads, name);
   return row?.id ?? null;
+}
+
+/** The same, or NAME_UNKNOWN is thrown. */
+export async function getRepositoryId(reads: Reads, name: RepositoryName): Promise<string> {
+  const id = await findRepositoryId(reads, name);
+  if (id === null) throw unknownRepository(name);
+  return id;
 }
 
 const selectLive = compiled((db, name: RepositoryName) =>
@@ -86,6 +94,7 @@ export async function ensureRepository(
       state: "live",
       created_at: now,
       created_by: actor,
+      sort_key: naturalSortKey(name),
     })
     .execute();
   registry.audit.append(tx, {

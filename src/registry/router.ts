@@ -18,7 +18,7 @@ import { discardRest } from "./request-body.ts";
 import { type Route, routes } from "./routes.ts";
 
 /** Answers a request under `/v2/`. Errors become answers here; nothing is thrown. */
-export type RegistryHandler = (context: RequestContext) => MaybePromise<Response>;
+type RegistryHandler = (context: RequestContext) => MaybePromise<Response>;
 
 const apiVersion = "registry/2.0";
 

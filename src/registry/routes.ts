@@ -261,7 +261,7 @@ class CalledPull implements Pull {
     this.digest = digest;
     this.tag = tag;
     this.principalId = known?.id ?? null;
-    this.credentialId = known?.credentialId ?? null;
+    this.credentialId = known?.workload?.id ?? known?.credentialId ?? null;
   }
 
   // Asked for only where the pull becomes a row.

@@ -6,7 +6,7 @@ import { bound } from "../db/dialect-facts.ts";
 import type { TagHistoryRow } from "../db/tables.ts";
 import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type Tag, tagSortKey } from "../oci/tag.ts";
+import { isAttachedTag, type Tag, tagSortKey } from "../oci/tag.ts";
 import { digestOfGoing, type Going, goingJson, unitOfGoing } from "./manifest-store.ts";
 
 export interface TagMove {
@@ -75,7 +75,11 @@ export async function pointTag(
   await together([
     appendLine(tx, move, next, { digest, cause, trashId: null }),
     current === null
-      ? insertTag(tx, repositoryId, tag, tagSortKey(tag), digest, version, moved_at, actor)
+      ? insertTag(
+          tx,
+          ...([repositoryId, tag, tagSortKey(tag), isAttachedTag(tag) ? 1 : 0] as const),
+          ...([digest, version, moved_at, actor] as const),
+        )
       : updateTag(tx, digest, version, moved_at, actor, repositoryId, tag),
   ]);
 }
@@ -86,15 +90,23 @@ const insertTag = compiled(
     repository_id: string,
     name: Tag,
     sort_key: string,
+    attached: number,
     digest: Digest,
     version: number,
     moved_at: number,
     moved_by: string | null,
   ) =>
-    db
-      .insertInto("tags")
-      .values({ repository_id, name, sort_key, digest, version, moved_at, moved_by }),
+    db.insertInto("tags").values({
+      ...{ repository_id, name, sort_key, attached, digest, version, moved_at, moved_by },
+      size: sizeOf(repository_id, digest),
+    }),
 );
+
+/** Of an image, whose row comes before its tags. */
+function sizeOf(repositoryId: string, digest: Digest): RawBuilder<number> {
+  return sql<number>`coalesce((
+    select i.size from images as i where i.repository_id = ${repositoryId} and i.digest = ${digest}), 0)`;
+}
 
 const updateTag = compiled(
   (
@@ -108,7 +120,7 @@ const updateTag = compiled(
   ) =>
     db
       .updateTable("tags")
-      .set({ digest, version, moved_at, moved_by })
+      .set({ digest, version, moved_at, moved_by, size: sizeOf(repositoryId, digest) })
       .where("repository_id", "=", repositoryId)
       .where("name", "=", name),
 );
@@ -167,12 +179,12 @@ export interface NamedTag extends PresentTag {
 
 /** Tags of the manifest by name, after `last`. */
 export async function listTagsOf(
-  tx: Tx,
+  reads: Reads,
   { repositoryId, digest }: { readonly repositoryId: string; readonly digest: Digest },
   last: string,
   limit: number,
 ): Promise<NamedTag[]> {
-  return await tx
+  return await reads
     .selectFrom("tags")
     .select(["name as tag", "digest", "locked_at as lockedAt"])
     .where("repository_id", "=", repositoryId)

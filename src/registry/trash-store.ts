@@ -10,7 +10,7 @@ import { digestOfGoing, type Going, goingJson, unitOfGoing } from "./manifest-st
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** What goes to the trash. */
-export type Trashed = { readonly deletedBy: string | null; readonly reason?: string } & (
+type Trashed = { readonly deletedBy: string | null; readonly reason?: string } & (
   | {
       readonly kind: "tag";
       readonly repositoryId: string;

@@ -30,7 +30,7 @@ import {
 } from "./upload-store.ts";
 
 /** Sessions that one address may have open. They end with their blob, a cancel, or a day of silence. */
-export const uploadsPerClientMax = 1_000;
+const uploadsPerClientMax = 1_000;
 
 export interface UploadStart {
   readonly repository: RepositoryName;

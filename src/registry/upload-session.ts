@@ -2,6 +2,7 @@ import { actorOf } from "../auth/principal.ts";
 import { nothingStaged } from "../blobs/blob-store.ts";
 import type { Tx } from "../db/database.ts";
 import { nowOf } from "../db/database-clock.ts";
+import { every } from "../lib/every.ts";
 import type { DigestAlgorithm } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -9,7 +10,7 @@ import type { Caller } from "./caller.ts";
 import { type LiveUpload, newHasher, uploadIsHeld } from "./live-uploads.ts";
 import type { Registry } from "./registry.ts";
 import {
-  type ClaimTimes,
+  type ClaimTimesIn,
   claimUpload,
   deleteUpload,
   dropClaim,
@@ -65,7 +66,7 @@ export async function withUpload<T>(
 ): Promise<T> {
   const { liveUploads } = registry;
   // Taken before its row is read: the request that has it now may be the one that ends it.
-  const { known } = liveUploads.acquire(asked.id);
+  const { known } = await liveUploads.acquire(asked.id);
   let session: HeldUpload | null = null;
   let renewal: Timer | undefined;
   try {
@@ -74,7 +75,7 @@ export async function withUpload<T>(
         ? await hold(registry, asked, known)
         : await holdNew(registry, asked, await begin());
     const held = session;
-    if (held.claim !== null) renewal = setInterval(() => renew(registry, held), renewEveryMs);
+    if (held.claim !== null) renewal = every(renewEveryMs, () => renew(registry, held));
     return await work(held);
   } catch (error) {
     // Fewer bytes may be there than this process remembers.
@@ -178,8 +179,8 @@ export function claimLost(session: HeldUpload): RegistryError {
 }
 
 /** Time as the claims on sessions are judged by. */
-export function claimTimes({ db, clock }: Registry): ClaimTimes {
-  return { now: nowOf(db, clock), holdMs };
+export function claimTimes({ db, clock }: Registry): ClaimTimesIn {
+  return { db, here: clock.now(), now: nowOf(db, clock), holdMs };
 }
 
 /** What is known of a session that has no bytes. */
@@ -215,7 +216,7 @@ async function hold(
     if (!(await isRenewed(registry, row.id, mine))) throw uploadIsHeld(row.id);
   };
   // Taking over may take longer than a claim holds.
-  const renewal = setInterval(() => confirm().catch(() => {}), renewEveryMs);
+  const renewal = every(renewEveryMs, confirm);
   try {
     const goesOn = known !== null && known.epoch === row.epoch - 1 && row.interrupted === 0;
     const upload = goesOn ? known : await resume(registry, row, row.interrupted !== 0, confirm);
@@ -273,7 +274,7 @@ async function resume(
 
 async function renew(registry: Registry, session: HeldUpload): Promise<void> {
   const { row, claim: mine } = session;
-  if (mine === null) return;
+  if (mine === null || session.released) return;
   try {
     if (!(await isRenewed(registry, row.id, mine)) && !session.released) session.lost = true;
   } catch {

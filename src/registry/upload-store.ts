@@ -1,7 +1,7 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { Staged, StagedId, StagedState } from "../blobs/blob-store.ts";
-import { compiled } from "../db/compiled.ts";
-import type { Reads, Tx } from "../db/database.ts";
+import { compiled, perDatabase } from "../db/compiled.ts";
+import type { Database, Reads, Tx } from "../db/database.ts";
 import type { UploadRow } from "../db/tables.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
@@ -157,6 +157,12 @@ export interface ClaimTimes {
   readonly holdMs: number;
 }
 
+/** With the time of the program, which is that of a database that has no other. */
+export interface ClaimTimesIn extends ClaimTimes {
+  readonly db: Database;
+  readonly here: number;
+}
+
 /** Which session is wanted: a client names the repository, and has to be who began it. */
 export type WantedUpload =
   | { readonly id: string; readonly repository: RepositoryName; readonly principal: string | null }
@@ -177,10 +183,45 @@ export async function claimUpload(
   tx: Tx,
   wanted: WantedUpload,
   holder: string,
-  { now, holdMs }: ClaimTimes,
+  times: ClaimTimesIn,
 ): Promise<Upload | null> {
+  if (!("repository" in wanted)) {
+    return (await claimQuery(tx, wanted, holder, times).executeTakeFirst()) ?? null;
+  }
+  const { id, repository, principal } = wanted;
+  const { db, here, holdMs } = times;
+  const [row] = await claimAsked(db)(tx, here, id, repository, principal, holder, holdMs);
+  return row ?? null;
+}
+
+/** What each request of an upload asks first. On one server it is built once. */
+const claimAsked = perDatabase(({ facts }) => {
+  const query = (
+    now: RawBuilder<number>,
+    db: Reads,
+    ...[id, repository, principal, holder, holdMs]: ClaimAsked
+  ) => claimQuery(db, { id, repository, principal }, holder, { now, holdMs });
+  if (facts.oneServer) {
+    return compiled((db, here: number, ...asked: ClaimAsked) =>
+      query(facts.now(here), db, ...asked),
+    );
+  }
+  // Which time it is is part of its text.
+  return (db: Reads, here: number, ...asked: ClaimAsked) =>
+    query(facts.now(here), db, ...asked).execute();
+});
+
+type ClaimAsked = [
+  id: string,
+  repository: RepositoryName,
+  principal: string | null,
+  holder: string,
+  holdMs: number,
+];
+
+function claimQuery(db: Reads, wanted: WantedUpload, holder: string, { now, holdMs }: ClaimTimes) {
   const ends = "idleSince" in wanted;
-  let query = tx
+  let query = db
     .updateTable("uploads")
     .set(({ eb, ref }) => ({
       interrupted: eb.case().when("held_by", "is", null).then(0).else(1).end(),
@@ -201,9 +242,9 @@ export async function claimUpload(
     const { repository, principal } = wanted;
     query = query
       .where("repository", "=", repository)
-      .where("principal", principal === null ? "is" : "=", principal);
+      .where("principal", "is not distinct from", principal);
   }
-  return (await query.returningAll().executeTakeFirst()) ?? null;
+  return query.returningAll();
 }
 
 /** From here on the session only ends. False when the claim was lost. */
@@ -271,15 +312,18 @@ export async function deleteUpload(
     await deleteRow(tx, id);
     return true;
   }
-  const rows = await tx
-    .deleteFrom("uploads")
-    .where("id", "=", id)
-    .where("held_by", "=", claim.holder)
-    .where("epoch", "=", claim.epoch)
-    .returning("id")
-    .execute();
+  const rows = await deleteHeld(tx, id, claim.holder, claim.epoch);
   return rows.length > 0;
 }
+
+const deleteHeld = compiled((db, id: string, holder: string, epoch: number) =>
+  db
+    .deleteFrom("uploads")
+    .where("id", "=", id)
+    .where("held_by", "=", holder)
+    .where("epoch", "=", epoch)
+    .returning("id"),
+);
 
 const deleteRow = compiled((db, id: string) => db.deleteFrom("uploads").where("id", "=", id));
 

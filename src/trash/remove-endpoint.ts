@@ -7,6 +7,7 @@ import {
   type Management,
 } from "../access/endpoint.ts";
 import { assertMay } from "../access/may-give.ts";
+import { ofRepository } from "../access/place.ts";
 import { assertTagsMayGo } from "../access/protected-tag-store.ts";
 import { moment, parsed, repositoryName, tagName } from "../access/schema.ts";
 import { actorOf, auditActor } from "../auth/principal.ts";
@@ -82,9 +83,10 @@ const remove = defineEndpoint({
   method: "POST",
   path: "/api/v1/repositories/{repository}/removals",
   command: "rm",
+  destroys: true,
   summary: "Moves tags, manifests or all of a repository to the trash.",
   action: "repository:delete",
-  resource: ({ repository }) => ({ kind: "repository", name: repository }),
+  resource: ofRepository,
   input: removalInput.refine(
     ({ tags, digests, pushed_before, untagged_older_than, everything }) =>
       [tags ?? digests, pushed_before, untagged_older_than, everything || undefined].filter(

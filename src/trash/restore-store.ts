@@ -4,7 +4,7 @@ import { bound, live } from "../db/dialect-facts.ts";
 import { assert } from "../lib/assert.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { type Tag, tagSortKey } from "../oci/tag.ts";
+import { isAttachedTag, type Tag, tagSortKey } from "../oci/tag.ts";
 import { leaseMs } from "../registry/blob-link-store.ts";
 import { recordAbsences, recordReturn } from "../registry/presence-store.ts";
 
@@ -143,6 +143,13 @@ export async function bringBackTags(
   now: number,
 ): Promise<void> {
   const { repositoryId: repository_id, digest, actor: moved_by } = of;
+  const image = await tx
+    .selectFrom("images")
+    .select("size")
+    .where("repository_id", "=", repository_id)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  const size = image?.size ?? 0;
   for (let at = 0; at < tags.length; at += insertRowsMax) {
     const moves = tags.slice(at, at + insertRowsMax).map(({ tag, version, moved_at }) => ({
       tag,
@@ -163,6 +170,7 @@ export async function bringBackTags(
       .values(
         moves.map(({ tag, ...move }) => ({
           ...{ repository_id, digest, moved_by, name: tag, sort_key: tagSortKey(tag) },
+          ...{ attached: isAttachedTag(tag) ? 1 : 0, size },
           ...move,
         })),
       )

@@ -7,6 +7,7 @@ import {
   type Management,
   nameFor,
 } from "../access/endpoint.ts";
+import { ofItsProject, ofProject } from "../access/place.ts";
 import { getProject } from "../access/project-store.ts";
 import {
   formatTime,
@@ -38,6 +39,8 @@ const list = defineEndpoint({
   path: "/api/v1/trash",
   command: "trash list",
   summary: "Lists what is in the trash and one may restore, the newest first.",
+  // Several may have had the same name.
+  takenBy: "id",
   action: "registry:list",
   input: z.strictObject({
     project: projectName.optional().describe("Only of this project, itself included."),
@@ -66,14 +69,12 @@ const list = defineEndpoint({
     const from = { db, now: clock.now() };
     const page = await visiblePage({
       secrets: deps.secrets,
-      async read(asked) {
-        const units = await listUnits(from, { project, repository }, asked);
-        return units.map((unit) => ({ name: unit.id, unit }));
-      },
+      read: (asked) => listUnits(from, { project, repository }, asked),
+      cursorOf: ({ id }) => id,
       after,
       limit,
-      isVisible: ({ unit }) => mayRestore(deps, call, unit),
-      toItem: ({ unit }) => unit,
+      isVisible: (unit) => mayRestore(deps, call, unit),
+      toItem: (unit) => unit,
     });
     const withTags = page.items.filter(({ tagCount }) => tagCount > 0).map(({ id }) => id);
     const tags = await listUnitTags(db, withTags, listedTagsMax);
@@ -181,6 +182,7 @@ const erase = defineEndpoint({
   method: "POST",
   path: "/api/v1/trash/erase",
   command: "trash erase",
+  destroys: true,
   words: ["units"],
   summary: "Removes things in the trash for good, and their bytes within seconds.",
   action: "registry:list",
@@ -238,7 +240,7 @@ const emptyRepository = defineEndpoint({
   summary: `${emptySummary} a repository, earlier ones of its name included: ${emptyEnd}`,
   // What cannot be undone is for who manages the project.
   action: "project:manage",
-  resource: ({ repository }) => ({ kind: "project", name: projectOf(repository) }),
+  resource: ofItsProject,
   input: z.strictObject({ repository: repositoryName }),
   output: emptied,
   handler: (deps, { repository }, call) =>
@@ -251,7 +253,7 @@ const emptyProject = defineEndpoint({
   command: "trash empty",
   summary: `${emptySummary} a project: ${emptyEnd}`,
   action: "project:manage",
-  resource: ({ project }) => ({ kind: "project", name: project }),
+  resource: ofProject,
   input: z.strictObject({ project: projectName }),
   output: emptied,
   handler: (deps, { project }, call) => empty(deps, call, { project, repository: null }),

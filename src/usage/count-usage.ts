@@ -25,8 +25,9 @@ export interface Usage extends Bytes {
   readonly logical: number;
   /** Epoch milliseconds; null where nothing lies in the trash. */
   readonly trashUntil: number | null;
-  /** All that the blob store holds: of the whole store alone. */
+  /** All that the blob store holds, and blobs that rows speak of: of the whole store alone. */
   readonly stored: number | null;
+  readonly blobs: number | null;
 }
 
 /** What is counted: everything, a project, or a repository beside the others of its project. */
@@ -38,6 +39,8 @@ export type Scope =
 interface Deps {
   readonly db: Database;
   readonly clock: Clock;
+  /** Ends the count where it is: what it returns then is a part. */
+  readonly signal?: AbortSignal;
 }
 
 /** However many ask, one count is under way. */
@@ -58,8 +61,9 @@ async function count(deps: Deps, scope: Scope): Promise<Usage> {
     await addRepository(deps, scope, repository, tally);
     if (repository.live === 1) totals.logical += await logicalOf(deps, repository.id);
   }
-  if (scope.kind !== "store") return { ...tally.bytes, ...totals, stored: null };
+  if (scope.kind !== "store") return { ...tally.bytes, ...totals, stored: null, blobs: null };
   let stored = 0;
+  let blobs = 0;
   for await (const rows of pages(
     deps,
     ({ digest }: { digest: string }) => digest,
@@ -67,6 +71,7 @@ async function count(deps: Deps, scope: Scope): Promise<Usage> {
   )) {
     for (const row of rows) {
       stored += row.size;
+      blobs += 1;
       // What no repository knows of is held by nothing.
       tally.add(row, "nothing");
     }
@@ -80,7 +85,7 @@ async function count(deps: Deps, scope: Scope): Promise<Usage> {
     for (const { size } of rows) leaving += size;
   }
   const reclaimable = tally.bytes.reclaimable + leaving;
-  return { ...tally.bytes, ...totals, reclaimable, stored: stored + leaving };
+  return { ...tally.bytes, ...totals, reclaimable, stored: stored + leaving, blobs };
 }
 
 async function* repositoriesOf(deps: Deps, scope: Scope): AsyncGenerator<CountedRepository> {
@@ -152,14 +157,14 @@ async function logicalOf(deps: Deps, repositoryId: string): Promise<number> {
   return bytes;
 }
 
-/** Page by page, until one is empty. */
+/** Page by page, until one is empty, or nobody waits for it any more. */
 async function* pages<Row>(
-  { clock }: Deps,
+  { clock, signal }: Deps,
   keyOf: (row: Row) => string,
   read: (after: string) => Promise<readonly Row[]>,
 ): AsyncGenerator<readonly Row[]> {
   let after = "";
-  for (;;) {
+  while (signal?.aborted !== true) {
     const begin = clock.monotonic();
     const rows = await read(after);
     const last = rows.at(-1);

@@ -1,11 +1,21 @@
 import { z } from "zod";
 import { defineEndpoint, type Endpoint, type Management } from "../access/endpoint.ts";
-import { formatTimeOrNull, projectName, repositoryName, time } from "../access/schema.ts";
-import { unknownProject } from "../access/unknown.ts";
-import { projectOf } from "../oci/repository-name.ts";
+import { ofItsProject, ofProject } from "../access/place.ts";
+import { getProject } from "../access/project-store.ts";
+import {
+  formatTime,
+  formatTimeOrNull,
+  pageInput,
+  pageOf,
+  pageOutput,
+  projectName,
+  repositoryName,
+  time,
+} from "../access/schema.ts";
+import { findRepository } from "../registry/repository-store.ts";
 import { unknownRepository } from "../registry/unknown.ts";
 import { countUsage, type Scope } from "./count-usage.ts";
-import { findProjectId, findRepository } from "./usage-store.ts";
+import { listStorageDays } from "./storage-days-store.ts";
 
 const bytes = z.int().describe("Bytes of blobs; each blob is counted once.");
 
@@ -19,7 +29,7 @@ const output = z.object({
   reclaimable_bytes: bytes.describe("Held by nothing: garbage collection frees them."),
 });
 
-const ofStore = defineEndpoint({
+const store = defineEndpoint({
   method: "GET",
   path: "/api/v1/usage",
   command: "usage",
@@ -33,36 +43,63 @@ const ofStore = defineEndpoint({
   },
 });
 
-const ofProject = defineEndpoint({
+const inProject = defineEndpoint({
   method: "GET",
   path: "/api/v1/projects/{project}/usage",
   command: "usage",
   summary: "Tells how many bytes a project takes, and what holds them.",
   action: "project:manage",
-  resource: ({ project }) => ({ kind: "project", name: project }),
+  resource: ofProject,
   input: z.strictObject({ project: projectName }),
   output,
   async handler(deps, { project }) {
-    const projectId = await findProjectId(deps.db.reads, project);
-    if (projectId === null) throw unknownProject(project);
-    return (await usageOf(deps, { kind: "project", projectId })).shown;
+    const { id } = await getProject(deps.db.reads, project);
+    return (await usageOf(deps, { kind: "project", projectId: id })).shown;
   },
 });
 
-const ofRepository = defineEndpoint({
+const inRepository = defineEndpoint({
   method: "GET",
   path: "/api/v1/repositories/{repository}/usage",
   command: "usage",
   summary: "Tells how many bytes a repository takes, and what it shares within its project.",
   // It tells of others in the project: not for everybody who may pull.
   action: "project:manage",
-  resource: ({ repository }) => ({ kind: "project", name: projectOf(repository) }),
+  resource: ofItsProject,
   input: z.strictObject({ repository: repositoryName }),
   output,
   async handler(deps, { repository }) {
     const ids = await findRepository(deps.db.reads, repository);
     if (ids === null) throw unknownRepository(repository);
     return (await usageOf(deps, { kind: "repository", ...ids })).shown;
+  },
+});
+
+const day = z.object({
+  day: z.string().describe("UTC, such as 2026-11-29."),
+  stored_bytes: z.int().describe("All that the blob store held."),
+  logical_bytes: z.int().describe("What images would have taken without sharing blobs."),
+  trash_bytes: z.int().describe("Held by the trash alone."),
+  blobs: z.int(),
+  measured_at: time.describe("When it was last counted on that day."),
+});
+
+const history = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/usage/history",
+  command: "usage history",
+  summary: "Lists how many bytes everything took, the latest day first; a year is kept.",
+  action: "system:manage",
+  input: z.strictObject(pageInput),
+  output: pageOutput(day),
+  async handler({ db }, { limit, after }) {
+    const rows = await listStorageDays(db.reads, { before: after, limit: limit + 1 });
+    return pageOf(
+      rows,
+      limit,
+      (row) => row.day,
+      ({ measured_at, ...row }) => ({ ...row, measured_at: formatTime(measured_at) }),
+    );
   },
 });
 
@@ -85,4 +122,4 @@ async function usageOf(
   };
 }
 
-export const usageEndpoints: readonly Endpoint[] = [ofStore, ofProject, ofRepository];
+export const usageEndpoints: readonly Endpoint[] = [store, history, inProject, inRepository];

@@ -1,9 +1,8 @@
 import { sql } from "kysely";
 import type { BlobKey } from "../blobs/blob-store.ts";
 import type { Reads } from "../db/database.ts";
-import { bound, live } from "../db/dialect-facts.ts";
+import { bound } from "../db/dialect-facts.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { ProjectName, RepositoryName } from "../oci/repository-name.ts";
 
 export interface CountedRepository {
   readonly id: string;
@@ -158,30 +157,4 @@ export async function listLeaving(
     .orderBy("key")
     .limit(page.limit)
     .execute();
-}
-
-/** Ids of a repository that is there. */
-export async function findRepository(
-  reads: Reads,
-  name: RepositoryName,
-): Promise<{ repositoryId: string; projectId: string } | null> {
-  const row = await reads
-    .selectFrom("repositories as r")
-    .innerJoin("projects as p", "p.id", "r.project_id")
-    .select(["r.id as repositoryId", "r.project_id as projectId"])
-    .where("r.name", "=", bound(name))
-    .where("r.state", "=", live)
-    .where("p.state", "=", live)
-    .executeTakeFirst();
-  return row ?? null;
-}
-
-export async function findProjectId(reads: Reads, name: ProjectName): Promise<string | null> {
-  const row = await reads
-    .selectFrom("projects")
-    .select("id")
-    .where("name", "=", name)
-    .where("state", "=", live)
-    .executeTakeFirst();
-  return row?.id ?? null;
 }

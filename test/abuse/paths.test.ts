@@ -120,7 +120,6 @@ runAbuse("paths that are no endpoint", [
     `/v2/${repository}/_trust/tuf/root.json`,
     "/v2/_oci/ext/discover",
     "/V2/",
-    "/v1/_ping",
     "/v3/",
     "/%76%32/",
     "//localhost/v2/",

@@ -18,11 +18,15 @@ type Make = ApiRequest | ((who: Who, place: Place | null) => ApiRequest);
 
 const stale = { stale: true } as const;
 const none = "01980000-0000-7000-8000-000000000000";
+const noDigest = `sha256:${"0".repeat(64)}`;
 const user = { user: "stranger" };
 const group = { group: "crew" };
 const role = { role: "looker" };
+const issuer = { issuer: "known" };
+const provider = { provider: "known" };
 const robot = { robot: "fixed" };
 const plain: ApiRequest = {};
+const ownPassword = (who: Who) => (who === "administrator" ? adminPassword : passwordOf(who));
 
 /**
  * For each endpoint a request that is well-formed, since input is checked before rights, and fails on
@@ -33,6 +37,8 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "GET /api/v1/setup": plain,
   "POST /api/v1/setup": { body: {} },
   "POST /api/v1/signup": { body: {} },
+  "POST /api/v1/device": { body: { description: "a program" } },
+  "POST /api/v1/device/token": { body: { device_code: "none" } },
   "POST /api/v1/secrets/rotate": { body: {} },
   "POST /api/v1/verify": { body: {} },
   "GET /api/v1/verify": plain,
@@ -49,13 +55,29 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "GET /api/v1/account": plain,
   "PATCH /api/v1/account": { body: { description: "changed" }, ...stale },
   "PUT /api/v1/account/password": (who) => ({
-    body: { current: who === "administrator" ? adminPassword : passwordOf(who), password: "short" },
+    body: { current: ownPassword(who), password: "short" },
   }),
   "GET /api/v1/account/tokens": plain,
   "POST /api/v1/account/tokens": { body: { description: "made", expires_in_days: 1 } },
   "DELETE /api/v1/account/tokens/{id}": { params: { id: none } },
   "GET /api/v1/account/sessions": plain,
   "DELETE /api/v1/account/sessions/{id}": { params: { id: none } },
+  "GET /api/v1/account/passkeys": plain,
+  "POST /api/v1/account/passkeys/options": (who) => ({ body: { password: ownPassword(who) } }),
+  "POST /api/v1/account/passkeys": {
+    body: {
+      name: "none",
+      credential: {
+        ...{ id: "none", rawId: "none", type: "public-key" },
+        response: { clientDataJSON: "none", attestationObject: "none" },
+      },
+    },
+  },
+  "POST /api/v1/account/passkeys/{id}/remove": (who) => ({
+    params: { id: none },
+    body: { password: ownPassword(who) },
+  }),
+  "POST /api/v1/account/recovery-codes": (who) => ({ body: { password: ownPassword(who) } }),
 
   "GET /api/v1/users": plain,
   "POST /api/v1/users": { body: { name: "owner", password: null } },
@@ -65,6 +87,8 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "PUT /api/v1/users/{user}/password": { params: user, body: { password: "short" } },
   "GET /api/v1/users/{user}/tokens": { params: user },
   "DELETE /api/v1/users/{user}/tokens/{id}": { params: { ...user, id: none } },
+  "GET /api/v1/users/{user}/passkeys": { params: user },
+  "DELETE /api/v1/users/{user}/second-factor": { params: user },
   "GET /api/v1/invitations": plain,
   "POST /api/v1/invitations": { body: { description: "made" } },
   "DELETE /api/v1/invitations/{id}": { params: { id: none } },
@@ -118,6 +142,9 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   },
   "DELETE /api/v1/projects/{project}/tag-rules/{id}": { params: { id: none } },
 
+  ...requestsOfWebhooks("/api/v1/projects/{project}/webhooks"),
+  ...requestsOfWebhooks("/api/v1/webhooks"),
+
   "GET /api/v1/repositories/{repository}": plain,
   "PATCH /api/v1/repositories/{repository}": { body: { description: "changed" }, ...stale },
   "DELETE /api/v1/repositories/{repository}": stale,
@@ -129,7 +156,31 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "GET /api/v1/repositories/{repository}/usage": plain,
   "GET /api/v1/projects/{project}/usage": plain,
   "GET /api/v1/usage": plain,
+  "GET /api/v1/usage/history": plain,
   "GET /api/v1/repositories/{repository}/tags": plain,
+  "GET /api/v1/repositories/{repository}/images/{reference}": { params: { reference: "none" } },
+  "GET /api/v1/repositories/{repository}/images/{reference}/compare": {
+    params: { reference: "none" },
+    query: "with=none",
+  },
+  "GET /api/v1/repositories/{repository}/images/{reference}/compare/files": {
+    params: { reference: "none" },
+    query: "with=none",
+  },
+  "GET /api/v1/repositories/{repository}/layers/{digest}/files": { params: { digest: noDigest } },
+  "GET /api/v1/repositories/{repository}/layers/{digest}/file": {
+    params: { digest: noDigest },
+    query: "path=etc",
+  },
+  "GET /api/v1/stars": plain,
+  "PUT /api/v1/projects/{project}/star": plain,
+  "DELETE /api/v1/projects/{project}/star": plain,
+  "PUT /api/v1/repositories/{repository}/star": plain,
+  "DELETE /api/v1/repositories/{repository}/star": plain,
+  "GET /api/v1/search": { query: "q=mine" },
+  "GET /api/v1/recent/pushes": plain,
+  "GET /api/v1/recent/pulls": plain,
+  "GET /api/v1/attention": plain,
   "GET /api/v1/repositories/{repository}/tags/{tag}/history": { params: { tag: "none" } },
   "POST /api/v1/repositories/{repository}/tags/{tag}/restore": {
     params: { tag: "none" },
@@ -147,6 +198,40 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "POST /api/v1/trash/restore": { body: { units: [none] } },
   "POST /api/v1/trash/erase": { body: { units: [none] } },
   "DELETE /api/v1/trash": plain,
+
+  "GET /api/v1/providers": plain,
+  "POST /api/v1/providers": {
+    body: { name: "known", url: "https://issuer.example", title: "Known", client_id: "berth" },
+  },
+  "GET /api/v1/providers/{provider}": { params: provider },
+  "PATCH /api/v1/providers/{provider}": { params: provider, body: { title: "Changed" }, ...stale },
+  "DELETE /api/v1/providers/{provider}": { params: provider, ...stale },
+  "POST /api/v1/providers/test": { body: { url: "https://127.0.0.1", client_id: "berth" } },
+  "POST /api/v1/providers/{provider}/sync": { params: provider, body: { preview: true } },
+  "GET /api/v1/providers/{provider}/group-rules": { params: provider },
+  "POST /api/v1/providers/{provider}/group-rules": {
+    params: provider,
+    body: { value: "team", group: "no-such-group" },
+  },
+  "DELETE /api/v1/providers/{provider}/group-rules/{id}": { params: { ...provider, id: none } },
+  "GET /api/v1/users/{user}/identities": { params: user },
+  "POST /api/v1/users/{user}/identities": {
+    params: user,
+    body: { provider: "none", subject: "somebody" },
+  },
+  "DELETE /api/v1/users/{user}/identities/{id}": { params: { ...user, id: none } },
+  "GET /api/v1/issuers": plain,
+  "POST /api/v1/issuers": {
+    body: { name: "known", url: "https://issuer.example", audiences: ["x"] },
+  },
+  "GET /api/v1/issuers/{issuer}": { params: issuer },
+  "PATCH /api/v1/issuers/{issuer}": { params: issuer, body: { description: "changed" }, ...stale },
+  "DELETE /api/v1/issuers/{issuer}": { params: issuer, ...stale },
+  "POST /api/v1/issuers/test": { body: { url: "https://127.0.0.1" } },
+  "GET /api/v1/trusts": plain,
+  "POST /api/v1/trusts": { body: { issuer: "none", robot: "nobody-here", claims: { sub: "x" } } },
+  "DELETE /api/v1/trusts/{id}": { params: { id: none } },
+  "POST /api/v1/trusts/explain": { body: { identity_token: "none" } },
 
   "GET /api/v1/groups": plain,
   "POST /api/v1/groups": { body: { name: "crew" } },
@@ -179,6 +264,26 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "GET /api/v1/audit/head": plain,
   "POST /api/v1/audit/verify": { body: {} },
 };
+
+function requestsOfWebhooks(path: string): Record<string, Make> {
+  const webhook = { webhook: none };
+  const delivery = { webhook: none, delivery: none };
+  return {
+    [`GET ${path}`]: plain,
+    [`POST ${path}`]: { body: { url: "https://ci.example.com/", pattern: "NONE" } },
+    [`GET ${path}/{webhook}`]: { params: webhook },
+    [`PATCH ${path}/{webhook}`]: { params: webhook, body: { enabled: false } },
+    [`DELETE ${path}/{webhook}`]: { params: webhook },
+    [`POST ${path}/{webhook}/test`]: { params: webhook, body: {} },
+    [`POST ${path}/{webhook}/replay`]: {
+      params: webhook,
+      body: { since: "2026-01-01T00:00:00Z" },
+    },
+    [`GET ${path}/{webhook}/deliveries`]: { params: webhook },
+    [`GET ${path}/{webhook}/deliveries/{delivery}`]: { params: delivery },
+    [`POST ${path}/{webhook}/deliveries/{delivery}/redeliver`]: { params: delivery, body: {} },
+  };
+}
 
 function projectIn(place: Place | null): string {
   return places[place ?? "mine"].split("/")[0] ?? "";

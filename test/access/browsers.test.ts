@@ -228,7 +228,7 @@ describe("sessions", () => {
 });
 
 describe("pages", () => {
-  const paths = ["/signin", "/setup", "/signup", "/"];
+  const paths = ["/signin", "/setup", "/signup", "/device", "/"];
 
   test.each(paths)(
     "%s is not framed, not cached where it is personal, and runs no script",

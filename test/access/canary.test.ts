@@ -269,7 +269,8 @@ describe("GHSA-prh4-vhfh-24mj, CVE-2025-48374: a secret is nowhere but with its 
       };
       await send(`/v2/?token=${token}`, { as: bearer(token) });
       await send("/v2/", { as: basic("admin", token) });
-      for (const path of ["/", "/signin", "/setup", "/signup", "/metrics"]) await send(path);
+      for (const path of ["/", "/signin", "/setup", "/signup", "/device", "/metrics"])
+        await send(path);
       const first = { name: "first", password: "the first one's password" };
       const body = { ...first, token: `${token.slice(0, -1)}_` };
       expect(await send("/api/v1/setup", { method: "POST", body })).toBe(403);

@@ -4,7 +4,7 @@ import { endpoints } from "../../src/api/endpoints.ts";
 import { routes } from "../../src/registry/routes.ts";
 import { apiRequests, askedOf, isPlaced, outcomeOf } from "./api-requests.ts";
 import { type Answer, type PlaneRequest, planeRequests, seen } from "./data-plane.ts";
-import { rightOf, type Verdict, verdict } from "./oracle.ts";
+import { publicPages, rightOf, type Verdict, verdict } from "./oracle.ts";
 import {
   buildWorld,
   type Place,
@@ -159,6 +159,29 @@ describe("the management API", () => {
     expect(wrong).toEqual([]);
   }, 120_000);
 });
+
+test("the documentation is the same for everybody, takes GET alone, and says nothing of this server", async () => {
+  for (const path of publicPages) {
+    const wanted = await (await world.door.ask(path)).text();
+    expect(wanted).toContain("<!doctype html>");
+    const hosts = wanted.includes("registry.example:") || wanted.includes(world.door.folder);
+    expect(hosts).toBe(false);
+    for (const who of principals) {
+      const answer = await world.door.ask(path, { as: world.credentials[who] });
+      expect(answer.headers.get("set-cookie")).toBeNull();
+      expect(await answer.text()).toBe(wanted);
+      cases += 1;
+      for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
+        const as = world.credentials[who];
+        const refused = await world.door.ask(path, { as, method, body: "{}" });
+        expect(refused.status).toBeGreaterThanOrEqual(400);
+        expect(refused.status).toBeLessThan(500);
+        expect(await refused.text()).not.toContain("<!doctype html>");
+        cases += 1;
+      }
+    }
+  }
+}, 60_000);
 
 /** How many there were, so that a list that became empty does not pass for one that is right. */
 test("there were at least five thousand cases", () => {

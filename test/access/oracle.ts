@@ -8,14 +8,20 @@ const rights: Record<string, string> = {
   administrator: "pull see push edit delete lock manage explain system",
 };
 const rightByRequest = `
-anyone  POST /setup, POST /signup, GET /openapi.json
+anyone  POST /setup, POST /signup, POST /device, POST /device/token, GET /openapi.json
 enter   GET /v2/, GET /v2/_catalog, GET /projects, GET /roles, GET /roles/{role}, GET /trash, POST /trash/restore
-enter   POST /trash/erase
+enter   POST /trash/erase, GET /search, GET /stars, GET /recent/pushes, GET /recent/pulls, GET /attention
 list    GET /v2/<name>/referrers/<digest>
 pull    GET /v2/<name>/tags/list, GET /v2/<name>/blobs/<digest>, GET /v2/<name>/manifests/<reference>
 pull    GET /repositories/{repository}, GET /repositories/{repository}/past
 pull    GET /repositories/{repository}/tags, GET /repositories/{repository}/pulls/summary
 pull    GET /repositories/{repository}/tags/{tag}/history
+star    PUT DELETE /repositories/{repository}/star
+mark    PUT DELETE /projects/{project}/star
+pull    GET /repositories/{repository}/images/{reference}
+pull    GET /repositories/{repository}/images/{reference}/compare
+pull    GET /repositories/{repository}/images/{reference}/compare/files
+pull    GET /repositories/{repository}/layers/{digest}/files, GET /repositories/{repository}/layers/{digest}/file
 push    PUT /v2/<name>/manifests/<reference>, POST /v2/<name>/blobs/uploads/
 push    GET PATCH PUT DELETE /v2/<name>/blobs/uploads/<id>
 delete  DELETE /v2/<name>/manifests/<reference>, DELETE /v2/<name>/blobs/<digest>, DELETE /repositories/{repository}
@@ -29,12 +35,19 @@ manage  DELETE /projects/{project}/trash, DELETE /repositories/{repository}/tras
 manage  PUT DELETE /projects/{project}/members/{member}, GET POST /projects/{project}/grants
 manage  DELETE /projects/{project}/grants/{id}, GET POST /projects/{project}/tag-rules
 manage  PATCH DELETE /projects/{project}/tag-rules/{id}, GET POST /projects/{project}/robots
+manage  GET POST /projects/{project}/webhooks, GET PATCH DELETE /projects/{project}/webhooks/{webhook}
+manage  GET /projects/{project}/webhooks/{webhook}/deliveries, POST /projects/{project}/webhooks/{webhook}/replay
+manage  GET /projects/{project}/webhooks/{webhook}/deliveries/{delivery}
+manage  POST /projects/{project}/webhooks/{webhook}/deliveries/{delivery}/redeliver
+manage  POST /projects/{project}/webhooks/{webhook}/test
 manage  GET /projects/{project}/usage, GET /repositories/{repository}/usage
 manage  GET PATCH DELETE /projects/{project}/robots/{robot}, POST /projects/{project}/robots/{robot}/secrets
 manage  DELETE /projects/{project}/robots/{robot}/secrets/{id}, GET /repositories/{repository}/pulls
 explain GET /access/why
 account GET PATCH /account, PUT /account/password, GET POST /account/tokens, DELETE /account/tokens/{id}
-account GET /account/sessions, DELETE /account/sessions/{id}
+account GET /account/sessions, DELETE /account/sessions/{id}, GET POST /account/passkeys
+account POST /account/passkeys/options, POST /account/passkeys/{id}/remove, POST /account/recovery-codes
+system  GET /users/{user}/passkeys, DELETE /users/{user}/second-factor
 system  GET POST /users, GET PATCH DELETE /users/{user}, PUT /users/{user}/password, GET /users/{user}/tokens
 system  DELETE /users/{user}/tokens/{id}, GET POST /invitations, DELETE /invitations/{id}, GET /setup
 system  GET POST /robots, GET PATCH DELETE /robots/{robot}, POST /robots/{robot}/secrets
@@ -42,10 +55,26 @@ system  DELETE /robots/{robot}/secrets/{id}, POST /roles, PATCH DELETE /roles/{r
 system  GET POST /groups, GET PATCH DELETE /groups/{group}, GET /groups/{group}/members
 system  PUT DELETE /groups/{group}/members/{member}, GET POST /grants, DELETE /grants/{id}
 system  GET POST /rate-limits, PATCH DELETE /rate-limits/{id}, POST /secrets/rotate, POST /verify
-system  GET /verify, GET /nodes, GET /chores, GET /usage, GET /gc, GET /gc/preview, POST /gc/run
-system  DELETE /trash
+system  GET /verify, GET /nodes, GET /chores, GET /usage, GET /usage/history, GET /gc, GET /gc/preview, POST /gc/run
+system  DELETE /trash, GET POST /issuers, GET PATCH DELETE /issuers/{issuer}, POST /issuers/test
+system  GET POST /providers, GET PATCH DELETE /providers/{provider}, POST /providers/test
+system  GET POST /providers/{provider}/group-rules, DELETE /providers/{provider}/group-rules/{id}
+system  POST /providers/{provider}/sync
+system  GET POST /users/{user}/identities, DELETE /users/{user}/identities/{id}
+system  GET POST /trusts, DELETE /trusts/{id}, POST /trusts/explain
+system  GET POST /webhooks, GET PATCH DELETE /webhooks/{webhook}, GET /webhooks/{webhook}/deliveries
+system  GET /webhooks/{webhook}/deliveries/{delivery}, POST /webhooks/{webhook}/deliveries/{delivery}/redeliver
+system  POST /webhooks/{webhook}/test, POST /webhooks/{webhook}/replay
 operator POST /backups, POST /move, POST /move/plan, POST /move/cancel
 system  GET /audit, GET /audit/export, GET /audit/head, POST /audit/verify`;
+/** Pages that are the same for everybody, and for GET alone. */
+export const publicPages = [
+  "/docs",
+  "/docs/commands",
+  "/docs/settings",
+  "/docs/not-there",
+  "/api/docs",
+];
 /** Roles in `mine` that names do not say. Robots reach one repository there, and `beside` is another. */
 const are: Record<string, string> = { "robot-pull": "reader", "robot-push": "ci", token: "owner" };
 
@@ -59,7 +88,7 @@ export function rightOf(method: string, path: string): string | undefined {
 
 export type Verdict = "yes" | 401 | 403 | 404;
 /** `place` is null for the whole registry; `stale`: a registry token for a project that is gone since. */
-export type Where = { place: string | null; api: boolean; stale: boolean };
+type Where = { place: string | null; api: boolean; stale: boolean };
 
 export function verdict(who: string, right: string, { place, api, stale }: Where): Verdict {
   if (/^(.+-(expired|disabled|deleted)|disabled)$/.test(who)) return 401;
@@ -67,6 +96,12 @@ export function verdict(who: string, right: string, { place, api, stale }: Where
   // Of what is not there nothing refers to anything: that is no error.
   const listed = right === "list" ? verdict(who, "pull", { place, api, stale }) : null;
   if (listed !== null) return listed === 404 ? "yes" : listed;
+  // Stars are a user's own: of what they see, and by no credential that is narrower than they are.
+  const looks = { star: "pull", mark: "see" }[right];
+  if (looks !== undefined && who !== "anonymous") {
+    const sees = verdict(who, looks, { place, api, stale });
+    return sees === "yes" && /^(robot|token-pull)/.test(who) ? 403 : sees;
+  }
   if (who === "anonymous") return /^(pull|see)$/.test(right) && place === "public" ? "yes" : 401;
   const user = !/^(robot|token)/.test(who);
   if (right === "enter" || (right === "account" && user)) return "yes";

@@ -12,8 +12,7 @@ import { verdict } from "./oracle.ts";
 
 export const image = makeImage("access");
 export const configDigest = digestOf(image.config);
-export const layerDigest = digestOf(image.layers[0] ?? "");
-export const referrer = makeReferrer(describeContent(image.manifest, types.image), "access");
+const referrer = makeReferrer(describeContent(image.manifest, types.image), "access");
 export const absentDigest = digestOf("nobody has this");
 
 /** Where something is asked for: one repository each, which is private except where its name says. */
@@ -31,7 +30,7 @@ export const places = {
 export type Place = keyof typeof places;
 export const placeNames = Object.keys(places) as Place[];
 
-export const members = ["reader", "ci", "developer", "maintainer", "owner"] as const;
+const members = ["reader", "ci", "developer", "maintainer", "owner"] as const;
 export const users = [...members, "stranger", "holder", "rival", "revoked", "disabled"] as const;
 export const principals = [
   "anonymous",

@@ -7,7 +7,7 @@ async function signedIn(app: ClosedApp): Promise<{ browser: Browser; home: Page 
   const form = await browser.open("/signin");
   const sent = await browser.send(form, "/signin", { user: anna[0], password: anna[1] });
   expect([sent.status, sent.location]).toEqual([303, "/"]);
-  return { browser, home: await browser.open("/") };
+  return { browser, home: await browser.open("/account") };
 }
 
 describe("setup", () => {
@@ -49,7 +49,8 @@ describe("setup", () => {
     const fields = { user: anna[0], password: anna[1], again: anna[1] };
     const sent = await browser.send(form, "/setup", fields);
     expect([sent.status, sent.location]).toEqual([303, "/"]);
-    const home = await browser.open("/");
+    expect((await browser.open("/")).location).toBe("/home");
+    const home = await browser.open("/account");
     expect(home.text).toContain("Signed in as anna");
     expect(home.text).toContain(`docker login 127.0.0.1:${app.port} --username anna`);
     const later = await createBrowser(app).open(address);
@@ -192,6 +193,7 @@ describe("pages", () => {
   test("leads only to places of its own after a sign-in", async () => {
     for (const [next, target] of [
       ["/?x=1", "/?x=1"],
+      ["/r/team/app:v1?tab=x", "/r/team/app:v1?tab=x"],
       ["//evil.example", "/"],
       ["https://evil.example", "/"],
       ["/\\evil.example", "/"],
@@ -249,7 +251,7 @@ describe("pages", () => {
       headers: basic(["anna", token]),
     });
     expect([401, 403]).toContain(push.status);
-    const listed = await browser.open("/");
+    const listed = await browser.open("/account");
     expect(listed.text).toContain("&lt;b&gt;&quot;laptop&quot;");
     expect(listed.text).toContain("only pull");
     expect(listed.text).not.toContain(token);
@@ -299,10 +301,10 @@ describe("pages", () => {
     expect(changed.status).toBe(303);
     const told = await browser.open(changed.headers.get("location") ?? "");
     expect(told.text).toContain("The password is changed.");
-    expect((await browser.open("/")).text).toContain("Signed in as anna");
+    expect((await browser.open("/account")).text).toContain("Signed in as anna");
     expect((await elsewhere.browser.open("/")).text).toContain("You are not signed in");
     const back = { current: next, password: anna[1], again: anna[1] };
-    await browser.send(await browser.open("/"), "/password", back);
+    await browser.send(await browser.open("/account"), "/password", back);
   });
 
   test("somebody who guesses is slowed down and told how long", async () => {

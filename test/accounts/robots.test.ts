@@ -74,6 +74,20 @@ describe("a robot of a project", () => {
     expect(JSON.stringify(shown.body)).not.toContain(ci[1]);
   });
 
+  test("is shown with what is denied it as with what it may", async () => {
+    const [subject] = await make("bounded", { role: "developer" });
+    const denial = { subject, effect: "deny", pattern: "team/secret", role: "reader" };
+    const { status } = await app.api(owner, "POST", "/api/v1/projects/team/grants", denial);
+    expect(status).toBe(201);
+    const { body } = await app.api(owner, "GET", `${robots}/bounded`);
+    expect(
+      body.grants.map(({ effect, role }: { effect: string; role: string }) => [effect, role]),
+    ).toEqual([
+      ["allow", "developer"],
+      ["deny", "reader"],
+    ]);
+  });
+
   test("gets nothing beyond its project, and nothing that is not there", async () => {
     for (const wrong of [
       {},

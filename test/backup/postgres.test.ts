@@ -75,6 +75,7 @@ describeFaults("a database that is older than its bucket", ["PostgreSQL"], () =>
       started = await serve(data, env(copy));
       child = started.child;
       const missing = await run(copy, "backup", "verify", list);
+      expect(missing.code).toBe(3);
       expect(missing.output).toContain(`sha256:${Bun.SHA256.hash(layer, "hex")} is not there`);
       const found = await run(copy, "verify");
       expect(found.code).toBe(20);

@@ -66,7 +66,7 @@ describeS3("backups and an S3", (_, server) => {
     bytes[0] = (bytes[0] ?? 0) ^ 1;
     await objects().put(key, { sizeBytes: bytes.byteLength, open: () => bytes }, null);
     const damaged = await run(data, {}, "backup", "verify", target);
-    expect(damaged.code).toBe(1);
+    expect(damaged.code).toBe(3);
     expect(damaged.output).toContain(`the blob ${digest} hashes to ${digestOf(bytes)?.slice(7)}`);
   }, 120_000);
 

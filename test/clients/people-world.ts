@@ -38,7 +38,7 @@ function longPassword(): string {
 
 export const project = "harbour";
 /** What the robot may push. */
-export const robotPattern = `${project}/ci/**`;
+const robotPattern = `${project}/ci/**`;
 
 export const company = once(async (): Promise<Company> => {
   if (process.getuid?.() !== 0) throw new NotRun("names of its own need root");

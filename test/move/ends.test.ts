@@ -19,7 +19,7 @@ import {
 import { parsePostgresUrl } from "../../src/platform/postgres-url.ts";
 import { describeS3 } from "../support/describe-s3.ts";
 import { sharedPostgres } from "../support/postgres.ts";
-import { type S3Server, testBucket, testCredentials } from "../support/s3-servers.ts";
+import { fixedCredentials, type S3Server, testBucket } from "../support/s3-servers.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "berth-move-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -55,13 +55,7 @@ async function openAway(server: S3Server, url: string, prefix: string): Promise<
       pathStyle: true,
     },
     ca: null,
-    credentials: {
-      current: async () => ({
-        accessKeyId: testCredentials.AWS_ACCESS_KEY_ID,
-        secretAccessKey: testCredentials.AWS_SECRET_ACCESS_KEY,
-      }),
-      refresh: () => false,
-    },
+    credentials: fixedCredentials,
     clock: systemClock,
   });
   const calls = createS3Calls(client, { bucket: testBucket, prefix, encryption: null });

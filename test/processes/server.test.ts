@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { childWord, type FromChild, type ToChild } from "../../src/platform/children.ts";
+import { loadConfig } from "../../src/platform/config.ts";
 import {
   type Child,
+  freePort,
+  projectFolder,
   runCommand,
   spawnChild,
   startChild,
@@ -169,6 +173,36 @@ describe("when a process ends", () => {
     expect(await counted()).toBe(30);
     expect(server.output()).toContain("A process ended (signal SIGKILL) and is started again");
     expect((await runCommand(folder.path, "verify")).code).toBe(0);
+  });
+
+  test("one that begins when the storage has failed already writes nothing from the start", async () => {
+    const at = `127.0.0.1:${await freePort()}`;
+    const { config } = loadConfig({ listen: at, data: folder.path }, { BERTH_OPEN: "1", ...env });
+    const begin: ToChild = {
+      ...{ kind: "begin", config, format: "json", run: "one", process: "one/first" },
+      storageFailure: "the disk reported an error",
+    };
+    const serves = Promise.withResolvers<void>();
+    const one = Bun.spawn([process.execPath, "src/main.ts", childWord], {
+      cwd: projectFolder,
+      env: { PATH: process.env["PATH"] ?? "" },
+      stdio: ["ignore", "ignore", "inherit"],
+      serialization: "advanced",
+      ipc(message: FromChild) {
+        if (message.kind === "here") one.send(begin);
+        if (message.kind === "serving") serves.resolve();
+      },
+    });
+    try {
+      await serves.promise;
+      const direct = createOciClient(anywhere(`http://${at}`));
+      expect(await direct.status("/v2/")).toBe(200);
+      const begun = await direct.fetch(`/v2/${repository}/blobs/uploads/`, { method: "POST" });
+      expect(begun.status).toBe(503);
+    } finally {
+      one.kill("SIGKILL");
+      await one.exited;
+    }
   });
 
   test("SIGTERM lets requests of all of them end, and leaves nobody behind", async () => {

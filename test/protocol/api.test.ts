@@ -30,7 +30,10 @@ describe("projects", () => {
       created_by: "alice",
       version: 1,
     });
-    expect((await alice.get("/projects/p1")).body["allowed"]).toEqual(["project:manage"]);
+    expect((await alice.get("/projects/p1")).body["allowed"]).toEqual([
+      "repository:push",
+      "project:manage",
+    ]);
     const unknown = await bob.get("/projects/p9");
     const hidden = await bob.get("/projects/p1");
     expect([hidden.status, unknown.status]).toEqual([404, 404]);

@@ -41,6 +41,15 @@ async function berth(...argv: string[]) {
   return { code, text: printed.join("\n"), errors: complained.join("\n") };
 }
 
+test("what a list of the trash prints for loops is what restore takes", async () => {
+  await berth("project", "create", "mislaid");
+  expect((await berth("project", "delete", "mislaid", "--yes")).code).toBe(0);
+  const { text } = await berth("trash", "list", "-o", "name");
+  expect(text).toMatch(/^[0-9a-f-]{36}$/);
+  expect((await berth("trash", "restore", text)).code).toBe(0);
+  expect((await berth("project", "show", "mislaid")).code).toBe(0);
+});
+
 test("the server that runs on the folder carries commands out", async () => {
   expect((await berth("project", "create", "team", "--visibility", "internal")).code).toBe(0);
   expect((await berth("user", "create", "alice")).text).toContain("This is shown only now");

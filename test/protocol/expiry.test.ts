@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expireUploads, uploadIdleMsMax } from "../../src/registry/expire-uploads.ts";
 import { digestOf } from "../support/images.ts";
-import { createOciClient, expectError, type OciClient } from "../support/oci-client.ts";
+import {
+  createOciClient,
+  expectError,
+  expectStatus,
+  type OciClient,
+} from "../support/oci-client.ts";
 import { openGate } from "../support/open-mode.ts";
 import { openTestRegistry, type TestRegistry } from "../support/test-registry.ts";
 
@@ -51,7 +56,7 @@ describe("uploads expire", () => {
     const location = await client.openUpload(repository);
     const id = location.split("/").at(-1) ?? "";
     own.advance(25 * hour);
-    own.registry.liveUploads.acquire(id);
+    await own.registry.liveUploads.acquire(id);
     expect(await expireUploads(own.registry, never)).toBe(0);
     own.registry.liveUploads.release(id, null);
     expect(await expireUploads(own.registry, never)).toBe(1);
@@ -64,14 +69,35 @@ describe("uploads expire", () => {
     const ids = locations.map((location) => location.split("/").at(-1) ?? "");
     own.advance(25 * hour);
     const busy = ids.sort().slice(0, 100);
-    for (const id of busy) own.registry.liveUploads.acquire(id);
+    for (const id of busy) await own.registry.liveUploads.acquire(id);
     expect(await expireUploads(own.registry, never)).toBe(150);
     for (const id of busy) own.registry.liveUploads.release(id, null);
     expect(await expireUploads(own.registry, never)).toBe(100);
   });
 
+  test("a client that comes while its upload is cleared up waits, and goes on from what is left", async () => {
+    const location = await client.openUpload(repository);
+    const id = location.split("/").at(-1) ?? "";
+    const { liveUploads } = own.registry;
+    expect(liveUploads.tryTake(id)).toBe(true);
+    expect(liveUploads.tryTake(id)).toBe(false);
+    let answered = false;
+    const patched = client.fetch(location, { method: "PATCH", body: "xxx" }).then((response) => {
+      answered = true;
+      return response.status;
+    });
+    await Bun.sleep(50);
+    expect(answered).toBe(false);
+    liveUploads.release(id, null);
+    expect(await patched).toBe(202);
+    await expectStatus(
+      await client.fetch(`${location}?digest=${digestOf("xxx")}`, { method: "PUT" }),
+      201,
+    );
+  });
+
   test("256 bodies at a time: the next is 429 with Retry-After", async () => {
-    for (let i = 0; i < 256; i++) own.registry.liveUploads.acquire(`body-${i}`);
+    for (let i = 0; i < 256; i++) await own.registry.liveUploads.acquire(`body-${i}`);
     const response = await client.fetch(await client.openUpload(repository), {
       method: "PATCH",
       body: "one more",

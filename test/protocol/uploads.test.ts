@@ -246,6 +246,23 @@ describe("sessions", () => {
     await expectCreated(await put(location, digest, "56789", "5-9"), digest);
   });
 
+  test("a chunk of another length than it says: 400, and nothing of it is in the blob or its digest", async () => {
+    const refusedAfter = async (told: string) => {
+      const location = await client.openUpload(repository);
+      await patch(location, told);
+      const range = `${told.length}-${told.length + 4}`;
+      await expectError(await patch(location, stream("567"), range), 400, "SIZE_INVALID");
+      return location;
+    };
+    const digest = digestOf("0123456789");
+    await expectCreated(await put(await refusedAfter("01234"), digest, "56789"), digest);
+    await expectBlob(digest, "0123456789");
+    const withRefused = digestOf("abcde567");
+    const ended = await put(await refusedAfter("abcde"), withRefused);
+    await expectError(ended, 400, "DIGEST_INVALID");
+    expect(await client.status(`/v2/${repository}/blobs/${withRefused}`, "HEAD")).toBe(404);
+  });
+
   test("the first chunk must begin at 0", async () => {
     const location = await client.openUpload(repository);
     const response = await patch(location, "x", "1-1");

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFolder } from "../../scripts/groups.ts";
@@ -40,8 +40,8 @@ async function outcome(...args: string[]) {
 }
 
 /** A server on a free port; a line of its log says where. */
-async function serve(data: string, processes: number) {
-  const env = { BERTH_SERVER_PROCESSES: `${processes}` };
+async function serve(data: string, processes: number, more: Readonly<Record<string, string>> = {}) {
+  const env = { BERTH_SERVER_PROCESSES: `${processes}`, ...more };
   const child = berthWith(env, "--listen", ":0", "--data", data, "--log", "json");
   let text = "";
   for await (const chunk of child.stdout) {
@@ -112,6 +112,58 @@ test.each([1, 2])(
   },
   30_000,
 );
+
+test("by the name of docker's credential helper it is that", async () => {
+  const program = join(folder, "docker-credential-berth");
+  symlinkSync(executable, program);
+  const call = async (verb: string, input: string) => {
+    const child = Bun.spawn([program, verb], {
+      cwd: folder,
+      env: { HOME: folder },
+      stdin: new Blob([input]),
+      stdout: "pipe",
+    });
+    return { out: (await child.stdout.text()).trim(), code: await child.exited };
+  };
+  const given = { ServerURL: "registry.example", Username: "a", Secret: "b" };
+  expect(await call("store", JSON.stringify(given))).toEqual({ out: "", code: 0 });
+  const got = await call("get", "registry.example");
+  expect(JSON.parse(got.out)).toEqual(given);
+  expect(await call("get", "other.example")).toMatchObject({ code: 1 });
+});
+
+test("by the name of the kubelet's plugin it is that", async () => {
+  const program = join(folder, "kubelet-credential-berth");
+  symlinkSync(executable, program);
+  const request = {
+    apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+    kind: "CredentialProviderRequest",
+    image: "registry.example:5000/team/app:v1",
+    serviceAccountToken: "a token",
+  };
+  const input = new Blob([JSON.stringify(request)]);
+  const child = Bun.spawn([program], { cwd: folder, env: {}, stdin: input, stdout: "pipe" });
+  const { auth } = JSON.parse(await child.stdout.text());
+  expect(auth).toEqual({ "registry.example:5000": { username: "oidc", password: "a token" } });
+  expect(await child.exited).toBe(0);
+});
+
+test("carries the console and the documentation, compressed, and bundles nothing", async () => {
+  const { child, url } = await serve("console", 1, { BERTH_OPEN: "" });
+  const html = await (await fetch(`${url}/projects`)).text();
+  const script = /src="(\/console\/main-[^"]+)"/.exec(html)?.[1] ?? "";
+  for (const encoding of ["br", "gzip"]) {
+    const headers = { "accept-encoding": encoding };
+    const file = await fetch(url + script, { headers, decompress: false });
+    expect([file.status, file.headers.get("content-encoding")]).toEqual([200, encoding]);
+    expect((await file.bytes()).byteLength).toBeLessThan(200_000);
+    const page = await fetch(`${url}/api/docs`, { headers, decompress: false });
+    expect([page.status, page.headers.get("content-encoding")]).toEqual([200, encoding]);
+    expect((await page.bytes()).byteLength).toBeLessThan(50_000);
+  }
+  child.kill("SIGTERM");
+  expect(await child.exited).toBe(0);
+});
 
 test("says in one sentence why it cannot start", async () => {
   const taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });

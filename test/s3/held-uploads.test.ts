@@ -11,7 +11,7 @@ import { claimTimes, holdMs } from "../../src/registry/upload-session.ts";
 import { claimUpload, findAnyUpload } from "../../src/registry/upload-store.ts";
 import { digestOf } from "../support/images.ts";
 import { createOciClient, expectError, expectStatus } from "../support/oci-client.ts";
-import { type S3Server, startWeakS3, testBucket, testCredentials } from "../support/s3-servers.ts";
+import { fixedCredentials, type S3Server, startWeakS3, testBucket } from "../support/s3-servers.ts";
 import { openTestRegistry, type TestRegistry } from "../support/test-registry.ts";
 
 // Nodes that stop for a while in the middle of clearing up, and what others do with the upload meanwhile.
@@ -89,13 +89,7 @@ async function openStore(): Promise<BlobStore> {
     processes: 1,
     clock: systemClock,
     admitWrite() {},
-    credentials: {
-      current: async () => ({
-        accessKeyId: testCredentials.AWS_ACCESS_KEY_ID,
-        secretAccessKey: testCredentials.AWS_SECRET_ACCESS_KEY,
-      }),
-      refresh: () => false,
-    },
+    credentials: fixedCredentials,
   });
   stores.push(blobs);
   return blobs;

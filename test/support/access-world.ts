@@ -151,7 +151,7 @@ export async function openAccessWorld(): Promise<AccessWorld> {
   };
 }
 
-export function knownAs(row: PrincipalRow, scope: Scope | null = null): Known {
+function knownAs(row: PrincipalRow, scope: Scope | null = null): Known {
   return {
     kind: row.kind,
     id: row.id,

@@ -35,8 +35,10 @@ export interface ApiServer {
 const password = "correct horse battery staple";
 
 /** A server with access control, and an administrator. */
-export async function openApi(): Promise<ApiServer> {
-  const app = await startTestApp({ env: { BERTH_OPEN: "", BERTH_ADMIN_PASSWORD: password } });
+export async function openApi(settings: Readonly<Record<string, string>> = {}): Promise<ApiServer> {
+  const app = await startTestApp({
+    env: { BERTH_OPEN: "", BERTH_ADMIN_PASSWORD: password, ...settings },
+  });
   const admin = await withToken(createApiClient(app.url, "admin", password), "admin");
   return {
     url: app.url,
@@ -106,7 +108,8 @@ export async function pushImage(
   client: ApiClient,
   repository: string,
   tag: string,
+  content = `${repository}:${tag}`,
 ): Promise<string> {
   const oci = createOciClient((path, init = {}) => client.raw(init.method ?? "GET", path, init));
-  return oci.pushImage(repository, makeImage(`${repository}:${tag}`), tag);
+  return oci.pushImage(repository, makeImage(content), tag);
 }

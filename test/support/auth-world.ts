@@ -8,6 +8,7 @@ import { insertCredential, type NewCredential } from "../../src/auth/credential-
 import { insertPrincipal, type NewPrincipal } from "../../src/auth/principal-store.ts";
 import { createTokenIssuer, type TokenIssuer } from "../../src/auth/registry-token.ts";
 import { createSecretBox, type SecretBox } from "../../src/auth/secret-box.ts";
+import { createWorkloads, type Workloads } from "../../src/auth/workloads.ts";
 import type { Database, Tx } from "../../src/db/database.ts";
 import { migrate } from "../../src/db/migrations/migrate.ts";
 import { openSqlite } from "../../src/db/sqlite.ts";
@@ -22,6 +23,7 @@ export interface AuthWorld {
   readonly clock: TestClock;
   readonly secrets: SecretBox;
   readonly tokens: TokenIssuer;
+  readonly workloads: Workloads;
   readonly authenticator: Authenticator;
   /** Another process on the same database. */
   another(): Authenticator;
@@ -31,7 +33,7 @@ export interface AuthWorld {
   /** A secret and its row. */
   give(
     principal: PrincipalRow,
-    kind: CredentialRow["kind"],
+    kind: keyof typeof prefixes,
     rest?: Partial<NewCredential>,
   ): Promise<{ text: string; row: CredentialRow }>;
   /** As the rest of the program changes who may do what. */
@@ -46,7 +48,7 @@ export interface TestClock {
   pass(ms: number): void;
 }
 
-const prefixes: Record<CredentialRow["kind"], SecretPrefix> = {
+const prefixes: Record<Exclude<CredentialRow["kind"], "workload">, SecretPrefix> = {
   token: "berth_pat_",
   secret: "berth_robot_",
   refresh: "berth_refresh_",
@@ -68,15 +70,21 @@ export async function openAuthWorld(): Promise<AuthWorld> {
   const issuer = () => "https://registry.example";
   const tokens = createTokenIssuer({ db, clock, secrets, issuer });
   await tokens.rotateIfDue();
-  const authenticator = createAuthenticator({ db, clock, log, audit, tokens });
+  const workloads = createWorkloads({ db, clock });
+  const authenticator = createAuthenticator({ db, clock, log, audit, tokens, workloads });
   return {
     folder,
     db,
     clock,
     secrets,
     tokens,
+    workloads,
     authenticator,
-    another: () => createAuthenticator({ db, clock, log, audit, tokens }),
+    another: () =>
+      createAuthenticator({
+        ...{ db, clock, log, audit, tokens },
+        workloads: createWorkloads({ db, clock }),
+      }),
     logged() {
       log.flush();
       return lines;

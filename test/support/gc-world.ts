@@ -4,7 +4,7 @@ import type { Database } from "../../src/db/database.ts";
 import { collectGarbage, type GcDeps } from "../../src/gc/collect-garbage.ts";
 import type { Cycle } from "../../src/gc/cycle.ts";
 import { removeBytes } from "../../src/gc/remove-bytes.ts";
-import { createLog } from "../../src/platform/log.ts";
+import { createCapturedLog } from "./captured-log.ts";
 import { createOciClient, type OciClient } from "./oci-client.ts";
 import { openTestRegistry, type TestRegistry } from "./test-registry.ts";
 
@@ -37,14 +37,7 @@ export async function openGcWorld(options: GcWorldOptions = {}): Promise<GcWorld
   const blobs = options.blobs ?? createMemoryBlobStore();
   const world = await openTestRegistry({ ...options, blobs });
   const { db, clock } = world.registry;
-  let logged = "";
-  const log = createLog({
-    format: "text",
-    level: "warn",
-    write: (lines) => {
-      logged += lines;
-    },
-  });
+  const { log, logged } = createCapturedLog();
   const deps = { db, clock, log };
   const { signal } = new AbortController();
 
@@ -60,7 +53,7 @@ export async function openGcWorld(options: GcWorldOptions = {}): Promise<GcWorld
     db,
     blobs,
     deps,
-    logged: () => logged,
+    logged,
     collect,
     async pass(ms) {
       for (let left = ms; left > 0; left -= dayMs / 2) {

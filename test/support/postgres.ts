@@ -222,7 +222,7 @@ function nativeFolder(): string {
   return join(projectFolder, "node_modules", packageName() ?? "", "native");
 }
 
-export function binary(name: "initdb" | "pg_ctl" | "postgres"): string {
+function binary(name: "initdb" | "pg_ctl" | "postgres"): string {
   // The folder with the programs of another version than that out of npm.
   const other = process.env["BERTH_TEST_POSTGRES"];
   if (other !== undefined) return join(other, name);

@@ -95,7 +95,9 @@ function parseAnswers(received: Buffer, head: boolean): RawAnswer[] {
       }),
     );
     const start = headEnd + 4;
-    const hasBody = !head && status >= 200 && status !== 204 && status !== 304;
+    // Where the next answer begins at once, it was a HEAD too: no body of ours begins like one.
+    const isNext = received.toString("latin1", start, start + 7) === "HTTP/1.";
+    const hasBody = !head && !isNext && status >= 200 && status !== 204 && status !== 304;
     const length = hasBody ? Number(headers.get("content-length") ?? 0) : 0;
     if (received.length < start + length) break;
     const body = received.toString("utf8", start, start + length);

@@ -11,6 +11,15 @@ export const testCredentials = {
   AWS_SECRET_ACCESS_KEY: "S3RVER",
 } as const;
 
+/** The same, for stores that a test opens itself. */
+export const fixedCredentials = {
+  current: async () => ({
+    accessKeyId: testCredentials.AWS_ACCESS_KEY_ID,
+    secretAccessKey: testCredentials.AWS_SECRET_ACCESS_KEY,
+  }),
+  refresh: () => false,
+};
+
 /** An S3 on loopback, with the bucket `berth`. */
 export interface S3Server {
   readonly endpoint: string;

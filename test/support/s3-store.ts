@@ -7,7 +7,7 @@ import { createS3Calls, type S3Calls } from "../../src/blobs/s3-calls.ts";
 import { createS3Client, type S3Client } from "../../src/blobs/s3-client.ts";
 import { openObject } from "../../src/blobs/s3-read.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { testBucket, testCredentials } from "./s3-servers.ts";
+import { fixedCredentials, testBucket } from "./s3-servers.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -38,13 +38,7 @@ export function openTestStore(options: TestStoreOptions): TestStore {
   const client = createS3Client({
     location,
     ca: null,
-    credentials: {
-      current: async () => ({
-        accessKeyId: testCredentials.AWS_ACCESS_KEY_ID,
-        secretAccessKey: testCredentials.AWS_SECRET_ACCESS_KEY,
-      }),
-      refresh: () => false,
-    },
+    credentials: fixedCredentials,
     clock: systemClock,
     ...(options.firstWaitMs === undefined ? {} : { firstWaitMs: options.firstWaitMs }),
     ...(options.answerMsMax === undefined ? {} : { answerMsMax: options.answerMsMax }),

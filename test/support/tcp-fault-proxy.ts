@@ -5,7 +5,7 @@ import { type Listening, listen } from "./listening.ts";
 export type Way = "up" | "down";
 
 /** What befalls connections, those that are open and those to come. */
-export type Fault =
+type Fault =
   /** Nobody listens; what is open goes on. */
   | { readonly kind: "refuse" }
   /** Every piece, both ways. */

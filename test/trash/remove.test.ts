@@ -85,6 +85,21 @@ describe("berth rm", () => {
     expect(await restoreOnly(name)).toMatchObject({ manifests: old.digests.length, tags: ["old"] });
   });
 
+  test("leaves what is tagged at the same time where it is", async () => {
+    const name = await newRepository();
+    const images = Array.from({ length: 40 }, (_, at) => makeImage(`${name} ${at}`));
+    for (const image of images) await client().pushImage(name, image);
+    await age(name, 40);
+    const [answer] = await Promise.all([
+      rm(name, { untagged_older_than: "7d" }),
+      ...images.map(({ manifest }, at) => client().pushManifest(name, `t${at}`, manifest)),
+    ]);
+    expect(answer.status).toBe(200);
+    for (const [at, { digest }] of images.entries()) {
+      expect([await status(name, `t${at}`), await status(name, digest)]).toEqual([200, 200]);
+    }
+  });
+
   test("a protected part keeps its whole, and nothing else", async () => {
     const name = await newRepository();
     const part = makeImage(`${name} part`);

@@ -12,6 +12,14 @@ import * as trash from "./0008-trash.ts";
 import * as asof from "./0009-asof.ts";
 import * as verify from "./0010-verify.ts";
 import * as absences from "./0011-absences.ts";
+import * as issuers from "./0012-issuers.ts";
+import * as images from "./0013-images.ts";
+import * as webhooks from "./0014-webhooks.ts";
+import * as providers from "./0015-providers.ts";
+import * as directories from "./0016-directories.ts";
+import * as deviceSignIns from "./0017-device-sign-ins.ts";
+import * as passkeys from "./0018-passkeys.ts";
+import * as starsAndDays from "./0019-stars-and-days.ts";
 
 /**
  * Which release this is, counted from 1: it goes up by one with each release whose migrations the one
@@ -32,6 +40,14 @@ const migrations = [
   { ...asof, release: 3 },
   { ...verify, release: 3 },
   { ...absences, release: 3 },
+  { ...issuers, release: 3 },
+  { ...images, release: 3 },
+  { ...webhooks, release: 3 },
+  { ...providers, release: 3 },
+  { ...directories, release: 3 },
+  { ...deviceSignIns, release: 3 },
+  { ...passkeys, release: 3 },
+  { ...starsAndDays, release: 3 },
 ];
 
 /** The tables are too new for this release. */
@@ -58,6 +74,7 @@ export async function migrate(db: Database, clock: Clock): Promise<void> {
     await db.transaction(async (tx) => {
       const applied = await readApplied(tx);
       if (applied.has(migration.name)) return;
+      await db.facts.takeTables(tx);
       await migration.up(tx, db.facts);
       await db.facts.orderBytewise(tx);
       await note(tx, migration, applied.has(releases.name), clock.now());

@@ -1,0 +1,304 @@
+import {
+  AndFilter,
+  type Client,
+  type Entry,
+  EqualityFilter,
+  type Filter,
+  FilterParser,
+  OrFilter,
+  ResultCodeError,
+} from "ldapts";
+import { type Directory, escapedInDn, isBelow, normalDn } from "./directory.ts";
+import { idTextOf, idValueOf } from "./directory-ids.ts";
+import { subjectLengthMax } from "./identity-store.ts";
+import type { PersonAtProvider } from "./join-account.ts";
+import { bind, bindAsBerth, DirectoryError, withDirectory } from "./ldap-connection.ts";
+
+/** Of one sign-in. */
+const signInLimits = { msMax: 15_000, bytesMax: 16 * 1024 * 1024 };
+const searchSecondsMax = 10;
+/** Groups of somebody, those that their groups are in too. */
+const groupsMax = 1_000;
+/** Requests under way at a time. */
+const atOnceMax = 16;
+/** Entries that are asked for with one filter. */
+const askedAtOnce = 50;
+const textLengthMax = 255;
+
+/** Who is meant: by the name that they sign in with, or by what the directory never changes of them. */
+export type Sought =
+  | { readonly name: string }
+  | { readonly name: string; readonly subject: string };
+
+export interface PersonInDirectory extends PersonAtProvider {
+  readonly dn: string;
+}
+
+/** Null where the directory has no such person, or not that password. Throws DirectoryError. */
+export async function signInAt(
+  directory: Directory,
+  sought: Sought,
+  password: string,
+): Promise<PersonInDirectory | null> {
+  if (directory.userDn !== null) {
+    const dn = directory.userDn.replace("{name}", () => escapedInDn(sought.name));
+    return await withDirectory(directory, signInLimits, async (client) => {
+      if (!(await bind(client, dn, password))) return null;
+      return await withGroups(client, directory, await readPerson(client, directory, dn));
+    });
+  }
+  return await withDirectory(directory, signInLimits, async (client) => {
+    await bindAsBerth(client, directory);
+    const found = await find(client, directory, sought);
+    if (found === null) return null;
+    // Apart, so that what is read is read with the rights of Berth's own account.
+    const isRight = await withDirectory(directory, signInLimits, (theirs) =>
+      bind(theirs, found.dn, password),
+    );
+    return isRight ? await withGroups(client, directory, found) : null;
+  });
+}
+
+/** Whom a sign-in by that name would find, and their groups, whatever their password is. */
+export async function lookUp(
+  directory: Directory,
+  name: string,
+): Promise<PersonInDirectory | null> {
+  return await withDirectory(directory, signInLimits, async (client) => {
+    await bindAsBerth(client, directory);
+    return await withGroups(client, directory, await find(client, directory, { name }));
+  });
+}
+
+async function find(
+  client: Client,
+  directory: Directory,
+  sought: Sought,
+): Promise<PersonInDirectory | null> {
+  const found =
+    "subject" in sought
+      ? await findBySubjects(client, directory, [sought.subject])
+      : await findByName(client, directory, sought.name);
+  if (found.length > 1) throw new DirectoryError("more than one entry is meant by one name");
+  return found[0] ?? null;
+}
+
+async function findByName(
+  client: Client,
+  directory: Directory,
+  name: string,
+): Promise<PersonInDirectory[]> {
+  // Built, not written: what was typed is a value, whatever characters it has.
+  const named = new EqualityFilter({ attribute: directory.nameAttribute, value: name });
+  return await search(client, directory, named, 2);
+}
+
+/** Those of them that may sign in. */
+export async function findBySubjects(
+  client: Client,
+  directory: Directory,
+  subjects: readonly string[],
+): Promise<PersonInDirectory[]> {
+  const { idAttribute } = directory;
+  if (idAttribute === "dn") {
+    const each = await inTurns(subjects, (dn) => readPerson(client, directory, dn));
+    return each.filter((person) => person !== null);
+  }
+  const batches: (readonly string[])[] = [];
+  for (let at = 0; at < subjects.length; at += askedAtOnce) {
+    batches.push(subjects.slice(at, at + askedAtOnce));
+  }
+  const found = await inTurns(batches, async (batch) => {
+    const filters = batch.flatMap((subject) => {
+      const value = idValueOf(idAttribute, subject);
+      return value === null ? [] : [new EqualityFilter({ attribute: idAttribute, value })];
+    });
+    if (filters.length === 0) return [];
+    // Without a limit of ours: where the directory has one, that must be an error and nobody have left.
+    return await search(client, directory, new OrFilter({ filters }), 0);
+  });
+  return found.flat();
+}
+
+/** Whether the directory shows anybody at all: one that does not may have hidden them. */
+export async function showsAnybody(client: Client, directory: Directory): Promise<boolean> {
+  const { searchEntries } = await client.search(directory.base, {
+    scope: "sub",
+    filter: directory.filter,
+    attributes: ["1.1"],
+    sizeLimit: 1,
+    timeLimit: searchSecondsMax,
+  });
+  return searchEntries.length > 0;
+}
+
+/** Where `dn` is a DN that may be sought, and its entry one of those that may sign in; else null. */
+async function readPerson(
+  client: Client,
+  directory: Directory,
+  dn: string,
+): Promise<PersonInDirectory | null> {
+  if (!isBelow(dn, directory.base)) return null;
+  try {
+    const { searchEntries } = await client.search(dn, {
+      scope: "base",
+      filter: directory.filter,
+      ...asked(directory),
+    });
+    return searchEntries.map((entry) => personOf(directory, entry))[0] ?? null;
+  } catch (error) {
+    if (isNotThere(error)) return null;
+    // Nobody has left because rights are missing.
+    if (isRefused(error)) throw new DirectoryError(`${dn} may not be read`);
+    throw error;
+  }
+}
+
+async function search(
+  client: Client,
+  directory: Directory,
+  sought: Filter,
+  sizeLimit: number,
+): Promise<PersonInDirectory[]> {
+  const filters = [FilterParser.parseString(directory.filter), sought];
+  const { searchEntries } = await client.search(directory.base, {
+    scope: "sub",
+    filter: new AndFilter({ filters }),
+    sizeLimit,
+    timeLimit: searchSecondsMax,
+    ...asked(directory),
+  });
+  return searchEntries.map((entry) => personOf(directory, entry));
+}
+
+/** Referrals lead to other servers, which nobody configured: none is followed. */
+function asked({ idAttribute, nameAttribute, groupsAttribute }: Directory) {
+  const id = idAttribute === "dn" ? [] : [idAttribute];
+  const groups = groupsAttribute === null ? [] : [groupsAttribute];
+  return {
+    attributes: [...new Set([...id, nameAttribute, "mail", ...groups])],
+    explicitBufferAttributes: [idAttribute, "objectGUID", "GUID"],
+    derefAliases: "never" as const,
+  };
+}
+
+function personOf(directory: Directory, entry: Entry): PersonInDirectory {
+  const { nameAttribute, groupsAttribute } = directory;
+  const [name = null] = textsAt(entry, nameAttribute);
+  const email = textsAt(entry, "mail").find(isEmail) ?? null;
+  const groups = groupsAttribute === null ? null : textsAt(entry, groupsAttribute);
+  return { dn: entry.dn, subject: subjectOf(directory, entry), name, email, groups };
+}
+
+function subjectOf({ idAttribute }: Directory, entry: Entry): string {
+  const [value, ...more] =
+    idAttribute === "dn" ? [normalDn(entry.dn)] : valuesAt(entry, idAttribute);
+  if (value === undefined || more.length > 0) {
+    throw new DirectoryError(`${entry.dn} has not one ${idAttribute}, by which it would be known`);
+  }
+  const text = idTextOf(idAttribute, value);
+  if (text === "" || text.length > subjectLengthMax || /\p{Cc}/u.test(text)) {
+    throw new DirectoryError(
+      `the ${idAttribute} of ${entry.dn} is no text by which it can be known`,
+    );
+  }
+  return text;
+}
+
+function isEmail(text: string): boolean {
+  return text.length < textLengthMax && /^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(text);
+}
+
+/**
+ * Attributes have no case; Active Directory names a part of many values `memberOf;range=0-1499`, beside a
+ * `memberOf` that is empty.
+ */
+export function valuesAt(entry: Entry, attribute: string): (Buffer | string)[] {
+  const wanted = attribute.toLowerCase();
+  return Object.entries(entry).flatMap(([key, value]): (Buffer | string)[] => {
+    const name = key.toLowerCase();
+    return name === wanted || name.startsWith(`${wanted};range=`) ? [value].flat() : [];
+  });
+}
+
+function textsAt(entry: Entry, attribute: string): string[] {
+  return valuesAt(entry, attribute).filter((value) => typeof value === "string");
+}
+
+async function withGroups<Person extends PersonInDirectory>(
+  client: Client,
+  directory: Directory,
+  person: Person | null,
+): Promise<Person | null> {
+  if (person === null || person.groups === null) return person;
+  return { ...person, groups: await allGroups(client, directory, person.groups, new Map()) };
+}
+
+/**
+ * Groups and the groups that these are in, each spelled in one way. `outer`: what is known already of the
+ * groups that a group is in; grows.
+ */
+export async function allGroups(
+  client: Client,
+  directory: Directory,
+  direct: readonly string[],
+  outer: Map<string, readonly string[]>,
+): Promise<string[]> {
+  const found = new Set<string>();
+  let level = direct;
+  while (level.length > 0 && found.size < groupsMax) {
+    const news = new Map(level.map((dn) => [normalDn(dn), dn]));
+    for (const known of found) news.delete(known);
+    const taken = [...news].slice(0, groupsMax - found.size);
+    for (const [normal] of taken) found.add(normal);
+    const unknown = taken.filter(([normal]) => !outer.has(normal));
+    await inTurns(unknown, async ([normal, dn]) => {
+      outer.set(normal, await groupsOfGroup(client, directory, dn));
+    });
+    level = taken.flatMap(([normal]) => outer.get(normal) ?? []);
+  }
+  return [...found];
+}
+
+async function groupsOfGroup(
+  client: Client,
+  { groupsAttribute }: Directory,
+  dn: string,
+): Promise<readonly string[]> {
+  if (groupsAttribute === null) return [];
+  try {
+    const { searchEntries } = await client.search(dn, {
+      scope: "base",
+      filter: "(objectClass=*)",
+      attributes: [groupsAttribute],
+      timeLimit: searchSecondsMax,
+      derefAliases: "never",
+    });
+    return searchEntries.flatMap((entry) => textsAt(entry, groupsAttribute));
+  } catch (error) {
+    // A group elsewhere may be none of Berth's business.
+    if (isNotThere(error) || isRefused(error)) return [];
+    throw error;
+  }
+}
+
+/** noSuchObject, invalidDNSyntax. */
+function isNotThere(error: unknown): boolean {
+  return error instanceof ResultCodeError && [32, 34].includes(error.code);
+}
+
+/** insufficientAccessRights. */
+function isRefused(error: unknown): boolean {
+  return error instanceof ResultCodeError && error.code === 50;
+}
+
+async function inTurns<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let at = 0; at < items.length; at += atOnceMax) {
+    results.push(...(await Promise.all(items.slice(at, at + atOnceMax).map(work))));
+  }
+  return results;
+}

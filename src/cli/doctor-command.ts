@@ -1,0 +1,194 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { connectionTrouble } from "../client/client-error.ts";
+import { createConnections } from "../client/connections.ts";
+import { signInFor } from "../client/home-host.ts";
+import { originOf, trustOf } from "../client/host-address.ts";
+import { isRecord, readJsonFile } from "../client/json-file.ts";
+import { readKnownHosts } from "../client/known-hosts.ts";
+import { systemClock } from "../lib/clock.ts";
+import { type ClientEnvironment, clientEnvironment } from "../platform/client-environment.ts";
+import { type Config, loadConfig } from "../platform/config.ts";
+import { version } from "../platform/version.ts";
+import type { Command, CommandDeps } from "./command.ts";
+import { EXIT_CODES, explainFailure } from "./exit-codes.ts";
+import { rows } from "./help.ts";
+import { choosePlace, hostFlag, type Place, withPlace } from "./place.ts";
+
+/** Seconds that the clocks of two machines may differ: tokens live for minutes. */
+const skewSecondsMax = 60;
+/** Days before its end in which a sign-in is warned of. */
+const endsSoonDays = 14;
+const answerMsMax = 10_000;
+const dayMs = 24 * 60 * 60 * 1000;
+
+interface Finding {
+  readonly state: "ok" | "look" | "bad";
+  readonly check: string;
+  readonly detail: string;
+}
+
+/** `berth doctor`: why something does not work, looked at from here. */
+export const doctorCommand: Command = {
+  name: "doctor",
+  summary:
+    "Look at what commands, docker and podman need from here; exit code 3 means that something is wrong.",
+  flags: ["data", "config"],
+  own: [hostFlag],
+  examples: ["berth doctor", "berth doctor --host registry.example"],
+  async run(flags, _words, deps) {
+    try {
+      const env = clientEnvironment();
+      const place = choosePlace(flags);
+      const findings = [
+        ok("berth", version),
+        ...(place.kind === "folder"
+          ? await lookAtFolder(place, deps)
+          : await lookAtHost(place, env, deps)),
+        ...lookAtDocker(env),
+      ];
+      console.log(rows(findings.map(({ state, check, detail }) => [state, check, detail])));
+      const isBad = findings.some(({ state }) => state === "bad");
+      return isBad ? EXIT_CODES.gate.code : EXIT_CODES.ok.code;
+    } catch (error) {
+      return explainFailure(error);
+    }
+  },
+};
+
+function ok(check: string, detail: string): Finding {
+  return { state: "ok", check, detail };
+}
+
+async function lookAtFolder(
+  place: Extract<Place, { kind: "folder" }>,
+  deps: CommandDeps,
+): Promise<Finding[]> {
+  const { config } = place;
+  if (!existsSync(config.data)) {
+    const detail = `there is no data folder ${config.data}: --data, --host or berth context use name another`;
+    return [{ state: "bad", check: "place", detail }];
+  }
+  const { warnings } = loadConfig({ data: config.data });
+  return [
+    ok("place", config.data),
+    await lookAtServer(config, deps),
+    ...warnings.map((detail) => ({ state: "look", check: "settings", detail }) as const),
+  ];
+}
+
+async function lookAtServer(config: Config, deps: CommandDeps): Promise<Finding> {
+  const unix = deps.controlPath(config);
+  try {
+    const answer = await fetch("http://berth/api/v1/nodes", {
+      unix,
+      signal: AbortSignal.timeout(answerMsMax),
+    });
+    await answer.body?.cancel();
+    if (answer.ok) return ok("server", "runs and takes commands");
+    return { state: "bad", check: "server", detail: `answers ${answer.status} on ${unix}` };
+  } catch (error) {
+    const detail = existsSync(unix)
+      ? `does not answer on ${unix}: ${connectionTrouble(error)}`
+      : "does not run on this folder";
+    return { state: existsSync(unix) ? "bad" : "look", check: "server", detail };
+  }
+}
+
+async function lookAtHost(
+  place: Extract<Place, { kind: "host" }>,
+  env: ClientEnvironment,
+  deps: CommandDeps,
+): Promise<Finding[]> {
+  const { host } = place;
+  const origin = place.origin ?? (await originOf({ host, scheme: null }, env.trustFolders));
+  const findings = [ok("place", origin)];
+  try {
+    const answer = await fetch(`${origin}/readyz`, {
+      redirect: "manual",
+      signal: AbortSignal.timeout(answerMsMax),
+      ...trustOf(host, env.trustFolders),
+    });
+    const said = (await answer.text()).trim().slice(0, 200);
+    findings.push(
+      answer.ok
+        ? ok("server", "is ready")
+        : { state: "bad", check: "server", detail: `${answer.status} ${said}` },
+    );
+    findings.push(...lookAtClock(answer));
+  } catch (error) {
+    findings.push({ state: "bad", check: "server", detail: connectionTrouble(error) });
+    return findings;
+  }
+  findings.push(...(await lookAtSignIn(place, env, deps)));
+  return findings;
+}
+
+function lookAtClock(answer: Response): Finding[] {
+  const theirs = Date.parse(answer.headers.get("date") ?? "");
+  if (Number.isNaN(theirs)) return [];
+  const seconds = Math.round(Math.abs(systemClock.now() - theirs) / 1000);
+  if (seconds <= skewSecondsMax) return [ok("clock", `differs by ${seconds} s at most`)];
+  return [{ state: "bad", check: "clock", detail: `differs by ${seconds} s: set one of the two` }];
+}
+
+async function lookAtSignIn(
+  place: Extract<Place, { kind: "host" }>,
+  env: ClientEnvironment,
+  deps: CommandDeps,
+): Promise<Finding[]> {
+  const { host } = place;
+  const signIn = await signInFor(env, host);
+  if (signIn === null) {
+    return [{ state: "look", check: "sign-in", detail: `none is kept: berth login ${host}` }];
+  }
+  const findings: Finding[] = [];
+  const attempt = async (check: string, detail: string, work: () => Promise<unknown>) => {
+    try {
+      await work();
+      findings.push(ok(check, detail));
+    } catch (error) {
+      findings.push({ state: "bad", check, detail: (error as Error).message });
+    }
+  };
+  const who = signIn.kind === "basic" ? signIn.name : `a token (${signIn.kind})`;
+  await attempt("registry", `lets ${who} in`, async () => {
+    const transport = await createConnections(env, systemClock).to({
+      host,
+      scheme: schemeOf(place),
+    });
+    await (await transport.send({ method: "GET", target: "/v2/", scopes: [] })).body?.cancel();
+  });
+  await attempt("API", `lets ${who} in`, () =>
+    withPlace(place, deps, (send) => send("GET", "/api/v1/projects?limit=1")),
+  );
+  const known = readKnownHosts(env.configFolder).hosts.find((each) => each.host === host);
+  const ends = Date.parse(known?.expiresAt ?? "");
+  const days = Math.floor((ends - systemClock.now()) / dayMs);
+  if (!Number.isNaN(ends) && days < endsSoonDays) {
+    const detail = `ends in ${Math.max(0, days)} days: berth login ${host}`;
+    findings.push({ state: "look", check: "sign-in", detail });
+  }
+  return findings;
+}
+
+function schemeOf({ origin }: Extract<Place, { kind: "host" }>): "http" | "https" | null {
+  if (origin === null) return null;
+  return origin.startsWith("https:") ? "https" : "http";
+}
+
+function lookAtDocker(env: ClientEnvironment): Finding[] {
+  const file = join(env.dockerFolder, "config.json");
+  if (!existsSync(file)) return [];
+  try {
+    const { credsStore, credHelpers } = readJsonFile(file);
+    const named = [credsStore, ...Object.values(isRecord(credHelpers) ? credHelpers : {})];
+    const helpers = [...new Set(named.filter((name) => typeof name === "string" && name !== ""))];
+    const missing = helpers.filter((name) => Bun.which(`docker-credential-${name}`) === null);
+    if (missing.length === 0) return [ok("docker", file)];
+    const detail = `${file} names docker-credential-${missing.join(", docker-credential-")}, which is not in PATH`;
+    return [{ state: "bad", check: "docker", detail }];
+  } catch (error) {
+    return [{ state: "bad", check: "docker", detail: (error as Error).message }];
+  }
+}

@@ -1,0 +1,95 @@
+import type { Reads, Tx } from "../db/database.ts";
+import { bound, live } from "../db/dialect-facts.ts";
+import { uuidv7 } from "../lib/random.ts";
+import type { ProjectName, RepositoryName } from "../oci/repository-name.ts";
+
+/** What a star is given to, by its id: what has its name later inherits nothing. */
+export type Starred =
+  | { readonly kind: "project"; readonly projectId: string }
+  | { readonly kind: "repository"; readonly repositoryId: string };
+
+/** A star of something that is there. */
+export type NamedStar = {
+  readonly description: string;
+  readonly createdAt: number;
+} & (
+  | { readonly kind: "project"; readonly name: ProjectName }
+  | { readonly kind: "repository"; readonly name: RepositoryName }
+);
+
+/** False where it has one of theirs already. */
+export async function insertStar(
+  tx: Tx,
+  star: { readonly principalId: string; readonly of: Starred; readonly now: number },
+): Promise<boolean> {
+  const { principalId, of, now } = star;
+  const row = await tx
+    .insertInto("stars")
+    .values({
+      id: uuidv7(),
+      principal_id: principalId,
+      project_id: of.kind === "project" ? of.projectId : null,
+      repository_id: of.kind === "repository" ? of.repositoryId : null,
+      created_at: now,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function deleteStar(tx: Tx, principalId: string, of: Starred): Promise<void> {
+  const query = tx.deleteFrom("stars").where("principal_id", "=", principalId);
+  await (of.kind === "project"
+    ? query.where("project_id", "=", of.projectId)
+    : query.where("repository_id", "=", of.repositoryId)
+  ).execute();
+}
+
+/** Of one user, what lies in the trash with it. */
+export async function countStars(reads: Reads, principalId: string): Promise<number> {
+  const { stars } = await reads
+    .selectFrom("stars")
+    .select(({ fn }) => fn.countAll<number>().as("stars"))
+    .where("principal_id", "=", principalId)
+    .executeTakeFirstOrThrow();
+  return Number(stars);
+}
+
+/** Of one user, after a name, in the order of names: no repository is called as a project. */
+export async function listStars(
+  reads: Reads,
+  page: { readonly principalId: string; readonly after: string; readonly limit: number },
+): Promise<NamedStar[]> {
+  const ofProjects = await reads
+    .selectFrom("stars as s")
+    .innerJoin("projects as p", "p.id", "s.project_id")
+    .select(["p.name", "p.description", "s.created_at"])
+    .where("s.principal_id", "=", bound(page.principalId))
+    .where("p.state", "=", live)
+    .where("p.name", ">", bound(page.after as ProjectName))
+    .orderBy("p.name")
+    .limit(page.limit)
+    .execute();
+  const ofRepositories = await reads
+    .selectFrom("stars as s")
+    .innerJoin("repositories as r", "r.id", "s.repository_id")
+    .innerJoin("projects as p", "p.id", "r.project_id")
+    .select(["r.name", "r.description", "s.created_at"])
+    .where("s.principal_id", "=", bound(page.principalId))
+    .where("r.state", "=", live)
+    .where("p.state", "=", live)
+    .where("r.name", ">", bound(page.after as RepositoryName))
+    .orderBy("r.name")
+    .limit(page.limit)
+    .execute();
+  const stars: NamedStar[] = [
+    ...ofProjects.map(({ created_at, ...row }) => ({
+      ...{ kind: "project" as const, ...row, createdAt: created_at },
+    })),
+    ...ofRepositories.map(({ created_at, ...row }) => ({
+      ...{ kind: "repository" as const, ...row, createdAt: created_at },
+    })),
+  ];
+  return stars.sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, page.limit);
+}

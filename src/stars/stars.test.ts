@@ -1,0 +1,133 @@
+/**
+ * Goal: a star is its user's alone, tells of nothing that they may not see, and is handed to nothing that has
+ * the same name later. Method: two users star what is opened, closed, deleted, restored and made anew.
+ */
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import {
+  type ApiClient,
+  type ApiServer,
+  openApi,
+  pushImage,
+} from "../../test/support/api-client.ts";
+import { queryStore } from "../../test/support/test-database.ts";
+
+let server: ApiServer;
+let owner: ApiClient;
+let reader: ApiClient;
+
+beforeAll(async () => {
+  server = await openApi();
+  owner = await server.user("olga");
+  reader = await server.user("rita");
+  await owner.post("/projects", { name: "team" });
+  await owner.put("/projects/team/members/rita", { role: "reader" });
+  for (const name of ["app", "tool"]) await pushImage(owner, `team/${name}`, "v1");
+});
+afterAll(() => server.stop());
+
+const password = "correct horse battery staple";
+const app = "/repositories/team%2Fapp";
+const starsOf = async (as: ApiClient) =>
+  ((await as.get("/stars")).body["items"] as readonly Readonly<Record<string, unknown>>[]).map(
+    ({ kind, name }) => `${kind} ${name}`,
+  );
+
+test("a star is given and taken by its user alone, and twice is once", async () => {
+  for (const path of [`${app}/star`, "/projects/team/star", `${app}/star`]) {
+    expect((await reader.put(path, {})).status).toBe(204);
+  }
+  expect(await starsOf(reader)).toEqual(["project team", "repository team/app"]);
+  expect(await starsOf(owner)).toEqual([]);
+  expect((await owner.delete(`${app}/star`)).status).toBe(204);
+  expect(await starsOf(reader)).toEqual(["project team", "repository team/app"]);
+  expect((await reader.delete("/projects/team/star")).status).toBe(204);
+  expect(await starsOf(reader)).toEqual(["repository team/app"]);
+});
+
+test("a list goes on where a page of it ended", async () => {
+  await reader.put("/projects/team/star", {});
+  await reader.put("/repositories/team%2Ftool/star", {});
+  const names: unknown[] = [];
+  for (let after = ""; ; ) {
+    const { body } = await reader.get(`/stars?limit=1&after=${encodeURIComponent(after)}`);
+    const [item] = body["items"] as readonly Readonly<Record<string, unknown>>[];
+    names.push(item?.["name"]);
+    if (body["next"] === null) break;
+    after = String(body["next"]);
+  }
+  expect(names).toEqual(["team", "team/app", "team/tool"]);
+});
+
+test("one may have 1,000, and where there is one it may be given again", async () => {
+  const db = new Database(join(server.folder, "berth.db"));
+  db.run(
+    `with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)
+      insert into stars (id, principal_id, repository_id, created_at)
+      select 'star-' || i, p.id, 'r-' || i, 0 from n, principals p where p.name = 'olga'`,
+  );
+  expect((await owner.put(`${app}/star`, {})).status).toBe(409);
+  db.run("delete from stars where id = 'star-1'");
+  for (let turn = 0; turn < 2; turn++) {
+    expect((await owner.put(`${app}/star`, {})).status).toBe(204);
+  }
+  expect((await owner.put("/projects/team/star", {})).status).toBe(409);
+  db.run("delete from stars where id like 'star-%'");
+  db.close();
+});
+
+test("what may no longer be seen is not listed, and is again with the right to see it", async () => {
+  await owner.delete("/projects/team/members/rita");
+  expect(await starsOf(reader)).toEqual([]);
+  expect((await reader.put("/repositories/team%2Ftool/star", {})).status).toBe(404);
+  await owner.put("/projects/team/members/rita", { role: "reader" });
+  expect(await starsOf(reader)).toEqual([
+    ...["project team", "repository team/app", "repository team/tool"],
+  ]);
+});
+
+test("a star lies in the trash with its repository, and one that is made anew has none", async () => {
+  await owner.delete(app);
+  expect(await starsOf(reader)).toEqual(["project team", "repository team/tool"]);
+  await pushImage(owner, "team/app", "v1");
+  expect(await starsOf(reader)).toEqual(["project team", "repository team/tool"]);
+  await owner.delete(app);
+  const trash = await owner.get("/trash");
+  const units = (trash.body["items"] as readonly Readonly<Record<string, unknown>>[]).filter(
+    ({ name }) => name === "repository team/app",
+  );
+  expect(units).toHaveLength(2);
+  const first = units.map(({ id }) => String(id)).sort()[0];
+  expect((await owner.post("/trash/restore", { units: [first] })).status).toBe(200);
+  expect(await starsOf(reader)).toEqual([
+    ...["project team", "repository team/app", "repository team/tool"],
+  ]);
+});
+
+test("erased is erased, and a user who is deleted leaves none", async () => {
+  await owner.delete(app);
+  await owner.delete(`${app}/trash`);
+  await server.admin.post("/gc/run", {});
+  while ((await rows()) > 2) await Bun.sleep(50);
+  expect(await starsOf(reader)).toEqual(["project team", "repository team/tool"]);
+  await server.admin.delete("/users/rita");
+  expect(await rows()).toBe(0);
+});
+
+test("who is nobody, and a token for less than all, has none", async () => {
+  await owner.patch("/projects/team", { visibility: "public" });
+  expect((await server.nobody.get("/stars")).status).toBe(401);
+  expect((await server.nobody.put("/projects/team/star", {})).status).toBe(401);
+  const narrow = [{ pattern: "**", actions: ["repository:pull"] }];
+  const { body } = await owner.as("olga", password).post("/account/tokens", { scopes: narrow });
+  const token = owner.as("olga", String(body["token"]));
+  expect((await token.put("/repositories/team%2Ftool/star", {})).status).toBe(403);
+  expect(await starsOf(owner)).toEqual([]);
+});
+
+/** Stars in the database, of what lies in the trash too. */
+async function rows(): Promise<number> {
+  const [row] = await queryStore(server.folder, "select count(*) as stars from stars");
+  return Number(row?.["stars"]);
+}
