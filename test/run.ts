@@ -10,13 +10,14 @@ const order = [
   "s3",
   "postgres",
   "abuse",
+  "fuzz",
   "access",
   "release",
   "faults",
   "clients",
 ];
 /** What is seen through the door is the same whichever the database. */
-const onPostgresToo = ["protocol", "accounts", "access", "asof"];
+const onPostgresToo = ["protocol", "accounts", "access", "asof", "events"];
 /** And whichever node answers: on PostgreSQL and S3, behind a balancer. */
 const onThreeNodesToo = [
   "test/access/matrix.test.ts",

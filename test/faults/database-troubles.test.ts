@@ -16,6 +16,8 @@ const random = createRandom(seed);
 let stack: Stack;
 let nodes: Nodes;
 let round = 0;
+/** Besides those that the proxy counts. */
+let faults = 0;
 
 async function openAll() {
   stack = await openStack({ random, settings: { max_connections: `${connectionsMax}` } });
@@ -23,6 +25,7 @@ async function openAll() {
 }
 
 async function closeAll() {
+  if (stack !== undefined) console.log(`${faults + stack.wire.struck} faults of PostgreSQL`);
   await nodes?.remove();
   await stack?.stop();
 }
@@ -37,6 +40,7 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
       () =>
         through(async () => {
           await stack.postgres.stop();
+          faults += 1;
           await stack.postgres.start();
         }),
       120_000,
@@ -48,6 +52,7 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
         through(async () => {
           for (let kills = 0; kills < 3; kills++) {
             await stack.postgres.kill();
+            faults += 1;
             await stack.postgres.start();
             await Bun.sleep(500);
           }
@@ -61,6 +66,7 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
       () =>
         through(async () => {
           const taken = await takeConnections();
+          faults += 1;
           stack.wire.cutAll();
           await Bun.sleep(3_000);
           await Promise.all(taken.map((client) => client.end()));
@@ -73,6 +79,7 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
       () =>
         through(async () => {
           await stack.wire.set({ kind: "delay", ms: 40 });
+          faults += 1;
           await Bun.sleep(2_500);
           await stack.wire.set(null);
         }),
@@ -96,6 +103,7 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
         through(async () => {
           await stack.wire.set({ kind: "refuse" });
           stack.wire.cutAll();
+          faults += 1;
           await Bun.sleep(3_000);
           await stack.wire.set(null);
         }),

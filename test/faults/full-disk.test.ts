@@ -11,6 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { queryStore } from "../support/test-database.ts";
 import { audit } from "./support/audit.ts";
 import { type Child, runCommand, startChild } from "./support/child.ts";
 import {
@@ -34,6 +35,8 @@ const repository = "full/disk";
 const images = 20;
 /** Pushes work again within this time after there is room; Berth looks at most this seldom. */
 const recoveryMsMax = 3_000;
+/** Within this the bytes of what was erased are gone. */
+const erasedMsMax = 30_000;
 
 interface Scene {
   readonly disk: LoopImage;
@@ -89,6 +92,27 @@ describeFaults("a full disk", ["linux", "loop devices"], () => {
       rmSync(rest);
       rmSync(filler);
       await expectPushes(client);
+    });
+  }, 120_000);
+
+  test("filled by others to the last byte: what is erased gives its room back, and pushes work in it", async () => {
+    await onDisk([], async ({ disk, client }) => {
+      const large: Image[] = [];
+      for (let i = 0; i < 8; i++) large.push(await pushImage(client, 500 + i, 6_000_000));
+      await fillUntilRefused(disk, client);
+      for (const [i, image] of large.entries()) {
+        expect(await deleteManifest(client, repository, image, [`tag-${500 + i}`])).toBe(true);
+      }
+      const data = join(disk.folder, "data");
+      const units = (await queryStore(data, "select id from trash")).map(({ id }) => String(id));
+      expect(await runCommand(data, "trash", "erase", units.join(","), "--yes")).toMatchObject({
+        code: 0,
+      });
+      for (const { digest } of large.flatMap(({ blobs }) => blobs)) {
+        client.ledger.blobs.delete(`${repository} ${digest}`);
+      }
+      await expectPushes(client, erasedMsMax);
+      expect(freeBytes(disk)).toBeGreaterThan(20_000_000);
     });
   }, 120_000);
 
@@ -166,8 +190,11 @@ async function reserved(ballast: string): Promise<void> {
   }
 }
 
-async function pushImage(client: Client, number: number): Promise<Image> {
-  const contents = [contentOf(10 * number + 1, 300), contentOf(10 * number + 2, 50_000)] as const;
+async function pushImage(client: Client, number: number, layerBytes = 50_000): Promise<Image> {
+  const contents = [
+    contentOf(10 * number + 1, 300),
+    contentOf(10 * number + 2, layerBytes),
+  ] as const;
   for (const content of contents) {
     if (!(await uploadBlob(client, repository, content, "chunks"))) throw new Error("no upload");
   }
@@ -217,11 +244,11 @@ async function deleteSome(client: Client, pushed: Image[]): Promise<void> {
 }
 
 /** Without a restart. */
-async function expectPushes(client: Client): Promise<void> {
+async function expectPushes(client: Client, waitMsMax = recoveryMsMax): Promise<void> {
   const config = contentOf(8_000, 500);
   for (let waited = 0; ; waited += 50) {
     if (await uploadBlob(client, repository, config, "post")) break;
-    expect(waited).toBeLessThan(recoveryMsMax);
+    expect(waited).toBeLessThan(waitMsMax);
     await Bun.sleep(50);
   }
   expect(await putManifest(client, repository, imageOf(config, []), ["after"])).toBe(true);
@@ -230,6 +257,16 @@ async function expectPushes(client: Client): Promise<void> {
 function freeBytes(disk: LoopImage): number {
   const { bavail, bsize } = statfsSync(disk.folder);
   return bavail * bsize;
+}
+
+/** What was written may take less room than was set aside for it, and give some back. */
+async function fillUntilRefused(disk: LoopImage, client: Client): Promise<void> {
+  for (let tries = 0; tries < 20; tries++) {
+    fill(disk, `filler-${tries}`);
+    const outcome = await pushBlob(client, 980 + tries);
+    if (statusOf(outcome) !== 201) return expectFull(outcome);
+  }
+  throw new Error("the disk does not get full");
 }
 
 /** Takes all the room that is left, in a file beside the data. */

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
+import { keepFailure } from "../support/failures.ts";
 import { audit } from "./support/audit.ts";
 import {
   type Child,
+  projectFolder,
   runCommand,
   spawnChild,
   startChild,
@@ -78,6 +80,11 @@ async function killRepeatedly(rounds: number, random: Random): Promise<Ledger> {
     return ledger;
   } finally {
     await child?.kill();
+    const { violations } = ledger;
+    if (violations.length > 0) {
+      const kept = { name: `kills-${seed}`, tree: projectFolder, data: folder.path };
+      console.log(keepFailure({ ...kept, history: violations }));
+    }
     folder.remove();
   }
 }

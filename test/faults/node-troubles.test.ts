@@ -133,6 +133,8 @@ async function openAll(env: (number: number) => Record<string, string>): Promise
 }
 
 async function closeAll(): Promise<void> {
+  console.log(`${round} troubles of nodes`);
+  round = 0;
   await nodes?.remove();
   await stack?.stop();
 }

@@ -60,6 +60,7 @@ describeFaults(`S3 and three nodes (BERTH_TEST_SEED=${seed})`, ["PostgreSQL"], (
     }, 60_000);
 
     afterAll(async () => {
+      if (stack !== undefined) console.log(`${stack.s3.struck} faults of S3`);
       await nodes?.remove();
       await stack?.stop();
     }, 60_000);

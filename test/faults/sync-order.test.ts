@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Child, startChild, temporaryFolder } from "./support/child.ts";
+import { childrenOf } from "../support/processes.ts";
+import { queryStore } from "../support/test-database.ts";
+import { type Child, runCommand, startChild, temporaryFolder } from "./support/child.ts";
 import {
   type Client,
   createClient,
@@ -23,6 +25,8 @@ const checkpointMs = 3_000;
 const traced = "trace=pwrite64,pwritev,writev,fdatasync,fsync,rename,renameat,renameat2,sendto";
 const traceArgs = ["-s", "4200", "-e", traced];
 const syncDelayMs = 400;
+/** Longer than it takes until bytes that are to go at once are looked for. */
+const longSyncDelayMs = 8_000;
 
 describeFaults("what is on the disk before the answer", ["linux", "strace"], () => {
   const folder = temporaryFolder();
@@ -62,31 +66,9 @@ describeFaults("what is on the disk before the answer", ["linux", "strace"], () 
     expect(calls.filter(restartsWal).length).toBeGreaterThanOrEqual(2);
   }, 120_000);
 
-  for (const { name, prepare } of visibleChanges) {
-    test(`${name} is not seen before it is durable`, async () => {
-      const { method = "GET", path, change, witness } = await prepare(client);
-      const delay = `inject=fdatasync:delay_enter=${syncDelayMs * 1000}`;
-      const trace = await attach(child.pid, [...traceArgs, "-e", delay]);
-      let over = false;
-      const readers = Array.from({ length: 3 }, async () => {
-        while (!over) {
-          await client.call(method, path);
-          await Bun.sleep(5);
-        }
-      });
-      const done = await change();
-      await Bun.sleep(50);
-      over = true;
-      await Promise.all(readers);
-      const calls = await trace.detach();
-      expect(done).toBe(true);
-      const [commit] = commitsOf(calls);
-      const sync = commit === undefined ? null : syncOf(calls, commit);
-      if (sync === null) throw new Error("no commit with its sync was traced");
-      const told = calls.filter((call) => isAnswer(call) && witness.test(call.args));
-      const early = told.filter((call) => call.begun < sync.ended);
-      expect(early.map((call) => call.args.slice(0, 80)).slice(0, 3)).toEqual([]);
-      expect(told.length).toBeGreaterThanOrEqual(readers.length);
+  for (const visible of visibleChanges) {
+    test(`${visible.name} is not seen before it is durable`, async () => {
+      await notSeenEarly(client, child.pid, visible);
     }, 30_000);
   }
 
@@ -111,7 +93,95 @@ describeFaults("what is on the disk before the answer", ["linux", "strace"], () 
       expect(told.filter((call) => call.begun < sync.ended).length).toBe(0);
     }
   }, 30_000);
+
+  test("bytes of what was erased stay until the erasure is durable", async () => {
+    const repository = "erased/bytes";
+    const image = await pushImage(client, repository, "v1", 8_000_000);
+    expect(await deleteManifest(client, repository, image, ["v1"])).toBe(true);
+    const [unit] = await queryStore(
+      folder.path,
+      "select id from trash where digest = ?",
+      image.digest,
+    );
+    const delay = `inject=fdatasync,fsync:delay_enter=${longSyncDelayMs * 1000}`;
+    const calling = `${traced},unlink,unlinkat`;
+    const trace = await attach(child.pid, ["-s", "4200", "-e", calling, "-e", delay]);
+    const asked = ["trash", "erase", String(unit?.["id"]), "--yes"];
+    expect(await runCommand(folder.path, ...asked)).toMatchObject({ code: 0 });
+    const removals = (calls: readonly Syscall[]) =>
+      calls.filter(({ name, args }) => name.startsWith("unlink") && args.includes("/blobs/"));
+    for (let waited = 0; removals(trace.read()).length < image.blobs.length; waited += 200) {
+      expect(waited).toBeLessThan(5 * longSyncDelayMs);
+      await Bun.sleep(200);
+    }
+    const calls = await trace.detach();
+    const commits = commitsOf(calls);
+    for (const removal of removals(calls)) {
+      const [key = removal.args] = /sha256\/[^"]+/.exec(removal.args) ?? [];
+      const commit = commits.find(({ pages }) => pages.some((page) => page.includes(key)));
+      const sync = commit === undefined ? null : syncOf(calls, commit);
+      expect(inOrder(`${key}: fdatasync of the log`, sync ?? undefined, removal)).toEqual([]);
+    }
+  }, 90_000);
 });
+
+describeFaults(
+  "what is on the disk before another process tells of it",
+  ["linux", "strace"],
+  () => {
+    const folder = temporaryFolder();
+    const tellers = new Set<number>();
+    let child: Child;
+    let client: Client;
+    beforeAll(async () => {
+      child = await startChild({ data: folder.path, env: { BERTH_SERVER_PROCESSES: "2" } });
+      client = createClient(child.url, createLedger());
+    });
+    afterAll(async () => {
+      await child?.kill();
+      folder.remove();
+    });
+
+    for (const visible of visibleChanges) {
+      test(`${visible.name} is not seen before it is durable`, async () => {
+        const told = await notSeenEarly(client, child.pid, visible);
+        for (const { thread } of told) tellers.add(thread);
+      }, 30_000);
+    }
+
+    test("both processes answered", () => {
+      expect([...tellers].sort()).toEqual(childrenOf(child.pid).sort());
+    });
+  },
+);
+
+/** Makes the change while each sync is delayed and others read. Returns the answers that told of it. */
+async function notSeenEarly(client: Client, pid: number, visible: Visible): Promise<Syscall[]> {
+  const { method = "GET", path, change, witness } = await visible.prepare(client);
+  const delay = `inject=fdatasync:delay_enter=${syncDelayMs * 1000}`;
+  const trace = await attach(pid, [...traceArgs, "-e", delay], childrenOf(pid));
+  let over = false;
+  const readers = Array.from({ length: 3 }, async () => {
+    while (!over) {
+      await client.call(method, path);
+      await Bun.sleep(5);
+    }
+  });
+  const done = await change();
+  await Bun.sleep(50);
+  over = true;
+  await Promise.all(readers);
+  const calls = await trace.detach();
+  expect(done).toBe(true);
+  const [commit] = commitsOf(calls);
+  const sync = commit === undefined ? null : syncOf(calls, commit);
+  if (sync === null) throw new Error("no commit with its sync was traced");
+  const told = calls.filter((call) => isAnswer(call) && witness.test(call.args));
+  const early = told.filter((call) => call.begun < sync.ended);
+  expect(early.map((call) => call.args.slice(0, 80)).slice(0, 3)).toEqual([]);
+  expect(told.length).toBeGreaterThanOrEqual(readers.length);
+  return told;
+}
 
 interface PushedImage {
   readonly image: Image;
@@ -259,7 +329,12 @@ interface Change {
   readonly change: () => Promise<boolean>;
 }
 
-const visibleChanges: { name: string; prepare: (client: Client) => Promise<Change> }[] = [
+interface Visible {
+  readonly name: string;
+  readonly prepare: (client: Client) => Promise<Change>;
+}
+
+const visibleChanges: readonly Visible[] = [
   {
     name: "a tag that moved",
     async prepare(client) {

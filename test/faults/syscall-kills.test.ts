@@ -1,25 +1,29 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { askOperator, operatorGets } from "../support/operator.ts";
 import { audit } from "./support/audit.ts";
 import { type Child, runCommand, startChild, temporaryFolder } from "./support/child.ts";
 import {
   appendChunk,
   type Client,
   createClient,
+  deleteManifest,
   finishSession,
   imageOf,
+  mountBlob,
   openSession,
   putManifest,
   statusOf,
   uploadBlob,
 } from "./support/client.ts";
-import { type Content, contentOf, createLedger } from "./support/ledger.ts";
+import { begin, type Content, contentOf, createLedger, type Image } from "./support/ledger.ts";
 import { bytesOf } from "./support/random.ts";
 import { describeFaults } from "./support/requirements.ts";
 import { attach, fileOf, type Syscall } from "./support/strace.ts";
 
 const repository = "kills/syscalls";
+const source = "kills/source";
 /** Calls that change what is on the disk, and the one that sends the answer. */
 const changing = [
   "openat",
@@ -87,10 +91,22 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
       }
       const image = imageOf(config, [layer]);
       const tags = [`tag-${number}`, "moved-each-time"];
-      return {
-        run: () => putManifest(client, repository, image, tags),
-        files: { upload: [], shard: [], database: database() },
-      };
+      return ofRows(() => putManifest(client, repository, image, tags));
+    },
+    "mounting a blob": async (client) => {
+      const content = nextContent(400);
+      await uploadBlob(client, source, content, "post");
+      return ofRows(() => mountBlob(client, repository, content, source));
+    },
+    "deleting a manifest with its tag": async (client) => {
+      const { image, tag } = await pushImage(client);
+      return ofRows(() => deleteManifest(client, repository, image, [tag]));
+    },
+    "restoring a manifest with its tag": async (client) => {
+      const { image, tag } = await pushImage(client);
+      await deleteManifest(client, repository, image, [tag]);
+      const unit = await findUnit(image);
+      return ofRows(() => restore(image, tag, unit));
     },
   };
 
@@ -116,6 +132,7 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
       // Before the answer leaves, and after everything else has been done.
       await attempt("sendto", 1, null);
       console.log(`${name}: killed at ${hits.length} calls: ${summary(hits)}`);
+      console.log(`${hits.length} kills at system calls`);
       for (const wanted of ["pwrite64 berth.db-wal", "fdatasync berth.db-wal", "sendto"]) {
         expect(hits.some((hit) => hit.startsWith(wanted))).toBe(true);
       }
@@ -188,6 +205,44 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
       await Bun.sleep(10);
     }
     ledger.violations.push(...left);
+  }
+
+  function ofRows(run: () => Promise<unknown>): Operation {
+    return { run, files: { upload: [], shard: [], database: database() } };
+  }
+
+  async function pushImage(client: Client): Promise<{ image: Image; tag: string }> {
+    const config = nextContent(150);
+    const tag = `tag-${number}`;
+    await uploadBlob(client, repository, config, "post");
+    const image = imageOf(config, []);
+    await putManifest(client, repository, image, [tag]);
+    return { image, tag };
+  }
+
+  async function findUnit({ digest }: Image): Promise<string> {
+    const path = `/trash?repository=${encodeURIComponent(repository)}&limit=100`;
+    type Units = { items: { id: string; digest: string | null }[] };
+    const { items } = await operatorGets<Units>(folder.path, "GET", path);
+    const unit = items.find((item) => item.digest === digest);
+    if (unit === undefined) throw new Error(`${digest} is not in the trash`);
+    return unit.id;
+  }
+
+  async function restore({ digest }: Image, tag: string, unit: string): Promise<void> {
+    const { manifests, tags } = ledger;
+    const changes = [
+      begin(ledger, manifests, `${repository} ${digest}`, true, false),
+      begin<string | null>(ledger, tags, `${repository} ${tag}`, digest, null),
+    ];
+    try {
+      const body = { units: [unit] };
+      const answer = await askOperator(folder.path, "POST", "/api/v1/trash/restore", body);
+      if (answer.ok) for (const change of changes) change.acknowledge();
+      else ledger.violations.push(`restoring ${digest}: ${answer.status}`);
+    } catch {
+      // The process was killed: nobody heard what came of it.
+    }
   }
 
   function nextContent(size: number): Content {

@@ -68,9 +68,17 @@ async function auditBlobs(world: World, repository: string): Promise<ReadonlySet
     const { answer, span } = await askWithin(world, "owner", method, blobPath(repository, digest));
     checkBlob(world, { method, repository, digest, asked }, answer, span);
     if (answer.status === 200) visible.add(digest);
+    else await auditAbsence(world, repository, digest);
     model.blob(repository, digest).settle(visible.has(digest), model.tick());
   }
   return visible;
+}
+
+/** A HEAD of what is there would renew its lease, and nothing would ever be collected. */
+async function auditAbsence(world: World, repository: string, digest: string): Promise<void> {
+  const { answer } = await askWithin(world, "owner", "HEAD", blobPath(repository, digest));
+  if (answer.status !== 404)
+    world.violation(`the blob ${digest} in ${repository}: GET 404, HEAD ${answer.status}`);
 }
 
 function assertWhole(

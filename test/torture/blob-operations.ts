@@ -33,6 +33,8 @@ export async function pushBlob(
   }
   const location = opened.answer.headers.get("location") ?? "";
   const half = way === "put" ? 0 : blob.bytes.byteLength >> 1;
+  // A day may go by before the answer is read.
+  const touchedAt = world.target.now();
   if (half > 0) {
     const headers = { "content-range": `0-${half - 1}` };
     const body = blob.bytes.slice(0, half);
@@ -43,7 +45,7 @@ export async function pushBlob(
       return false;
     }
   }
-  return await endUpload(world, by, { repository, blob, number, location, half, way });
+  return await endUpload(world, by, { repository, blob, number, location, half, touchedAt, way });
 }
 
 interface Open {
@@ -52,11 +54,13 @@ interface Open {
   readonly number: number;
   readonly location: string;
   readonly half: number;
+  /** No later than the half came in. */
+  readonly touchedAt: number;
   readonly way: UploadWay;
 }
 
 async function endUpload(world: World, by: Robot, open: Open): Promise<boolean> {
-  const { repository, blob, number, location, half, way } = open;
+  const { repository, blob, number, location, half, touchedAt, way } = open;
   const what = `the end of an upload to ${repository}`;
   const rest = blob.bytes.slice(half);
   switch (way) {
@@ -65,8 +69,8 @@ async function endUpload(world: World, by: Robot, open: Open): Promise<boolean> 
       if (half < 2) return false;
       world.model.leftUploads.push({
         ...{ repository, location, blob: number, by, acknowledged: half, sent: half },
-        touchedAt: world.target.now(),
-        mayBeGone: false,
+        touchedAt,
+        ...{ mayBeGone: false, mayHaveEnded: false },
       });
       return false;
     case "cancel": {
@@ -84,16 +88,23 @@ async function endUpload(world: World, by: Robot, open: Open): Promise<boolean> 
         unexpected(world, `bytes of another digest in ${repository}`, answer);
       return false;
     }
-    default:
-      return await finish(
-        world,
-        by,
-        repository,
-        blob,
-        "PUT",
-        `${location}?digest=${blob.digest}`,
-        rest,
-      );
+    default: {
+      const path = `${location}?digest=${blob.digest}`;
+      let isAnswered = false;
+      try {
+        const isThere = await finish(world, by, repository, blob, "PUT", path, rest);
+        isAnswered = true;
+        return isThere;
+      } finally {
+        if (!isAnswered && half > 1) {
+          world.model.leftUploads.push({
+            ...{ repository, location, blob: number, by, touchedAt },
+            ...{ acknowledged: half, sent: blob.bytes.byteLength },
+            ...{ mayBeGone: false, mayHaveEnded: true },
+          });
+        }
+      }
+    }
   }
 }
 
@@ -111,6 +122,7 @@ async function finish(
   method: "POST" | "PUT",
   path: string,
   body: Uint8Array<ArrayBuffer>,
+  mayBeOver = () => false,
 ): Promise<boolean> {
   const { model, target } = world;
   const until = target.now() + leaseMs;
@@ -119,7 +131,9 @@ async function finish(
   const what = `pushing ${blob.bytes.byteLength} bytes to ${repository}`;
   if (done) model.lease(repository, blob.digest, until);
   if (!wasAllowed(world, what, by, repository, "push", answer, span)) return false;
-  if (!done) unexpected(world, what, answer);
+  // It is gone, or held by what ends it.
+  const isOver = [404, 409].includes(answer.status) && mayBeOver();
+  if (!done && !isOver) unexpected(world, what, answer);
   return done;
 }
 
@@ -135,20 +149,22 @@ export async function goOnWithUpload(
   const by = left.by as Robot;
   const what = `going on with an upload to ${repository}`;
   const asked = await askWithin(world, by, "GET", location);
-  const isOld = world.target.now() - left.touchedAt >= leaseMs;
-  if (asked.answer.status === 404 && (left.mayBeGone || isOld)) return;
+  const isOld = () => world.target.now() - left.touchedAt >= leaseMs;
+  if (asked.answer.status === 404 && (left.mayBeGone || left.mayHaveEnded || isOld())) return;
   if (!wasAllowed(world, what, by, repository, "push", asked.answer, asked.span)) return;
   if (asked.answer.status !== 204) {
     unexpected(world, what, asked.answer);
     return;
   }
   const offset = offsetOf(asked.answer);
-  if (offset > left.sent || (offset < left.acknowledged && !left.mayBeGone)) {
+  // Killed between the bytes' move to their blob and its row: they are gone, and nobody heard of a blob.
+  const mayLackBytes = left.mayBeGone || (left.mayHaveEnded && offset === 0);
+  if (offset > left.sent || (offset < left.acknowledged && !mayLackBytes)) {
     world.violation(`${what}: it is at ${offset}, and ${left.acknowledged} was acknowledged`);
   }
   const blob = blobs[left.blob] as Blob;
   const end = `${location}?digest=${blob.digest}`;
-  await finish(world, by, repository, blob, "PUT", end, blob.bytes.slice(offset));
+  await finish(world, by, repository, blob, "PUT", end, blob.bytes.slice(offset), isOld);
 }
 
 function offsetOf({ headers }: Answer): number {

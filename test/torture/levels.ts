@@ -1,14 +1,15 @@
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
-import { runSeeds } from "./run-seeds.ts";
+import { projectFolder, runSeeds } from "./run-seeds.ts";
+import { runSoak } from "./run-soak.ts";
 
-const projectFolder = join(import.meta.dir, "../..");
 const workers = Math.min(2, availableParallelism());
+
+/** What was done, by its name: `seeds` 500. */
+export type Counts = Readonly<Record<string, number>>;
 
 /** What a level did. */
 export interface Done {
-  /** What was done, with its number: `500 seeds`. */
-  readonly counts: string;
+  readonly counts: Counts;
   readonly failure: string | null;
   /** Why it did nothing; null where it did. */
   readonly skipped: string | null;
@@ -18,48 +19,64 @@ export interface Level {
   readonly name: string;
   /** In a few words. */
   readonly what: string;
+  /** Which part of a night's work this is; the same for the same work. */
+  readonly part?: string;
   run(tree?: string): Promise<Done>;
 }
 
-export type Size = "usual" | "night";
-
-/** How much of each. */
-const amounts = {
-  usual: { seeds: 500, kills: 50, losses: 5, rounds: 1, graphs: 200 },
-  night: { seeds: 20_000, kills: 1_000, losses: 300, rounds: 10, graphs: 20_000 },
-} as const;
-
-/** From the quickest to the slowest. Other seeds than those of the tests: `firstSeed`. */
-export function levelsOf(size: Size, firstSeed: number): readonly Level[] {
-  const { seeds, kills, losses, rounds, graphs } = amounts[size];
+/** What a change has to pass, from the quickest to the slowest. Other seeds than those of the tests: `firstSeed`. */
+export function usualLevels(firstSeed: number): readonly Level[] {
   const seed = { BERTH_TEST_SEED: `${firstSeed}` };
-  const many = { ...seed, BERTH_TEST_ROUNDS: `${rounds}` };
-  const gc = { BERTH_GC_GRAPHS: `${graphs}`, ...(size === "night" ? { BERTH_RACES: "all" } : {}) };
   return [
-    simulated(seeds, firstSeed),
-    tested("L1", "the real program, killed at random", ["faults/kill-9"], {
-      ...seed,
-      BERTH_TEST_KILLS: `${kills}`,
-    }),
-    tested("L2", "a kill at each system call of a change", ["faults/syscall-kills"], seed),
-    tested("L2", "the order of syncs and answers", ["faults/sync-order"], {}),
-    tested("L3", "power losses on ext4", ["faults/power-loss"], {
-      ...seed,
-      BERTH_TEST_POWER_LOSSES: `${losses}`,
-    }),
-    tested("L4", "three nodes: kills, pauses, failover", ["faults/node-troubles"], many),
-    tested("L4", "a database that fails", ["faults/database-troubles"], many),
-    tested("L4", "an S3 that fails", ["faults/s3-troubles"], many),
-    tested("GC", "garbage collection held at each step", ["gc/races"], gc),
-    tested("GC", "random graphs against an oracle", ["gc/graphs"], gc),
-    tested(
-      "disk",
-      "errors of the disk, and a full one",
-      ["faults/disk-errors", "faults/full-disk"],
-      seed,
-    ),
+    simulated(500, firstSeed),
+    soaked(10_000, firstSeed),
+    killed(50, firstSeed),
+    ...everySystemCall(firstSeed),
+    powerLost(5, firstSeed),
+    ...nodes(1, firstSeed),
+    tested("GC", "garbage collection held at each step", ["gc/races"]),
+    tested("GC", "random graphs against an oracle", ["gc/graphs"]),
+    tested("disk", "errors of the disk, and a full one", disk, seed),
+    ...fuzzed.map((file) => fuzz(file, 3_000, firstSeed)),
   ];
 }
+
+/**
+ * A night's work in parts of some minutes, so that it can be ended after any of them and taken up again: the
+ * first of each level, then the second of each.
+ */
+export function nightParts(firstSeed: number): readonly Level[] {
+  const parts = (count: number, level: (seed: number) => readonly Level[]) =>
+    Array.from({ length: count }, (_, k) => {
+      const seed = firstSeed + k;
+      return level(seed).map((one) => ({ ...one, part: `${one.name} ${one.what} ${seed}` }));
+    });
+  const all = [
+    parts(40, (seed) => [simulated(500, firstSeed + (seed - firstSeed) * 500)]),
+    parts(10, (seed) => [soaked(10_000, seed)]),
+    parts(20, (seed) => [killed(50, seed)]),
+    parts(1, everySystemCall),
+    parts(30, (seed) => [powerLost(10, seed)]),
+    parts(5, (seed) => nodes(1, seed)),
+    parts(1, () => [
+      tested("GC", "garbage collection held at each step", ["gc/races"], { BERTH_RACES: "all" }),
+      tested("GC", "random graphs against an oracle", ["gc/graphs"], { BERTH_GC_GRAPHS: "2000" }),
+      tested("disk", "errors of the disk, and a full one", disk),
+    ]),
+    ...fuzzed.map((file) => parts(1, (seed) => [fuzz(file, 100_000, seed)])),
+  ];
+  const most = Math.max(...all.map(({ length }) => length));
+  return Array.from({ length: most }, (_, k) => all.flatMap((own) => own[k] ?? [])).flat();
+}
+
+const fuzzed = ["manifests", "routes", "headers", "tokens", "ranges", "config", "sockets"];
+
+function fuzz(file: string, runs: number, seed: number): Level {
+  const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_FUZZ_RUNS: `${runs}` };
+  return tested("fuzz", `${file} that are nearly right`, [`fuzz/${file}`], env);
+}
+
+const disk = ["faults/disk-errors", "faults/full-disk"];
 
 export function simulated(count: number, first: number, shrinks = true): Level {
   return {
@@ -68,18 +85,64 @@ export function simulated(count: number, first: number, shrinks = true): Level {
     async run(tree = projectFolder) {
       const { runs, failure } = await runSeeds({ first, count, workers, tree, shrinks });
       const sum = (of: "operations" | "crashes") => runs.reduce((all, run) => all + run[of], 0);
-      const counts = `${runs.length} seeds, ${sum("operations")} operations, ${sum("crashes")} crashes`;
+      const counts = {
+        ...{ seeds: runs.length, operations: sum("operations") },
+        "kills and power losses": sum("crashes"),
+      };
       return { counts, failure, skipped: null };
     },
   };
 }
 
-/** Tests that are there, as many rounds as wanted. */
+export function soaked(operations: number, seed: number): Level {
+  return {
+    name: "L5",
+    what: "garbage collection beside requests",
+    async run(tree = projectFolder) {
+      const { run, failure } = await runSoak({ seed, operations }, tree);
+      const counts = {
+        operations: run.operations,
+        ...{ requests: run.requests, "that met garbage collection": run.met },
+        ...{ steps: run.steps, collections: run.cycles, days: run.days },
+      };
+      return { counts, failure, skipped: null };
+    },
+  };
+}
+
+function killed(kills: number, seed: number): Level {
+  const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_KILLS: `${kills}` };
+  return tested("L1", "the real program, killed at random", ["faults/kill-9"], env);
+}
+
+function everySystemCall(seed: number): readonly Level[] {
+  const env = { BERTH_TEST_SEED: `${seed}` };
+  return [
+    tested("L2", "a kill at each system call of a change", ["faults/syscall-kills"], env),
+    tested("L2", "the order of syncs and answers", ["faults/sync-order"]),
+  ];
+}
+
+function powerLost(losses: number, seed: number): Level {
+  const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_POWER_LOSSES: `${losses}` };
+  return tested("L3", "power losses on ext4, xfs and btrfs", ["faults/power-loss"], env);
+}
+
+function nodes(rounds: number, seed: number): readonly Level[] {
+  const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_ROUNDS: `${rounds}` };
+  return [
+    tested("L4", "three nodes: kills, pauses, failover", ["faults/node-troubles"], env),
+    tested("L4", "a database that fails", ["faults/database-troubles"], env),
+    tested("L4", "an S3 that fails", ["faults/s3-troubles"], env),
+  ];
+}
+
+/** Tests that are there, as much of them as wanted. */
 export function tested(
   name: string,
   what: string,
   files: readonly string[],
-  env: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>> = {},
 ): Level {
   return {
     name,
@@ -118,11 +181,7 @@ function readTests(text: string, code: number): Done {
   const number = (kind: string) =>
     Number(new RegExp(`^ (\\d+) ${kind}$`, "m").exec(text)?.[1] ?? 0);
   const [passed, failed, skipped] = [number("pass"), number("fail"), number("skip")];
-  const figures = text
-    .split("\n")
-    .filter((line) => /^\d+ (kills|power losses),|: killed at \d+ calls/.test(line))
-    .map((line) => line.replace(/( calls).*/, "$1"));
-  const counts = [`${passed} tests`, ...figures].join("; ");
+  const counts = { tests: passed, ...figuresIn(text) };
   if (code === 0 && passed > 0) return { counts, failure: null, skipped: null };
   if (code === 0) {
     const why = /skipped: ([^)]*)\)/.exec(text)?.[1] ?? `${skipped} tests were skipped`;
@@ -131,5 +190,17 @@ function readTests(text: string, code: number): Done {
   const lines = text.split("\n");
   const first = lines.findIndex((line) => /^error:|\(fail\)|^\s*error:/.test(line));
   const shown = lines.slice(Math.max(0, first - 5), first + 40).join("\n");
-  return { counts: `${counts}, ${failed} failed`, failure: shown, skipped: null };
+  return { counts: { ...counts, failed }, failure: shown, skipped: null };
+}
+
+/** What tests print of what they did: `50 kills, 1234 acknowledged pushes, seed 7`. */
+function figuresIn(text: string): Counts {
+  const counts: Record<string, number> = {};
+  for (const line of text.split("\n")) {
+    if (!/^\d+ [A-Za-z0-9 ]+(, [A-Za-z0-9 ]+)*$/.test(line)) continue;
+    for (const [, number, name = ""] of line.matchAll(/(?:^|, )(\d+) ([A-Za-z0-9 ]+)/g)) {
+      counts[name] = (counts[name] ?? 0) + Number(number);
+    }
+  }
+  return counts;
 }

@@ -1,6 +1,7 @@
 import { formatPastTime } from "../../src/oci/past-name.ts";
 import { leaseMs, type Moment } from "./model.ts";
 import type { Operation } from "./plan.ts";
+import type { Register } from "./register.ts";
 import { blobs, manifests, manifestWith, relatedTo, repositories, tags } from "./universe.ts";
 import {
   type Answer,
@@ -166,28 +167,38 @@ export async function erase(world: World, { repository, which }: Of<"erase">) {
   model.disturb(repository);
   model.endLeases(repository);
   const from = model.tick();
-  const begun = model.begin(model.unsure(repository, relatedTo(digest)), from);
+  const own = new Map(
+    (unit.kind === "manifest" ? (manifestWith(digest)?.blobs ?? []) : []).map((blob) => [
+      model.blob(repository, blob),
+      blob,
+    ]),
+  );
+  const others = model
+    .unsure(repository, relatedTo(digest))
+    .filter(([register]) => !own.has(register as Register<boolean>));
+  const begun = model.begin(others, from);
+  const ends = [...own].map(([register, blob]) => ({
+    blob,
+    end: model.begin([[register, false]], from),
+  }));
   const asked = ["POST", "/api/v1/trash/erase", withBody({ units: [unit.id] })] as const;
   const { answer } = await askWithin(world, null, ...asked);
-  begun.inDoubt(model.tick());
+  const to = model.tick();
+  begun.inDoubt(to);
   // It may have begun while others gave leases that it does not end any more.
   model.endLeases(repository);
-  if (answer.status !== 200) {
-    unexpected(world, `erasing ${unit.name}`, answer);
-    return;
+  if (answer.status !== 200) unexpected(world, `erasing ${unit.name}`, answer);
+  const isErased =
+    answer.status === 200 &&
+    jsonOf<{ units: { erased: boolean }[] }>(answer).units[0]?.erased === true &&
+    unit.kind === "manifest" &&
+    !model.mayBeListed(repository, digest) &&
+    !model.manifest(repository, digest).allows(true, from - 1, to);
+  for (const { blob, end } of ends) {
+    // What nothing else can hold is out of sight, whatever its lease was.
+    if (isErased && !model.mayBeShared(repository, blob, digest)) end.done(to);
+    else end.inDoubt(to);
   }
-  const [result] = jsonOf<{ units: { erased: boolean }[] }>(answer).units;
-  if (result?.erased !== true || unit.kind !== "manifest") return;
-  // What nothing else can hold is out of sight, whatever its lease was.
-  const own = manifestWith(digest)?.blobs ?? [];
-  const gone = own.filter((blob) => !model.mayBeShared(repository, blob, digest));
-  if (model.manifest(repository, digest).allows(true, from - 1, from - 1)) return;
-  model
-    .begin(
-      gone.map((blob) => [model.blob(repository, blob), false] as const),
-      from,
-    )
-    .done(model.tick());
 }
 
 /** A tag to one of the things that it pointed to, which comes out of the trash for it. */
@@ -254,9 +265,10 @@ async function checkPastAt(
 ): Promise<void> {
   const { model, target } = world;
   const { repository, tag, at, digest } = of;
-  // Of an earlier repository of this name, or one that lost something, less can be said.
+  // Of an earlier repository of this name, or one that lost something, less can be said; and a time is past
+  // once it is over.
   const age = target.now() - at;
-  if (!model.isWhole(repository) || age < 0 || age >= pastMsMax) return;
+  if (!model.isWhole(repository) || age <= 0 || age >= pastMsMax) return;
   const path = manifestPath(`asof/${formatPastTime(at)}/${repository}`, tag);
   const { answer } = await askWithin(world, "owner", "GET", path);
   if (!model.isWhole(repository)) return;

@@ -5,7 +5,7 @@ import { below, blobs, manifests, manifestWith, projectOf, tags } from "./univer
 export const leaseMs = 24 * 60 * 60 * 1000;
 
 /** What becomes of what. */
-export type Writes = readonly (readonly [
+type Writes = readonly (readonly [
   Register<boolean> | Register<string | null>,
   boolean | string | null | typeof anything,
 ])[];
@@ -30,6 +30,14 @@ export interface LeftUpload {
   readonly touchedAt: number;
   /** A power cut may take what nobody was promised. */
   mayBeGone: boolean;
+  /** Its end was asked for, and nobody heard what came of that. */
+  readonly mayHaveEnded: boolean;
+}
+
+/** A request that is sent again with its key until its answer is heard. */
+export interface Repetition {
+  readonly key: string;
+  readonly firstAt: number;
 }
 
 /** What was acknowledged, what is in doubt, and what of it may be found by whom. */
@@ -49,6 +57,9 @@ export class Model {
   readonly swept = new Set<string>();
   readonly moments: Moment[] = [];
   readonly leftUploads: LeftUpload[] = [];
+  /** Null: the last one was answered. */
+  repetition: Repetition | null = null;
+  isRepeating = false;
 
   tick(): number {
     return ++this.ticks;
@@ -84,6 +95,14 @@ export class Model {
     return manifests.some(
       ({ digest, blobs: own }) =>
         digest !== but && own.includes(blob) && this.pushed.has(`${repository}@${digest}`),
+    );
+  }
+
+  /** Whether something lists the manifest, or did. */
+  mayBeListed(repository: string, manifest: string): boolean {
+    return manifests.some(
+      ({ digest, children }) =>
+        children.includes(manifest) && this.pushed.has(`${repository}@${digest}`),
     );
   }
 

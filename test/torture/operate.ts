@@ -23,6 +23,7 @@ import {
   readTag,
 } from "./manifest-operations.ts";
 import type { Step } from "./plan.ts";
+import { repeatRotation, rotateSecrets } from "./secret-operations.ts";
 import type { World } from "./world.ts";
 
 /** Does what the plan says, and tells the model what came of it. */
@@ -82,6 +83,10 @@ export async function operate(world: World, { by, operation }: Step): Promise<vo
       return await setTimes(world, operation);
     case "collect garbage":
       return await collectGarbage(world);
+    case "rotate secrets":
+      return await rotateSecrets(world);
+    case "repeat a rotation":
+      return await repeatRotation(world);
     default:
       return operation satisfies never;
   }

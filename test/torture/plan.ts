@@ -1,14 +1,17 @@
 import type { Random } from "../faults/support/random.ts";
 import { createRandom } from "../faults/support/random.ts";
-import { blobs, manifests, projects, repositories, tags } from "./universe.ts";
+import { below, blobs, manifests, projectOf, relatedTo, repositories, tags } from "./universe.ts";
 
 /** Who asks: an owner, one who pushes, one whose rights change, one who has none. */
 export const robots = ["owner", "pusher", "guest", "nobody"] as const;
 export type Robot = (typeof robots)[number];
 
+/** Of these two only the secrets change. */
+export const spareRobots = ["spare", "kept"] as const;
+
 export const roles = ["reader", "ci", "developer", "maintainer"] as const;
 
-export const uploadWays = ["post", "put", "chunks", "wrong digest", "cancel", "leave"] as const;
+const uploadWays = ["post", "put", "chunks", "wrong digest", "cancel", "leave"] as const;
 export type UploadWay = (typeof uploadWays)[number];
 
 /** Several kinds that are told the same. */
@@ -40,7 +43,7 @@ export type Operation =
   | Each<"disable" | "enable", { robot: Robot }>
   | Each<"keep untagged", { project: string; days: number | null }>
   | Each<"keep trash", { project: string; days: number }>
-  | Each<"collect garbage", object>;
+  | Each<"collect garbage" | "rotate secrets" | "repeat a rotation", object>;
 
 /** On condition that the tag is not there yet (`If-None-Match: *`). */
 export type Condition = "none" | "absent";
@@ -67,30 +70,30 @@ export interface Plan {
 }
 
 const hourMs = 60 * 60 * 1000;
-const roundsMin = 3;
+const roundsMin = 4;
 const roundsMore = 3;
 const clientsMin = 2;
 const clientsMore = 4;
-const stepsMax = 7;
+const stepsMax = 5;
 const crashStepsMax = 500;
 
 /** The seed decides everything that anybody does. */
 export function makePlan(seed: number): Plan {
   const random = createRandom(seed);
+  const scene = random.chance(0.25) ? everything : makeScene(random);
   const rounds = Array.from({ length: roundsMin + random.below(roundsMore) }, () =>
-    makeRound(random),
+    makeRound(random, scene),
   );
   return { seed, rounds };
 }
 
-function makeRound(random: Random): Round {
+function makeRound(random: Random, scene: Scene): Round {
   const clients = Array.from({ length: clientsMin + random.below(clientsMore) }, () =>
-    Array.from({ length: 1 + random.below(stepsMax) }, () => makeStep(random)),
+    Array.from({ length: 1 + random.below(stepsMax) }, () => makeStep(random, scene)),
   );
   const dice = random.below(10);
   return {
-    // Half a day at most: garbage collection takes more for a clock that jumped.
-    advanceMs: random.chance(0.5) ? 0 : random.below(12) * hourMs + random.below(hourMs),
+    advanceMs: pass(random),
     clients,
     end:
       dice < 7
@@ -99,106 +102,174 @@ function makeRound(random: Random): Round {
   };
 }
 
-function makeStep(random: Random): Step {
-  const dice = random.below(20);
-  const by: Robot = dice < 12 ? "owner" : dice < 15 ? "pusher" : dice < 19 ? "guest" : "nobody";
-  return { by, operation: makeOperation(random) };
+/**
+ * Mostly so much that what was promised for a day ends some rounds later, and never a day: garbage collection
+ * takes that for a clock that jumped.
+ */
+function pass(random: Random): number {
+  const dice = random.below(10);
+  if (dice < 1) return 0;
+  const hours = dice < 3 ? random.below(12) : 12 + random.below(9);
+  return hours * hourMs + random.below(hourMs);
 }
 
-type Make = (random: Random) => Operation;
+export function makeStep(random: Random, scene = everything): Step {
+  const dice = random.below(20);
+  const by: Robot = dice < 12 ? "owner" : dice < 15 ? "pusher" : dice < 19 ? "guest" : "nobody";
+  return { by, operation: makeOperation(random, scene) };
+}
 
-const repository = (random: Random) => random.pick(repositories.slice(0, 4));
-const blob = (random: Random) => random.below(blobs.length);
-const manifest = (random: Random) => random.below(manifests.length);
-const project = (random: Random) => random.pick(projects);
-const some = (random: Random) => tags.filter(() => random.chance(0.4));
-const condition = (random: Random): Condition => (random.chance(0.15) ? "absent" : "none");
+/** What operations are about. Blobs and manifests by number. */
+interface Things {
+  readonly repositories: readonly string[];
+  readonly blobs: readonly number[];
+  readonly manifests: readonly number[];
+  readonly tags: readonly string[];
+}
+
+/** Kinds of operations, and how often each is chosen. */
+type Scene = readonly (readonly [weight: number, make: (random: Random) => Operation])[];
+
+/**
+ * A few things that have to do with each other, and some kinds of operations more often than others, some
+ * never: what takes several of them with one thing comes about so, and hardly where all is as likely
+ * (A. Groce and others, Swarm Testing, 2012).
+ */
+function makeScene(random: Random): Scene {
+  const root = random.pick(manifests).digest;
+  const roots = [...relatedTo(root)].filter((digest) => digest === root || random.chance(0.3));
+  const own = new Set(roots.flatMap(below));
+  const chosen = numbersOf(manifests, ({ digest }) => own.has(digest));
+  const needed = new Set(chosen.flatMap((number) => manifests[number]?.blobs ?? []));
+  const scene = sceneOf({
+    repositories: oneOrTwo(random, allThings.repositories),
+    blobs: numbersOf(blobs, ({ digest }) => needed.has(digest)),
+    manifests: chosen,
+    tags: oneOrTwo(random, tags),
+  });
+  return scene.map(([weight, make]) => [
+    // Without pushes nothing is there.
+    weight >= pushWeight ? weight : weight * random.pick([0, 1, 1, 4]),
+    make,
+  ]);
+}
+
+function oneOrTwo<T>(random: Random, from: readonly T[]): T[] {
+  return [...new Set([random.pick(from), random.pick(from)])];
+}
+
+function numbersOf<T>(all: readonly T[], isChosen: (one: T) => boolean): number[] {
+  return all.flatMap((one, number) => (isChosen(one) ? [number] : []));
+}
+
 const changing = ["guest", "pusher"] as const;
+const pushWeight = 8;
 
-const weighted: readonly (readonly [weight: number, make: Make])[] = [
-  [
-    9,
-    (r) => ({
-      kind: "push blob",
-      repository: repository(r),
-      blob: blob(r),
-      way: r.pick(uploadWays),
-    }),
-  ],
-  [3, (r) => ({ kind: "go on with upload", which: r.below(8) })],
-  [6, (r) => ({ kind: "mount", repository: repository(r), blob: blob(r), from: repository(r) })],
-  [5, (r) => ({ kind: "head blob", repository: repository(r), blob: blob(r) })],
-  [4, (r) => ({ kind: "get blob", repository: repository(r), blob: blob(r) })],
-  [2, (r) => ({ kind: "delete blob", repository: repository(r), blob: blob(r) })],
-  [
-    16,
-    (r) => ({
-      kind: "push image",
-      repository: repository(r),
-      manifest: manifest(r),
-      tags: some(r),
-      condition: condition(r),
-    }),
-  ],
-  [
-    8,
-    (r) => ({
-      kind: "put manifest",
-      repository: repository(r),
-      manifest: manifest(r),
-      tags: some(r),
-      condition: condition(r),
-    }),
-  ],
-  [5, (r) => ({ kind: "get manifest", repository: repository(r), manifest: manifest(r) })],
-  [5, (r) => ({ kind: "get tag", repository: repository(r), tag: r.pick(tags) })],
-  [4, (r) => ({ kind: "list tags", repository: repository(r) })],
-  [5, (r) => ({ kind: "delete tag", repository: repository(r), tag: r.pick(tags) })],
-  [5, (r) => ({ kind: "delete manifest", repository: repository(r), manifest: manifest(r) })],
-  [2, (r) => ({ kind: "remove tags", repository: repository(r), tags: some(r) })],
-  [1, (r) => ({ kind: "delete repository", repository: repository(r) })],
-  [4, (r) => ({ kind: "restore", repository: repository(r), which: r.below(6) })],
-  [
-    2,
-    (r) => ({
-      kind: "restore tag",
-      repository: repository(r),
-      tag: r.pick(tags),
-      which: r.below(4),
-    }),
-  ],
-  [2, (r) => ({ kind: "erase", repository: repository(r), which: r.below(6) })],
-  [
-    3,
-    (r) => ({
-      kind: "past of tag",
-      repository: repository(r),
-      tag: r.pick(tags),
-      which: r.below(4),
-    }),
-  ],
-  [2, (r) => ({ kind: "past", which: r.below(16) })],
-  [2, (r) => ({ kind: "lock", repository: repository(r), tag: r.pick(tags) })],
-  [2, (r) => ({ kind: "unlock", repository: repository(r), tag: r.pick(tags) })],
-  [
-    3,
-    (r) => ({
-      kind: "set role",
-      project: project(r),
-      robot: r.pick(changing),
-      role: r.pick([null, ...roles]),
-    }),
-  ],
-  [1, (r) => ({ kind: r.pick(["disable", "enable", "enable"] as const), robot: r.pick(changing) })],
-  [1, (r) => ({ kind: "keep untagged", project: project(r), days: r.pick([null, 1, 2]) })],
-  [1, (r) => ({ kind: "keep trash", project: project(r), days: r.pick([1, 2, 3]) })],
-  [3, () => ({ kind: "collect garbage" })],
-];
-const total = weighted.reduce((sum, [weight]) => sum + weight, 0);
+function sceneOf(things: Things): Scene {
+  const repository = (r: Random) => r.pick(things.repositories);
+  const project = (r: Random) => projectOf(repository(r));
+  const blob = (r: Random) => r.pick(things.blobs);
+  const manifest = (r: Random) => r.pick(things.manifests);
+  const tag = (r: Random) => r.pick(things.tags);
+  const some = (r: Random) => things.tags.filter(() => r.chance(0.4));
+  const condition = (r: Random): Condition => (r.chance(0.15) ? "absent" : "none");
+  return [
+    [
+      9,
+      (r) => ({
+        kind: "push blob",
+        repository: repository(r),
+        blob: blob(r),
+        way: r.pick(uploadWays),
+      }),
+    ],
+    [3, (r) => ({ kind: "go on with upload", which: r.below(8) })],
+    [6, (r) => ({ kind: "mount", repository: repository(r), blob: blob(r), from: repository(r) })],
+    [5, (r) => ({ kind: "head blob", repository: repository(r), blob: blob(r) })],
+    [4, (r) => ({ kind: "get blob", repository: repository(r), blob: blob(r) })],
+    [2, (r) => ({ kind: "delete blob", repository: repository(r), blob: blob(r) })],
+    [
+      16,
+      (r) => ({
+        kind: "push image",
+        repository: repository(r),
+        manifest: manifest(r),
+        tags: some(r),
+        condition: condition(r),
+      }),
+    ],
+    [
+      8,
+      (r) => ({
+        kind: "put manifest",
+        repository: repository(r),
+        manifest: manifest(r),
+        tags: some(r),
+        condition: condition(r),
+      }),
+    ],
+    [5, (r) => ({ kind: "get manifest", repository: repository(r), manifest: manifest(r) })],
+    [5, (r) => ({ kind: "get tag", repository: repository(r), tag: tag(r) })],
+    [4, (r) => ({ kind: "list tags", repository: repository(r) })],
+    [5, (r) => ({ kind: "delete tag", repository: repository(r), tag: tag(r) })],
+    [5, (r) => ({ kind: "delete manifest", repository: repository(r), manifest: manifest(r) })],
+    [2, (r) => ({ kind: "remove tags", repository: repository(r), tags: some(r) })],
+    [1, (r) => ({ kind: "delete repository", repository: repository(r) })],
+    [4, (r) => ({ kind: "restore", repository: repository(r), which: r.below(6) })],
+    [
+      2,
+      (r) => ({
+        kind: "restore tag",
+        repository: repository(r),
+        tag: tag(r),
+        which: r.below(4),
+      }),
+    ],
+    [2, (r) => ({ kind: "erase", repository: repository(r), which: r.below(6) })],
+    [
+      3,
+      (r) => ({
+        kind: "past of tag",
+        repository: repository(r),
+        tag: tag(r),
+        which: r.below(4),
+      }),
+    ],
+    [2, (r) => ({ kind: "past", which: r.below(16) })],
+    [2, (r) => ({ kind: "lock", repository: repository(r), tag: tag(r) })],
+    [2, (r) => ({ kind: "unlock", repository: repository(r), tag: tag(r) })],
+    [
+      3,
+      (r) => ({
+        kind: "set role",
+        project: project(r),
+        robot: r.pick(changing),
+        role: r.pick([null, ...roles]),
+      }),
+    ],
+    [
+      1,
+      (r) => ({ kind: r.pick(["disable", "enable", "enable"] as const), robot: r.pick(changing) }),
+    ],
+    [1, (r) => ({ kind: "keep untagged", project: project(r), days: r.pick([null, 1, 2]) })],
+    [1, (r) => ({ kind: "keep trash", project: project(r), days: r.pick([1, 3, 4]) })],
+    [3, () => ({ kind: "collect garbage" })],
+    [1, () => ({ kind: "rotate secrets" })],
+    [3, () => ({ kind: "repeat a rotation" })],
+  ];
+}
 
-function makeOperation(random: Random): Operation {
-  let dice = random.below(total);
-  for (const [weight, make] of weighted) {
+const allThings: Things = {
+  repositories: repositories.slice(0, 4),
+  blobs: blobs.map((_, number) => number),
+  manifests: manifests.map((_, number) => number),
+  tags,
+};
+const everything = sceneOf(allThings);
+
+function makeOperation(random: Random, scene: Scene): Operation {
+  let dice = random.below(scene.reduce((sum, [weight]) => sum + weight, 0));
+  for (const [weight, make] of scene) {
     if (dice < weight) return make(random);
     dice -= weight;
   }

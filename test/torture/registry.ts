@@ -3,15 +3,16 @@ import { join } from "node:path";
 import type { App } from "../../src/app.ts";
 import { openApp } from "../../src/app.ts";
 import { loadConfig } from "../../src/platform/config.ts";
-import { createLog } from "../../src/platform/log.ts";
+import { createLog, type Log } from "../../src/platform/log.ts";
+import { Model } from "./model.ts";
 import type { Robot } from "./plan.ts";
-import { robots } from "./plan.ts";
+import { robots, spareRobots } from "./plan.ts";
 import { projects } from "./universe.ts";
 import type { Answer, Body, Target } from "./world.ts";
 
 const client = { requestIP: () => ({ address: "192.0.2.7" }) };
 /** Short, so that all that was deleted is gone some days later. */
-const trashDays = 2;
+const trashDays = 3;
 
 /** A data folder as it is before anything happens, and the secrets of the robots in it. */
 export interface Template {
@@ -28,20 +29,12 @@ export interface Registry {
   close(): Promise<void>;
 }
 
-export async function openRegistry(
-  folder: string,
-  secrets: Readonly<Partial<Record<Robot, string>>>,
-): Promise<Registry> {
+export async function openRegistry(folder: string, secrets: Secrets): Promise<Registry> {
   const { config } = loadConfig(
     { listen: "127.0.0.1:0", data: folder },
     { BERTH_LOG_REQUESTS: "false" },
   );
-  const errors: string[] = [];
-  const log = createLog({
-    format: "text",
-    level: "error",
-    write: (lines) => void errors.push(...lines.split("\n").filter((line) => line !== "")),
-  });
+  const { log, errors } = logErrors();
   const app = await openApp(config, log);
   return {
     errors,
@@ -54,21 +47,37 @@ export async function openRegistry(
   };
 }
 
+/** A log of which only errors are kept. */
+export function logErrors(): { readonly log: Log; readonly errors: string[] } {
+  const errors: string[] = [];
+  const write = (lines: string) =>
+    void errors.push(...lines.split("\n").filter((line) => line !== ""));
+  return { log: createLog({ format: "text", level: "error", write }), errors };
+}
+
+type Secrets = Readonly<Partial<Record<Robot, string>>>;
+
+/** How somebody says who they are; null: as the operator, over the control socket. */
+export function headersOf(secrets: Secrets, by: Robot | null): Readonly<Record<string, string>> {
+  if (by === null) return {};
+  const credentials = Buffer.from(`robot.${by}:${secrets[by]}`).toString("base64");
+  return { authorization: `Basic ${credentials}` };
+}
+
 async function ask(
   app: App,
-  secrets: Readonly<Partial<Record<Robot, string>>>,
+  secrets: Secrets,
   by: Robot | null,
   method: string,
   path: string,
   { headers = {}, body }: { headers?: Readonly<Record<string, string>>; body?: Body },
 ): Promise<Answer> {
-  const credentials = Buffer.from(`robot.${by}:${by === null ? "" : secrets[by]}`);
   const length = body === undefined ? 0 : Buffer.byteLength(body);
   const request = new Request(`http://localhost${path}`, {
     method,
     headers: {
       host: "localhost",
-      ...(by === null ? {} : { authorization: `Basic ${credentials.toString("base64")}` }),
+      ...headersOf(secrets, by),
       ...(method === "GET" || method === "HEAD" ? {} : { "content-length": `${length}` }),
       ...headers,
     },
@@ -99,11 +108,11 @@ export async function makeTemplate(folder: string): Promise<Template> {
       await ask("POST", "/projects", { name });
       await ask("PATCH", `/projects/${name}`, { trash_days: trashDays });
     }
-    for (const robot of robots) {
+    for (const robot of [...spareRobots, ...robots]) {
       // Each must have a right; what matters here they have as members of projects.
       const grants = [{ pattern: "elsewhere/**", role: "reader" }];
-      const made = await ask("POST", "/robots", { name: robot, grants, expires_in_days: 365 });
-      secrets[robot] = String(made["secret"]);
+      const made = await ask("POST", "/robots", { name: robot, grants, expires_in_days: null });
+      if (isRobot(robot)) secrets[robot] = String(made["secret"]);
     }
     for (const project of projects) {
       for (const [robot, role] of Object.entries(firstRoles)) {
@@ -116,11 +125,26 @@ export async function makeTemplate(folder: string): Promise<Template> {
   return { folder, secrets: secrets as Record<Robot, string> };
 }
 
+function isRobot(name: string): name is Robot {
+  return robots.some((robot) => robot === name);
+}
+
 /** In every project. */
-export const firstRoles: Readonly<Partial<Record<Robot, string>>> = {
+const firstRoles: Readonly<Partial<Record<Robot, string>>> = {
   owner: "owner",
   pusher: "developer",
 };
+
+/** What is known of a template. */
+export function modelOfTemplate(): Model {
+  const model = new Model();
+  for (const project of projects) {
+    for (const [robot, role] of Object.entries(firstRoles)) {
+      model.role(project, robot).settle(role, model.tick());
+    }
+  }
+  return model;
+}
 
 export function copyOf({ folder }: Template, to: string): void {
   mkdirSync(join(to, ".."), { recursive: true });

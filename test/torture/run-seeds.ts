@@ -1,12 +1,10 @@
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { keepFailure } from "../support/failures.ts";
 
-const projectFolder = join(import.meta.dir, "../..");
-const bunFlags = ["--no-env-file", "--config=/dev/null", "--no-install"];
-/** For whoever looks into a failure. */
-const failuresFolder = join(tmpdir(), "berth-torture-failures");
+export const projectFolder = join(import.meta.dir, "../..");
+export const bunFlags = ["--no-env-file", "--config=/dev/null", "--no-install"];
 const memory = "/dev/shm";
 const memoryBytesMin = 512 * 1024 * 1024;
 
@@ -127,10 +125,7 @@ function hasMemory(): boolean {
 }
 
 function describe(tree: string, { seed, violations, history }: Line, shrunk?: Shrunk): string {
-  mkdirSync(failuresFolder, { recursive: true });
-  const path = join(failuresFolder, `seed-${seed}.json`);
-  writeFileSync(path, JSON.stringify({ seed, violations, history, shrunk }, null, 1));
-  const commit = spawnSync("git", ["rev-parse", "--short", "HEAD"], { cwd: tree });
+  const kept = { seed, violations, history, shrunk };
   const smaller =
     shrunk === undefined
       ? []
@@ -139,7 +134,7 @@ function describe(tree: string, { seed, violations, history }: Line, shrunk?: Sh
           ...shrunk.history.filter((line) => / client \d+: | power loss| kill| restart/.test(line)),
         ];
   return [
-    `seed ${seed} fails at commit ${commit.stdout.toString().trim() || "unknown"}; its history is in ${path}`,
+    keepFailure({ name: `seed-${seed}`, tree, history: kept, data: null }),
     ...(violations ?? []).slice(0, 5),
     ...smaller.slice(0, 60),
   ].join("\n");

@@ -1,11 +1,10 @@
 import { createRandom, type Random } from "../faults/support/random.ts";
 import { audit, selfCheck } from "./audit.ts";
-import { Model } from "./model.ts";
 import { operate } from "./operate.ts";
 import type { Plan, Robot, Round } from "./plan.ts";
 import {
   copyOf,
-  firstRoles,
+  modelOfTemplate,
   openRegistry,
   type Registry,
   removeFolder,
@@ -15,7 +14,6 @@ import { createSimDisk } from "./sim/disk.ts";
 import { type SimWorld, simulate } from "./sim/runtime.ts";
 import { createScheduler } from "./sim/scheduler.ts";
 import { checkStore } from "./store-check.ts";
-import { projects } from "./universe.ts";
 import type { Target, World } from "./world.ts";
 
 /** What came of a plan. */
@@ -31,11 +29,14 @@ export interface Run {
 }
 
 const start = Date.UTC(2026, 0, 1);
+const secondMs = 1000;
 const dayMs = 24 * 60 * 60 * 1000;
 /** After the last round: all that was deleted has left the trash and its bytes are gone. */
-const restDays = 10;
+const restDays = 11;
 /** Less than a day: garbage collection takes more for a clock that jumped. */
 const nightMs = 20 * 60 * 60 * 1000;
+/** Longer than the program waits between two looks for work in the background. */
+const lookedMs = 6_000;
 
 /** The process ended while an answer was awaited: nobody hears of it any more. */
 class Gone extends Error {}
@@ -77,19 +78,13 @@ class Simulation {
     this.random = createRandom(plan.seed ^ 0x5eed);
     const scheduler = createScheduler(this.random.fork(), start);
     this.machine = { scheduler, random: this.random.fork(), disk: null };
-    const model = new Model();
-    for (const project of projects) {
-      for (const [robot, role] of Object.entries(firstRoles)) {
-        model.role(project, robot).settle(role, model.tick());
-      }
-    }
     const target: Target = {
       now: () => scheduler.now,
       ask: (...asked) => this.ask(...asked),
     };
     this.world = {
       target,
-      model,
+      model: modelOfTemplate(),
       violation: (text) => {
         this.tell(`VIOLATION ${text}`);
         this.violations.push(text);
@@ -158,6 +153,7 @@ class Simulation {
 
   private async playRound(round: Round): Promise<void> {
     const { scheduler } = this.machine;
+    if (round.advanceMs > 0) await this.finishWork();
     scheduler.advance(round.advanceMs);
     const first = scheduler.steps;
     let working = round.clients.length;
@@ -188,8 +184,16 @@ class Simulation {
       await this.open();
       await this.settle();
     }
-    await scheduler.direct(() => audit(this.world));
+    await this.audit();
     if ("afterSteps" in end) await scheduler.direct(() => selfCheck(this.world, "after a crash"));
+  }
+
+  /** Later than all that was done, as what is done next is later than what is seen now. */
+  private async audit(): Promise<void> {
+    const { scheduler } = this.machine;
+    scheduler.advance(secondMs);
+    await scheduler.direct(() => audit(this.world));
+    scheduler.advance(secondMs);
   }
 
   /** What is left is all that was written; of a loss of power what was synced, and chance decides of the rest. */
@@ -223,14 +227,22 @@ class Simulation {
     await this.machine.scheduler.run(() => this.machine.scheduler.isIdle);
   }
 
+  /** What was asked for in the background is done before hours pass: the program looks each five seconds. */
+  private async finishWork(): Promise<void> {
+    this.machine.scheduler.advance(lookedMs);
+    await this.settle();
+  }
+
   /** Days pass in which nobody does anything: what is needed stays, and nothing else does. */
   private async rest(): Promise<void> {
     const { scheduler } = this.machine;
+    await this.finishWork();
     for (let passed = 0; passed < restDays * dayMs; passed += nightMs) {
       scheduler.advance(nightMs);
       await this.settle();
     }
-    await scheduler.direct(() => audit(this.world));
+    await this.finishWork();
+    await this.audit();
     await scheduler.direct(() => selfCheck(this.world, "long after the last change"));
     await this.close();
     for (const found of checkStore(this.folder, "long after the last change")) {

@@ -72,7 +72,15 @@ function checkTagHistory(db: Database): string[] {
       `select n.repository_id, n.tag, n.version from tag_history as n
          join tag_history as h on h.repository_id = n.repository_id and h.tag = n.tag
           and h.version = n.version - 1
-        where h.moved_at > n.moved_at`,
+        where h.moved_at >= n.moved_at`,
+    ),
+    ...texts(
+      db,
+      `select n.repository_id, n.tag, n.version as without_the_one_before from tag_history as n
+        where exists (select 1 from tag_history
+                where repository_id = n.repository_id and tag = n.tag and version < n.version)
+          and not exists (select 1 from tag_history
+                where repository_id = n.repository_id and tag = n.tag and version = n.version - 1)`,
     ),
     ...texts(
       db,

@@ -21,7 +21,7 @@ export interface Blob {
 
 /** The empty one, tiny ones, and two that do not fit into memory's cache of small blobs. */
 const sizes = [0, 1, 2, 33, 100, 500, 1_000, 4_096, 4_097, 20_000, 65_536, 65_537, 90_000];
-export const emptyJson = blobOf(Buffer.from("{}"));
+const emptyJson = blobOf(Buffer.from("{}"));
 export const blobs: readonly Blob[] = [
   ...sizes.map((size, number) => blobOf(bytesOf(number + 1, size))),
   emptyJson,
@@ -70,14 +70,9 @@ const referrers = [
 
 export const manifests: readonly Manifest[] = [...images, ...indexes, nested, ...referrers];
 const byDigest = new Map(manifests.map((manifest) => [manifest.digest, manifest]));
-const blobsByDigest = new Map(blobs.map((blob) => [blob.digest, blob]));
 
 export function manifestWith(digest: string): Manifest | undefined {
   return byDigest.get(digest);
-}
-
-export function blobWith(digest: string): Blob | undefined {
-  return blobsByDigest.get(digest);
 }
 
 /** All that hangs on a manifest or on which it hangs, however far: what may go or come back with it. */

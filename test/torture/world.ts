@@ -117,7 +117,7 @@ export async function change(
   return { answer, span, done };
 }
 
-export function assertNoFault(world: World, what: string, { status, bytes }: Answer): void {
+function assertNoFault(world: World, what: string, { status, bytes }: Answer): void {
   if (status >= 500) world.violation(`${what}: ${status} ${textOf(bytes)}`);
 }
 

@@ -3,7 +3,18 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSyn
 import { basename, join } from "node:path";
 import { temporaryFolder } from "./child.ts";
 
-/** ext4 on a file, mounted. */
+/** What the tests can lay on a file. */
+type FileSystem = keyof typeof fileSystems;
+
+const fileSystems = {
+  ext4: { make: ["mkfs.ext4", "-q", "-F", "-m", "0"], options: [] },
+  // A copy has the same id as what it was copied from, which is still mounted.
+  xfs: { make: ["mkfs.xfs", "-q", "-f"], options: ["nouuid"] },
+  // Linux gives a copy another id by itself, from 6.7 on.
+  btrfs: { make: ["mkfs.btrfs", "-q", "-f"], options: [] },
+} as const;
+
+/** A file system on a file, mounted. */
 export interface LoopImage {
   readonly folder: string;
   /** Another image: what a disk would hold if the power went now. The process that writes must be stopped. */
@@ -15,20 +26,23 @@ export interface LoopImage {
 const quietMs = 30;
 const quietTriesMax = 100;
 
-/** `mkfsArgs` are for mkfs.ext4, `options` for mount. */
+/** `mkfsArgs` are for the program that makes it, `options` for mount. */
 export function createLoopImage(
   bytes: number,
   mkfsArgs: readonly string[] = [],
-  options = "",
+  options: readonly string[] = [],
+  fileSystem: FileSystem = "ext4",
 ): LoopImage {
+  const { make, options: always } = fileSystems[fileSystem];
+  const [program, ...args] = make;
   const place = temporaryFolder();
   const file = join(place.path, "image");
   try {
     const fd = openSync(file, "w");
     ftruncateSync(fd, bytes);
     closeSync(fd);
-    run("mkfs.ext4", ["-q", "-F", "-m", "0", ...mkfsArgs, file]);
-    return mountImage(place, file, options);
+    run(program, [...args, ...mkfsArgs, file]);
+    return mountImage(place, file, ["-t", fileSystem, ...optionArgs([...always, ...options])]);
   } catch (error) {
     place.remove();
     throw error;
@@ -38,7 +52,7 @@ export function createLoopImage(
 function mountImage(
   place: { path: string; remove: () => void },
   file: string,
-  options: string,
+  mountArgs: readonly string[],
 ): LoopImage {
   const folder = join(place.path, "mounted");
   mkdirSync(folder);
@@ -51,7 +65,7 @@ function mountImage(
       try {
         const copy = join(target.path, "image");
         await copyQuiet(basename(device), file, copy);
-        return mountImage(target, copy, options);
+        return mountImage(target, copy, mountArgs);
       } catch (error) {
         target.remove();
         throw error;
@@ -70,12 +84,16 @@ function mountImage(
   living.add(image);
   try {
     device = run("losetup", ["--find", "--show", file]).trim();
-    run("mount", ["-t", "ext4", ...(options === "" ? [] : ["-o", options]), device, folder]);
+    run("mount", [...mountArgs, device, folder]);
     return image;
   } catch (error) {
     image.remove();
     throw error;
   }
+}
+
+function optionArgs(options: readonly string[]): string[] {
+  return options.length === 0 ? [] : ["-o", options.join()];
 }
 
 /**

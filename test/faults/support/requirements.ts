@@ -1,11 +1,21 @@
 import { describe } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { accessSync } from "node:fs";
+import { accessSync, existsSync, readFileSync } from "node:fs";
 import { Glob } from "bun";
 import { whyNoPostgres } from "../../support/postgres.ts";
 
 /** What a machine must have for a fault to be made on it. */
-export type Requirement = "linux" | "strace" | "loop devices" | "libfaketime" | "PostgreSQL";
+type Requirement =
+  | "linux"
+  | "strace"
+  | "loop devices"
+  | "xfs"
+  | "btrfs"
+  | "libfaketime"
+  | "PostgreSQL";
+
+/** Begins what no installation can mend. */
+const ofKernel = "this kernel has";
 
 /** Why the requirement is not met here; null when it is. */
 function missing(requirement: Requirement): string | null {
@@ -18,6 +28,17 @@ function missing(requirement: Requirement): string | null {
       return faketimeLibrary() === null ? "faketime is not installed" : null;
     case "PostgreSQL":
       return whyNoPostgres();
+    case "btrfs":
+      if (spawnSync("mkfs.btrfs", ["-V"]).status !== 0) return "mkfs.btrfs is not installed";
+      // Without it, to mount a copy would be to mount what it was copied from.
+      return existsSync("/sys/fs/btrfs/features/temp_fsid")
+        ? null
+        : `${ofKernel} no btrfs of which copies can be mounted`;
+    case "xfs":
+      if (spawnSync("mkfs.xfs", ["-V"]).status !== 0) return "mkfs.xfs is not installed";
+      return /\bxfs\b/.test(readFileSync("/proc/filesystems", "utf8"))
+        ? null
+        : `${ofKernel} no xfs`;
     case "loop devices":
       if (process.getuid?.() !== 0) return "loop devices need root";
       if (spawnSync("mkfs.ext4", ["-V"]).status !== 0) return "mkfs.ext4 is not installed";
@@ -39,7 +60,7 @@ export function faketimeLibrary(): string | null {
 
 /**
  * `describe` for tests that need more than Bun: elsewhere they are skipped, with the reason in their
- * name. In continuous integration (`CI=true`) a missing tool is an error.
+ * name. In continuous integration (`CI=true`) a missing tool is an error; what the kernel lacks is not.
  */
 export function describeFaults(
   name: string,
@@ -51,7 +72,9 @@ export function describeFaults(
     describe(name, body);
     return;
   }
-  if (inCi) throw new Error(`${name} cannot run: ${reasons.join(", ")}`);
+  if (inCi && !reasons.every((reason) => reason.startsWith(ofKernel))) {
+    throw new Error(`${name} cannot run: ${reasons.join(", ")}`);
+  }
   describe.skip(`${name} (skipped: ${reasons.join(", ")})`, body);
 }
 

@@ -28,13 +28,19 @@ export interface Trace {
 }
 
 /**
- * Attaches to all threads of a process. `args` are strace's: which calls, which paths, what to
- * inject. With `-P` a call counts for `when=` only if it is on that path.
+ * Attaches to all threads of a process, and of `others` with it. `args` are strace's: which calls, which
+ * paths, what to inject. With `-P` a call counts for `when=` only if it is on that path.
  */
-export async function attach(pid: number, args: readonly string[]): Promise<Trace> {
+export async function attach(
+  pid: number,
+  args: readonly string[],
+  others: readonly number[] = [],
+): Promise<Trace> {
   const folder = mkdtempSync(join(tmpdir(), "berth-strace-"));
   const file = join(folder, "trace");
-  const strace = Bun.spawn(["strace", "-f", "-y", "-o", file, "-p", `${pid}`, ...args], {
+  const pids = [pid, ...others];
+  const attached = pids.flatMap((one) => ["-p", `${one}`]);
+  const strace = Bun.spawn(["strace", "-f", "-y", "-o", file, ...attached, ...args], {
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
@@ -56,7 +62,8 @@ export async function attach(pid: number, args: readonly string[]): Promise<Trac
     deadFor = isDead(pid) ? deadFor + watchMs : 0;
     if (deadFor > deadMsMax) strace.kill("SIGKILL");
   }, watchMs);
-  for (let waited = 0; !/Process \d+ attached/.test(said); waited += 5) {
+  const isAttached = (one: number) => said.includes(`Process ${one} attached`);
+  for (let waited = 0; !pids.every(isAttached); waited += 5) {
     if (exited || waited > attachMsMax) {
       strace.kill("SIGKILL");
       rmSync(folder, { recursive: true, force: true });
@@ -94,7 +101,7 @@ const whole = /^(\w+)\((.*)\)\s+= (.*)$/s;
 const unfinished = /^(\w+)\((.*?)\s*<unfinished \.\.\.>$/s;
 const resumed = /^<\.\.\. (\w+) resumed>(.*?)\)\s+= (.*)$/s;
 
-export function parseTrace(text: string): Syscall[] {
+function parseTrace(text: string): Syscall[] {
   const calls: Syscall[] = [];
   const open = new Map<number, { name: string; args: string; begun: number }>();
   text.split("\n").forEach((line, at) => {

@@ -206,26 +206,32 @@ async function verify({ nodes, stack, orphansMayStay }: TroubleOptions): Promise
   const [first] = nodes.all;
   if (first === undefined) return [];
   const begun = performance.now();
+  const mayStay = (line: string) => orphansMayStay === true && orphan.test(line);
   let { code, output } = await first.command("verify");
-  if (code !== 0 && !output.split("\n").some(isMoreThanLitter)) {
+  let lines = findingsIn(output);
+  if (lines.some(isLitter) && lines.every((line) => isLitter(line) || mayStay(line))) {
     // Nodes clear it away once a day.
     await stack.makeChoresDue();
-    while (code !== 0 && performance.now() - begun < healMsMax) {
+    while (lines.some(isLitter) && performance.now() - begun < healMsMax) {
       await Bun.sleep(200);
       ({ code, output } = await first.command("verify"));
+      lines = findingsIn(output);
     }
   }
-  const lines = output.split("\n").filter((line) => line !== "" && !line.startsWith("Checked "));
-  if (orphansMayStay === true && lines.length > 0 && lines.every((line) => orphan.test(line))) {
+  if (lines.length > 0 && lines.every(mayStay)) {
     await first.command("verify", "--repair");
     ({ code, output } = await first.command("verify"));
   }
   return code === 0 ? [] : [`berth verify: ${output}`];
 }
 
-/** An upload that S3 began, and whose number was lost on the way to whoever asked for it, is litter. */
-function isMoreThanLitter(line: string): boolean {
-  return line !== "" && !/^Checked |^stray-file: .* belongs to no upload$/.test(line);
+function findingsIn(output: string): string[] {
+  return output.split("\n").filter((line) => line !== "" && !line.startsWith("Checked "));
+}
+
+/** An upload that S3 began, and whose number was lost on the way to whoever asked for it. */
+function isLitter(line: string): boolean {
+  return /^stray-file: .* belongs to no upload$/.test(line);
 }
 
 /**

@@ -14,6 +14,14 @@ describe("a mutant", () => {
     expect(mutants.map(({ name }) => name).toSorted()).toEqual(files.toSorted());
   });
 
+  test("is to be seen by what is there", () => {
+    for (const place of mutants.flatMap(({ seenBy }) => seenBy)) {
+      const path = join(projectFolder, "test", `${place}.test.ts`);
+      expect(["L0", "L5"].includes(place) || existsSync(path)).toBeTrue();
+    }
+    expect(mutants.filter(({ seenBy }) => seenBy.length === 0)).toEqual([]);
+  });
+
   test.each(files)("still fits src: %s", (name) => {
     const changes = changesOf(readFileSync(join(import.meta.dir, `${name}${ending}`), "utf8"));
     expect(changes.length).toBeGreaterThan(0);

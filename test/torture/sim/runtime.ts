@@ -13,10 +13,13 @@ export interface SimWorld {
 }
 
 let world: SimWorld | null = null;
+/** Of the current millisecond: as Bun makes them, each is greater than the one before. */
+let uuids = { at: 0, count: 0 };
 
 /** From now on the program's clock, timers, chance, syncs and statements are this world's; null: the real ones. */
 export function simulate(next: SimWorld | null): void {
   world = next;
+  uuids = { at: 0, count: 0 };
 }
 
 type Callback = (error: Error | null, value?: unknown) => void;
@@ -153,10 +156,13 @@ function replaceChance(crypto: Functions): void {
     Buffer.from(Array.from({ length: size as number }, () => random.below(256))),
   );
   replace(Bun as unknown as Functions, "randomUUIDv7", ({ random, scheduler }) => {
-    const time = scheduler.now.toString(16).padStart(12, "0");
+    const { now } = scheduler;
+    uuids = { at: now, count: uuids.at === now ? uuids.count + 1 : 0 };
+    const time = now.toString(16).padStart(12, "0");
+    const count = uuids.count.toString(16).padStart(3, "0");
     const digits = (count: number) =>
       Array.from({ length: count }, () => random.below(16).toString(16)).join("");
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${digits(3)}-8${digits(3)}-${digits(12)}`;
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-8${digits(3)}-${digits(12)}`;
   });
 }
 

@@ -6,12 +6,16 @@ import { immediate, sleep } from "./real.ts";
 const quietTurns = 3;
 /** Nothing goes on for so long: somebody waits for what never comes. */
 const stuckMsMax = 20_000;
-/** Between two steps the clock moves on by so much. */
-const stepMs = 1;
+/** In a millisecond: where it has many, things that follow each other have one time. */
+const stepsPerMs = [1, 1, 40] as const;
 
-/** Some stand still for long while others go on: a slow disk more often than anybody else. */
+/**
+ * Some stand still for long while others go on: a slow disk, and work in the background that lets others go
+ * first, more often than anybody else.
+ */
 const slowSteps = 80;
-const slowChance = (label: string) => (label.endsWith("sync") ? 0.5 : 0.03);
+const slow: ReadonlySet<string> = new Set(["fsync", "fdatasync", "sleep", "immediate"]);
+const slowChance = (label: string) => (slow.has(label) ? 0.5 : 0.03);
 
 interface Parked {
   readonly label: string;
@@ -49,7 +53,7 @@ export interface Scheduler {
 }
 
 /** Nobody goes on any more, and the work is not done. */
-export class StuckError extends Error {
+class StuckError extends Error {
   override name = "StuckError";
 }
 
@@ -57,6 +61,7 @@ export function createScheduler(random: Random, start: number): Scheduler {
   const parked: Parked[] = [];
   const timers = new Set<SimTimer>();
   const digest = createHash("sha256");
+  const msAfterSteps = random.pick(stepsPerMs);
   let now = start;
   let steps = 0;
   let activity = 0;
@@ -135,7 +140,7 @@ export function createScheduler(random: Random, start: number): Scheduler {
         }
         waitedMs = 0;
         steps += 1;
-        now += stepMs;
+        if (steps % msAfterSteps === 0) now += 1;
         scheduler.note(next.label);
         next.resume();
       }
