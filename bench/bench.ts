@@ -71,7 +71,7 @@ export async function launch(
 ): Promise<Server> {
   const server = await startServer(peer, folderOf(bench, name, peer), options);
   // Not those of a case that is about other settings.
-  if (options.settings === undefined && options.s3 === undefined) {
+  if (!options.settings && !options.s3 && !options.collects) {
     bench.commands[peer.name] ??= server.command;
   }
   return server;

@@ -24,6 +24,8 @@ export interface LaunchOptions {
   program?: string[] | undefined;
   /** Where to keep the blobs, in place of the folder. */
   s3?: S3Place | undefined;
+  /** Whether zot collects garbage at once, of whatever age; else as it does by default. */
+  collects?: boolean | undefined;
 }
 
 export interface S3Place {
@@ -132,7 +134,10 @@ function launchZot(binary: string, options: LaunchOptions): Launch {
   const { tls } = options;
   const config = {
     distSpecVersion: "1.1.1",
-    storage: { rootDirectory: join(options.folder, "data") },
+    storage: {
+      rootDirectory: join(options.folder, "data"),
+      ...(options.collects === true ? { gc: true, gcDelay: "1s", gcInterval: "1s" } : {}),
+    },
     http: {
       address: "127.0.0.1",
       port: String(options.port),

@@ -12,6 +12,12 @@ export interface Blob {
   bytes: Uint8Array;
 }
 
+/** What a manifest says of a blob, whose bytes need not be held. */
+export interface Described {
+  digest: string;
+  bytes: { length: number };
+}
+
 export interface Image {
   config: Blob;
   layers: Blob[];
@@ -49,8 +55,8 @@ export function newImage(layerSizes: number[]): Image {
 }
 
 /** The manifest of these blobs; a `label` makes it one of its own. */
-export function manifestOf(config: Blob, layers: Blob[], label?: string): Blob {
-  const describe = (mediaType: string, blob: Blob) => ({
+export function manifestOf(config: Blob, layers: Described[], label?: string): Blob {
+  const describe = (mediaType: string, blob: Described) => ({
     mediaType,
     digest: blob.digest,
     size: blob.bytes.length,

@@ -37,6 +37,7 @@ const rate = { unit: "/s", better: "more", digits: 0, latencies: true } as const
 const throughput = { unit: "GB/s", better: "more", digits: 2 } as const;
 const processor = { unit: "CPU s/GB", better: "less", digits: 3 } as const;
 const milliseconds = { unit: "ms", better: "less", digits: 2 } as const;
+const seconds = { unit: "s", better: "less", digits: 2 } as const;
 const memory = { unit: "MB", better: "less", digits: 0 } as const;
 const count = { unit: "", better: "less", digits: 2 } as const;
 const perRequest = { cpu: "us per request" } as const;
@@ -648,6 +649,14 @@ export const rows: Row[] = [
     goal: atMost(1.5),
   },
   {
+    key: "gc_alone",
+    title:
+      "2,000 blobs collected: Berth serving, distribution stopped, zot serving and from the first file on",
+    unit: "s",
+    better: "less",
+    digits: 1,
+  },
+  {
     key: "backup_first",
     title: "backup of 100,000 blobs to a folder, the first",
     unit: "s",
@@ -697,5 +706,147 @@ export const rows: Row[] = [
     ...milliseconds,
     only: "berth",
     goal: atMost(1_000),
+  },
+  {
+    key: "webhooks_untold",
+    title: "p99 of a manifest put under new tags, 16 clients, no webhooks",
+    ...milliseconds,
+    digits: 2,
+    only: "berth",
+  },
+  {
+    key: "webhooks_dead",
+    title: "the same while 10,000 messages wait for a receiver that never answers",
+    ...milliseconds,
+    digits: 2,
+    only: "berth",
+  },
+  {
+    key: "webhooks_x",
+    title: "that over the one without",
+    ...berthBeside,
+    goal: atMost(1.1),
+  },
+  {
+    key: "console_open",
+    title: "console, 100,000 tags: from the click on the repository until rows are shown",
+    ...milliseconds,
+    digits: 0,
+    only: "berth",
+    goal: atMost(300),
+  },
+  {
+    key: "console_rows",
+    title: "console: rows in the document while 100,000 tags are scrolled through",
+    ...count,
+    digits: 0,
+    only: "berth",
+    goal: atMost(60),
+  },
+  {
+    key: "console_long_task",
+    title: "console: longest task meanwhile, none of 50 ms or more: 0",
+    ...milliseconds,
+    digits: 0,
+    only: "berth",
+    goal: atMost(100),
+  },
+  {
+    key: "console_read",
+    title: "console: from the first row of 100,000 to the last, which reads them all",
+    unit: "s",
+    better: "less",
+    digits: 1,
+    only: "berth",
+  },
+  {
+    key: "console_heap",
+    title: "console: heap of scripts with 100,000 tags read",
+    ...memory,
+    only: "berth",
+  },
+  {
+    key: "console_heap_x",
+    title: "console: that after they were scrolled through up, down and up, over before",
+    ...berthBeside,
+    goal: atMost(1.2),
+  },
+  {
+    key: "console_heading",
+    title: "console over slow 4G, nothing cached: until the title is shown",
+    ...milliseconds,
+    digits: 0,
+    only: "berth",
+    goal: atMost(1_000),
+  },
+  {
+    key: "console_first_rows",
+    title: "console over slow 4G, nothing cached: until rows of 100,000 tags are shown",
+    ...milliseconds,
+    digits: 0,
+    only: "berth",
+    goal: atMost(1_000),
+  },
+  {
+    key: "console_bytes",
+    title: "console: page, scripts, styles and fonts of the first load, gzipped",
+    unit: "KB",
+    better: "less",
+    digits: 0,
+    only: "berth",
+    goal: atMost(200),
+  },
+  {
+    key: "console_pulls",
+    title:
+      "manifest GET by tag beside two screens that ask again and again, share of the rate alone",
+    ...berthBeside,
+    better: "more",
+    goal: atLeast(0.9),
+  },
+  {
+    key: "copy_berth",
+    title: "image of 2 GB in 8 layers from one Berth to another, `berth cp`",
+    ...seconds,
+    only: "berth",
+  },
+  { key: "copy_skopeo", title: "the same, `skopeo copy`", ...seconds, only: "berth" },
+  { key: "copy_crane", title: "the same, `crane copy`", ...seconds, only: "berth" },
+  {
+    key: "copy_x",
+    title: "time of `berth cp` over that of the faster one of them",
+    ...berthBeside,
+    goal: atMost(1),
+  },
+  {
+    key: "lists_sqlite",
+    title:
+      "page of 100,000 tags or of 10,000 repositories, in any order, filtered or not, or a search: the slowest",
+    ...milliseconds,
+    digits: 1,
+    only: "berth",
+    goal: atMost(50),
+  },
+  {
+    key: "lists_sqlite_median",
+    title: "the same, half of them within",
+    ...milliseconds,
+    digits: 1,
+    only: "berth",
+  },
+  {
+    key: "lists_postgres",
+    title: "the slowest on PostgreSQL",
+    ...milliseconds,
+    digits: 1,
+    only: "berth",
+    goal: atMost(50),
+  },
+  {
+    key: "lists_postgres_median",
+    title: "the same, half of them within",
+    ...milliseconds,
+    digits: 1,
+    only: "berth",
   },
 ];

@@ -8,7 +8,10 @@ import { accessControl } from "./cases/access.ts";
 import { pullsOfThePast } from "./cases/asof.ts";
 import { backups } from "./cases/backup.ts";
 import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
+import { consoleCase } from "./cases/console.ts";
+import { copies } from "./cases/copy.ts";
 import { garbage } from "./cases/gc.ts";
+import { lists } from "./cases/lists.ts";
 import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
 import { millionTags } from "./cases/million.ts";
 import { threeNodes } from "./cases/nodes.ts";
@@ -20,6 +23,7 @@ import { imagePushes, retags, syncs } from "./cases/small-pushes.ts";
 import { imagePulls, manifestReads, smallBlobs } from "./cases/small-reads.ts";
 import { manyTagsCase, tagCurve } from "./cases/tags.ts";
 import { trashCase } from "./cases/trash.ts";
+import { webhooks } from "./cases/webhooks.ts";
 import { findPeers, type PeerName } from "./peers.ts";
 import { gaps, machine, reportOf } from "./report.ts";
 import { versitygw } from "./s3-server.ts";
@@ -55,6 +59,10 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   gc: garbage,
   backup: backups,
   trash: trashCase,
+  webhooks,
+  console: consoleCase,
+  copy: copies,
+  lists,
 };
 
 const everyPeer: readonly PeerName[] = ["berth", "zot", "distribution"];
@@ -68,9 +76,12 @@ const peersOf: Record<string, readonly PeerName[]> = {
   s3: ["berth", "distribution"],
   nodes: ["berth"],
   processes: ["berth"],
-  gc: ["berth"],
   backup: ["berth"],
   trash: ["berth"],
+  webhooks: ["berth"],
+  console: ["berth"],
+  copy: ["berth"],
+  lists: ["berth"],
 };
 const onS3Server = new Set(["s3", "nodes"]);
 

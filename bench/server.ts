@@ -46,6 +46,7 @@ export async function startServer(
     settings: options.settings,
     program: options.program,
     s3: options.s3,
+    collects: options.collects,
   });
   const log = openSync(join(folder, "server.log"), "a");
   const begun = performance.now();

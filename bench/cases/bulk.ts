@@ -117,7 +117,7 @@ async function makeCertificate(folder: string): Promise<{ certificate: string; k
 }
 
 /** In pieces: one call fills less than 2 GiB, and a large one stalls the loop. */
-function fillRandom(bytes: Uint8Array): void {
+export function fillRandom(bytes: Uint8Array): void {
   const piece = 16 * 1024 * 1024;
   for (let at = 0; at < bytes.length; at += piece)
     randomFillSync(bytes, at, Math.min(piece, bytes.length - at));

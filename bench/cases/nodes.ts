@@ -114,7 +114,10 @@ async function timedPushes(bench: Bench, berth: Peer, both: Both): Promise<void>
   });
 }
 
-/** One blob of 64 MiB over three connections, from the caches that the nodes have on disk. */
+/**
+ * One blob of 64 MiB to three clients, from the caches that the nodes have on disk. Each is a process of its
+ * own in both cases: one that reads from three connections in turn leaves more to send at a time.
+ */
 async function timedPulls(bench: Bench, berth: Peer, both: Both): Promise<void> {
   const blob = longBlob(largeBytes, randomBytes(pieceBytes));
   for (const servers of [both.one, both.three]) {
@@ -123,9 +126,9 @@ async function timedPulls(bench: Bench, berth: Peer, both: Both): Promise<void> 
   }
   const path = `/v2/${repository}/blobs/${blob.digest}`;
   await costPerGigabyte(bench, berth, "pull", both, async (servers) => {
-    const connections = atOnce / servers.length;
+    const clients = Array.from({ length: atOnce }, (_, index) => nth(servers, index).port);
     const [pulled, cpu] = await cpuOfAll(servers, () =>
-      Promise.all(servers.map(({ port }) => drain(port, path, { connections, seconds: 1 }))),
+      Promise.all(clients.map((port) => drain(port, path, { connections: 1, seconds: 1 }))),
     );
     return cpu / pulled.reduce((sum, { gigabytes }) => sum + gigabytes, 0);
   });
