@@ -103,7 +103,8 @@ describe("nginx.conf", () => {
         }
         return answers;
       };
-      const all = await ask(30);
+      // Which one begins is chance with each request: of 120 one gets 40, give or take 15.
+      const all = await ask(120);
       expect([...all.keys()].sort()).toEqual(addresses);
       expect(Math.min(...all.values())).toBeGreaterThan(5);
       await nodes[0]?.stop(true);

@@ -1,7 +1,7 @@
 import { settingKeys, variableOf } from "../../src/platform/settings.ts";
 
 /** Whether Berth reads a variable: the value of a setting, the file that holds it, or the file of settings. */
-export function isKnownVariable(name: string): boolean {
+function isKnownVariable(name: string): boolean {
   return name === "BERTH_CONFIG" || known.has(name.replace(/_FILE$/, ""));
 }
 
