@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Watched } from "./chromium.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+type Findings = {
+  violations: { id: string; nodes: { target: unknown; failureSummary?: string }[] }[];
+};
+
+/** What axe finds on a page, by all of its rules or these. As a developer's tools do, whom the policy of the page does not bind. */
+export async function findings(
+  { page }: Watched,
+  only: readonly string[] | null,
+): Promise<string[]> {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate<Findings, readonly string[] | null>(async (rules) => {
+    const scope = globalThis as unknown as { axe: { run: (options: object) => Promise<Findings> } };
+    return await scope.axe.run(rules === null ? {} : { runOnly: rules });
+  }, only);
+  return violations.map(
+    ({ id, nodes }) =>
+      `${id}: ${JSON.stringify(nodes[0]?.target)} ${nodes[0]?.failureSummary ?? ""}`,
+  );
+}

@@ -1,0 +1,64 @@
+import { getChores } from "../../client/operations.ts";
+import { Mark } from "../parts/icon.tsx";
+import { ListTable } from "../parts/loaded.tsx";
+import { WhenOrNever } from "../parts/signs.tsx";
+import type { Column } from "../parts/table.tsx";
+import { useList } from "../state/list.ts";
+import { text } from "../text/text.ts";
+import { AdminPlace } from "./admin-place.tsx";
+
+type Chore = Awaited<ReturnType<typeof getChores>>["items"][number];
+
+export function Jobs() {
+  const list = useList("chores", (page) => getChores(page));
+  return (
+    <>
+      <AdminPlace tab="jobs" sub={text.jobs.what} />
+      <div className="apart">
+        <ListTable
+          list={list}
+          className="jobs"
+          label={text.admin.tabs.jobs}
+          columns={columns}
+          rows={list.value?.items}
+          keyOf={({ name }) => name}
+        />
+      </div>
+    </>
+  );
+}
+
+const columns: readonly Column<Chore>[] = [
+  {
+    key: "state",
+    head: <span className="sr">{text.jobs.state}</span>,
+    cell: ({ state, outcome }) => {
+      if (state === "running") return <Mark name="live" label={text.jobs.running} />;
+      if (outcome === null) return <Mark name="waiting" label={text.jobs.waiting} />;
+      return outcome.startsWith("failed") ? (
+        <Mark name="failed" label={text.jobs.failed} />
+      ) : (
+        <Mark name="done" label={text.jobs.done} />
+      );
+    },
+  },
+  { key: "name", head: text.jobs.name, className: "cut", cell: ({ name }) => name },
+  {
+    key: "outcome",
+    head: text.jobs.outcome,
+    className: "cut q2 q-p",
+    cell: ({ state, outcome }) =>
+      state === "running" ? text.jobs.running : (outcome ?? text.never),
+  },
+  {
+    key: "last",
+    head: text.jobs.last,
+    className: "q-l",
+    cell: ({ finished_at }) => <WhenOrNever time={finished_at} />,
+  },
+  {
+    key: "next",
+    head: text.jobs.next,
+    cell: ({ due_at, state }) => (state === "running" ? text.now : <WhenOrNever time={due_at} />),
+  },
+];

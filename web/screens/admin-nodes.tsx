@@ -1,0 +1,71 @@
+import { getNodes } from "../../client/operations.ts";
+import { Mark } from "../parts/icon.tsx";
+import { ListTable } from "../parts/loaded.tsx";
+import { When } from "../parts/signs.tsx";
+import type { Column } from "../parts/table.tsx";
+import { useList } from "../state/list.ts";
+import { text } from "../text/text.ts";
+import { AdminPlace } from "./admin-place.tsx";
+
+type Node = Awaited<ReturnType<typeof getNodes>>["items"][number];
+
+/** A clock that is further off takes no work that deletes. */
+const clockMsMax = 60_000;
+
+export function Nodes() {
+  const list = useList("nodes", (page) => getNodes(page));
+  return (
+    <>
+      <AdminPlace tab="nodes" sub={text.nodes.what} />
+      <div className="apart">
+        <ListTable
+          list={list}
+          className="nodes"
+          label={text.admin.tabs.nodes}
+          columns={columns}
+          rows={list.value?.items}
+          barRows={2}
+          keyOf={({ id }) => id}
+        />
+      </div>
+    </>
+  );
+}
+
+const columns: readonly Column<Node>[] = [
+  {
+    key: "state",
+    head: <span className="sr">{text.jobs.state}</span>,
+    cell: ({ state }) =>
+      state === "live" ? (
+        <Mark name="done" label={text.nodes.live} />
+      ) : (
+        <Mark name="stopped" label={text.nodes.gone} />
+      ),
+  },
+  { key: "name", head: text.nodes.name, className: "cut", cell: ({ name }) => name },
+  {
+    key: "address",
+    head: text.nodes.address,
+    className: "cut mono q-p",
+    cell: ({ address }) => address,
+  },
+  { key: "version", head: text.nodes.version, className: "q-l", cell: ({ version }) => version },
+  {
+    key: "processes",
+    head: text.nodes.processes,
+    className: "r q-l",
+    cell: ({ processes }) => text.number(processes),
+  },
+  {
+    key: "clock",
+    head: text.nodes.clock,
+    className: "r q-l",
+    cell: ({ clock_ahead_ms: ms }) => (
+      <span className={Math.abs(ms) > clockMsMax ? "t-bad" : undefined}>
+        {text.nodes.ahead(ms)}
+      </span>
+    ),
+  },
+  { key: "seen", head: text.nodes.seen, cell: ({ seen_at }) => <When time={seen_at} /> },
+];

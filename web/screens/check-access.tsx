@@ -1,0 +1,139 @@
+import { type FormEvent, useState } from "react";
+import { getAccessWhy } from "../../client/operations.ts";
+import { Field, fieldOf, Select } from "../parts/field.tsx";
+import { Mark } from "../parts/icon.tsx";
+import { Trouble } from "../parts/notice.tsx";
+import { Section } from "../parts/place.tsx";
+import { setSearch, usePlace } from "../state/location.ts";
+import { useResource } from "../state/resource.ts";
+import { text } from "../text/text.ts";
+import { roleName } from "./members.tsx";
+
+type Why = Awaited<ReturnType<typeof getAccessWhy>>;
+type Grant = NonNullable<Why["grant"]>;
+
+const actions = ["pull", "push", "edit", "delete", "lock", "project:manage"] as const;
+
+/** Why may somebody do something? The question is the URL. */
+export function CheckAccess({ project }: { project: string }) {
+  const { search } = usePlace();
+  const [asked, setAsked] = useState(0);
+  const question = {
+    user: search.get("user") ?? "",
+    action: search.get("action") ?? "push",
+    ref: search.get("ref") ?? "",
+    address: search.get("address") ?? "",
+  };
+  const why = useResource(
+    question.user === "" ? null : `why ${JSON.stringify(question)} ${asked}`,
+    () =>
+      getAccessWhy({
+        user: question.user,
+        action: question.action,
+        ref: question.ref === "" ? project : question.ref,
+        ...(question.address === "" ? {} : { address: question.address }),
+      }),
+  );
+  const ask = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget);
+    setSearch({
+      user: fieldOf(fields, "user"),
+      action: fieldOf(fields, "action"),
+      ref: fieldOf(fields, "ref"),
+      address: fieldOf(fields, "address"),
+    });
+    setAsked(asked + 1);
+  };
+  return (
+    <>
+      <form className="ask" onSubmit={ask}>
+        <Field label={text.check.who} name="user" required defaultValue={question.user} />
+        <Select
+          label={text.check.action}
+          name="action"
+          value={question.action}
+          choices={actions.map((value) => ({ value, label: text.check.actions[value] }))}
+        />
+        <Field
+          label={text.check.what}
+          name="ref"
+          className="in mono"
+          defaultValue={question.ref}
+          placeholder={text.check.example(project)}
+        />
+        <Field
+          label={text.check.from}
+          name="address"
+          className="in mono"
+          defaultValue={question.address}
+          placeholder={text.check.anywhere}
+        />
+        <button type="submit" className="btn go" data-action="check-access">
+          {text.check.ask}
+        </button>
+      </form>
+      {why.error !== null && <Trouble error={why.error} />}
+      {why.value !== undefined && <Verdict why={why.value} />}
+    </>
+  );
+}
+
+function Verdict({ why }: { why: Why }) {
+  const { allowed, reason, grant, others, user, resource, exists } = why;
+  return (
+    <>
+      <div className="verdict" role="status">
+        <Mark name={allowed ? "done" : "failed"} />
+        <h2>{allowed ? text.check.yes : text.check.no}</h2>
+        <p>{reason.replace(/^./, (first) => first.toUpperCase())}.</p>
+      </div>
+      <Section title={text.check.how} aside={`${user}, ${resource}`}>
+        <ul className="ch">
+          {grant !== null && <Line grant={grant} isDeciding />}
+          {others.map((other) => (
+            <Line key={other.id} grant={other} because={other.because} />
+          ))}
+          {grant === null && others.length === 0 && <li>{text.check.noGrants(user)}</li>}
+          {!exists && resource.includes("/") && <li className="q3">{text.check.isNotThere}</li>}
+        </ul>
+      </Section>
+    </>
+  );
+}
+
+function Line({
+  grant,
+  because,
+  isDeciding = false,
+}: {
+  grant: Grant;
+  because?: string;
+  isDeciding?: boolean;
+}) {
+  const { effect, role, pattern, tag_pattern, group, everywhere } = grant;
+  const mark = !isDeciding ? "stopped" : effect === "allow" ? "done" : "failed";
+  return (
+    <li>
+      <Mark name={mark} />
+      <div>
+        <div>
+          {effect === "deny" ? text.check.forbids : text.check.gives}{" "}
+          <b>{role === null ? text.check.single : roleName(role)}</b> {text.robots.in}{" "}
+          <code>{pattern}</code>
+          {tag_pattern !== null && (
+            <>
+              {" "}
+              <code>{tag_pattern}</code>
+            </>
+          )}
+        </div>
+        <div className="q3 small">
+          {isDeciding ? text.check.decides : because}
+          {group !== null && ` ${text.check.through(group)}`}
+          {everywhere && ` ${text.check.everywhere}`}
+        </div>
+      </div>
+    </li>
+  );
+}

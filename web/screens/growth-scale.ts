@@ -1,0 +1,45 @@
+import { unitOf } from "../parts/format.ts";
+
+const dayMs = 24 * 60 * 60 * 1000;
+const stepsMax = 5;
+const plain = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2 });
+
+/** `2026-11-29` as a count of days. */
+export function dayNumber(day: string): number {
+  return Date.parse(`${day}T00:00:00Z`) / dayMs;
+}
+
+/** Days without a gap between them: over a day on which nothing was counted no line is drawn. */
+export function runsOf<Day extends { readonly day: string }>(
+  days: readonly Day[],
+): readonly (readonly Day[])[] {
+  const runs: Day[][] = [];
+  for (const day of days) {
+    const before = runs.at(-1)?.at(-1);
+    const isNext = before !== undefined && dayNumber(day.day) - dayNumber(before.day) === 1;
+    if (isNext) runs.at(-1)?.push(day);
+    else runs.push([day]);
+  }
+  return runs;
+}
+
+/** Round steps from 0 up to what holds `most`. */
+export function scaleOf(most: number): {
+  readonly top: number;
+  readonly steps: readonly { readonly bytes: number; readonly label: string }[];
+} {
+  const wished = Math.max(most, 1) / (stepsMax - 1);
+  const power = 10 ** Math.floor(Math.log10(wished));
+  const step = Math.max(
+    1,
+    ([1, 2, 2.5, 5, 10].find((each) => each * power >= wished) ?? 10) * power,
+  );
+  const count = Math.max(1, Math.ceil(most / step));
+  const top = step * count;
+  const { name, size } = unitOf(top);
+  const steps = Array.from({ length: count + 1 }, (_none, index) => {
+    const bytes = index * step;
+    return { bytes, label: `${plain.format(bytes / size)} ${name}` };
+  });
+  return { top, steps };
+}

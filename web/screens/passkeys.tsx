@@ -1,0 +1,233 @@
+import { useState } from "react";
+import {
+  getAccountPasskeys,
+  postAccountPasskeys,
+  postAccountPasskeysOptions,
+  postAccountPasskeysRemoveOfId,
+  postAccountRecoveryCodes,
+} from "../../client/operations.ts";
+import { Code } from "../parts/copy.tsx";
+import { FormDialog } from "../parts/dialog.tsx";
+import { Field, fieldOf } from "../parts/field.tsx";
+import { Icon, Mark } from "../parts/icon.tsx";
+import { Loaded } from "../parts/loaded.tsx";
+import { makePasskey } from "../parts/passkey.ts";
+import { Section } from "../parts/place.tsx";
+import { When, WhenOrNever } from "../parts/signs.tsx";
+import { type Column, Skeleton, Table } from "../parts/table.tsx";
+import { toast } from "../parts/toast.tsx";
+import { asError, changed, statusOf, useResource } from "../state/resource.ts";
+import { text } from "../text/text.ts";
+
+type Passkey = Awaited<ReturnType<typeof getAccountPasskeys>>["items"][number];
+
+const table = { className: "passkeys", label: text.profile.passkeys };
+
+/** The second factor of one's own account. */
+export function Passkeys() {
+  const list = useResource("passkeys", () => getAccountPasskeys({}));
+  const [asked, setAsked] = useState<"add" | "renew" | Passkey | null>(null);
+  const [codes, setCodes] = useState<readonly string[] | null>(null);
+  const passkeys = list.value?.items;
+  const unavailable = list.value?.unavailable ?? null;
+  const columns = columnsOf(setAsked);
+  const close = () => setAsked(null);
+  const add = async (fields: FormData) => {
+    const begun = postAccountPasskeysOptions({ password: passwordIn(fields) });
+    const { options } = await toldPlainly(begun);
+    const credential = await makePasskey(options);
+    const made = await postAccountPasskeys({ name: fieldOf(fields, "name"), credential });
+    close();
+    if (made.recovery_codes !== null) setCodes(made.recovery_codes);
+    toast(text.passkeys.isAdded);
+    await changed("passkeys", "account", "sessions");
+  };
+  const renew = async (fields: FormData) => {
+    const made = await toldPlainly(postAccountRecoveryCodes({ password: passwordIn(fields) }));
+    close();
+    setCodes(made.recovery_codes);
+    await changed("passkeys");
+  };
+  const remove = async ({ id }: Passkey, fields: FormData) => {
+    await toldPlainly(postAccountPasskeysRemoveOfId({ id, password: passwordIn(fields) }));
+    close();
+    if (passkeys?.length === 1) setCodes(null);
+    toast(text.passkeys.isRemoved);
+    await changed("passkeys", "account");
+  };
+  return (
+    <>
+      <div className="tools">
+        <span className="q2">{text.passkeys.lead}</span>
+        <span className="grow" />
+        <button
+          type="button"
+          className="btn go"
+          data-action="new-passkey"
+          disabled={unavailable !== null}
+          title={unavailable ?? undefined}
+          onClick={() => setAsked("add")}
+        >
+          <Icon name="plus" small />
+          {text.passkeys.add}
+        </button>
+      </div>
+      {unavailable !== null && <p className="none">{unavailable}</p>}
+      {codes !== null && <Codes codes={codes} />}
+      <Loaded of={list} waits={<Skeleton {...table} columns={columns} rows={2} />}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p className="none">{text.passkeys.none}</p>
+          ) : (
+            <Table {...table} columns={columns} rows={items} keyOf={({ id }) => id} />
+          )
+        }
+      </Loaded>
+      {passkeys !== undefined && passkeys.length > 0 && (
+        <div className="narrow">
+          <Section title={text.passkeys.codes}>
+            <div className="form">
+              <p className="q2">
+                {text.passkeys.codesLead}{" "}
+                {text.passkeys.codesLeft(list.value?.recovery_codes_left ?? 0)}
+              </p>
+              <button
+                type="button"
+                className="btn"
+                data-action="new-recovery-codes"
+                onClick={() => setAsked("renew")}
+              >
+                {text.passkeys.renew}
+              </button>
+            </div>
+          </Section>
+        </div>
+      )}
+      {asked === "add" && (
+        <FormDialog
+          title={text.passkeys.addTitle}
+          lead={passkeys?.length === 0 ? text.passkeys.firstLead : text.passkeys.addLead}
+          action="add-passkey"
+          submit={text.passkeys.add}
+          onClose={close}
+          onSubmit={add}
+        >
+          <Field
+            label={text.passkeys.nameLabel}
+            name="name"
+            required
+            autoComplete="off"
+            maxLength={100}
+            placeholder={text.passkeys.nameExample}
+          />
+          <Password />
+        </FormDialog>
+      )}
+      {asked === "renew" && (
+        <FormDialog
+          title={text.passkeys.renewTitle}
+          lead={text.passkeys.renewLead}
+          action="renew-recovery-codes"
+          submit={text.passkeys.renew}
+          onClose={close}
+          onSubmit={renew}
+        >
+          <Password />
+        </FormDialog>
+      )}
+      {asked !== null && typeof asked === "object" && (
+        <FormDialog
+          title={text.passkeys.removeTitle(asked.name)}
+          lead={passkeys?.length === 1 ? text.passkeys.removeLastLead : text.passkeys.removeLead}
+          action="confirm-remove-passkey"
+          submit={text.passkeys.remove}
+          isBad
+          onClose={close}
+          onSubmit={(fields) => remove(asked, fields)}
+        >
+          <Password />
+        </FormDialog>
+      )}
+    </>
+  );
+}
+
+function passwordIn(fields: FormData): string {
+  return String(fields.get("password"));
+}
+
+/** A wrong password is no right that an owner could give. */
+async function toldPlainly<T>(call: Promise<T>): Promise<T> {
+  return await call.catch((error: unknown) => {
+    throw statusOf(asError(error)) === 403 ? new Error(asError(error).message) : error;
+  });
+}
+
+/** Asked once more: who sits at an open browser does not know it. */
+function Password() {
+  return (
+    <Field
+      label={text.passkeys.password}
+      name="password"
+      type="password"
+      required
+      autoComplete="current-password"
+    />
+  );
+}
+
+function Codes({ codes }: { codes: readonly string[] }) {
+  return (
+    <div className="made">
+      <div className="note ok" role="status">
+        <Mark name="done" />
+        <div className="grow">
+          <p>
+            <b>{text.passkeys.codesOnce}</b>
+          </p>
+          <Code lines={codes} label={text.passkeys.codes} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function columnsOf(ask: (passkey: Passkey) => void): readonly Column<Passkey>[] {
+  return [
+    {
+      key: "name",
+      head: text.passkeys.name,
+      className: "cut",
+      cell: ({ name }) => name,
+    },
+    {
+      key: "added",
+      head: text.passkeys.added,
+      className: "q-p",
+      cell: ({ created_at }) => <When time={created_at} />,
+    },
+    {
+      key: "used",
+      head: text.lastUsed,
+      className: "q-l",
+      cell: ({ last_used_at }) => <WhenOrNever time={last_used_at} />,
+    },
+    {
+      key: "do",
+      head: <span className="sr">{text.actions}</span>,
+      className: "do",
+      cell: (passkey, isActive) => (
+        <button
+          type="button"
+          className="btn s"
+          data-action="remove-passkey"
+          tabIndex={isActive ? 0 : -1}
+          aria-label={text.passkeys.removeOne(passkey.name)}
+          onClick={() => ask(passkey)}
+        >
+          {text.passkeys.remove}
+        </button>
+      ),
+    },
+  ];
+}

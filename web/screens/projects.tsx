@@ -1,0 +1,195 @@
+import { useRef, useState } from "react";
+import { getProjects, getProjectsUsageOfProject, postProjects } from "../../client/operations.ts";
+import { Link } from "../app/link.tsx";
+import { FormDialog } from "../parts/dialog.tsx";
+import { Field, fieldOf, Select } from "../parts/field.tsx";
+import { Filter, NoMatch, useFilter } from "../parts/filter.tsx";
+import { Icon } from "../parts/icon.tsx";
+import { ListTable, Loaded } from "../parts/loaded.tsx";
+import { Place } from "../parts/place.tsx";
+import { Chip, Size, When } from "../parts/signs.tsx";
+import { starColumn } from "../parts/star.tsx";
+import type { Column } from "../parts/table.tsx";
+import { toast } from "../parts/toast.tsx";
+import { matcher } from "../state/filter.ts";
+import { useList } from "../state/list.ts";
+import { go, paths } from "../state/location.ts";
+import { changed, useResource } from "../state/resource.ts";
+import { host, useAccount } from "../state/session.ts";
+import { text } from "../text/text.ts";
+import { PushGuide } from "./push-guide.tsx";
+
+type Project = Awaited<ReturnType<typeof getProjects>>["items"][number];
+
+export function ProjectsScreen() {
+  const list = useList("projects", (page) => getProjects(page));
+  const filter = useFilter();
+  const [isMaking, setMaking] = useState(false);
+  const { name: user } = useAccount();
+  // Whoever came before the first push sees it arrive where they waited for it.
+  const [isDone, setDone] = useState(false);
+  const waits = useRef(false);
+  waits.current ||= list.value?.items.length === 0;
+  const isEmpty = waits.current && !isDone;
+  const all = list.value?.items ?? [];
+  const rows = all.filter(matcher(filter.terms, operators));
+  return (
+    <main className="page" id="main">
+      <Place
+        name={text.nav.projects}
+        crumbs={[{ label: host }]}
+        title={<h1 tabIndex={-1}>{text.nav.projects}</h1>}
+        end={
+          <button
+            type="button"
+            className="btn go"
+            data-action="new-project"
+            onClick={() => setMaking(true)}
+          >
+            <Icon name="plus" small />
+            {text.projects.make}
+          </button>
+        }
+      />
+      {isEmpty ? (
+        <Loaded of={list}>
+          {() => (
+            <PushGuide
+              within=""
+              repository={`${user}/alpine`}
+              tag="3.22"
+              title={text.projects.none}
+              lead={text.projects.noneLead(user)}
+              mayPush
+              onDone={() => setDone(true)}
+            />
+          )}
+        </Loaded>
+      ) : (
+        <>
+          <Filter
+            filter={filter}
+            operators={operators}
+            rows={all}
+            example={text.projects.filter}
+            count={text.projects.count(rows.length, all.length)}
+          />
+          <ListTable
+            list={list}
+            className="prj"
+            label={text.nav.projects}
+            columns={columns}
+            rows={rows}
+            keyOf={({ name }) => name}
+            onOpen={({ name }) => go(paths.project(name))}
+          >
+            {rows.length === 0 && (
+              <NoMatch
+                filter={filter}
+                countFor={(terms) => all.filter(matcher(terms, operators)).length}
+              />
+            )}
+          </ListTable>
+        </>
+      )}
+      {isMaking && <MakeProject onClose={() => setMaking(false)} />}
+    </main>
+  );
+}
+
+const operators = {
+  name: { of: (project: Project) => [project.name, project.description], isWord: true },
+  visibility: { of: (project: Project) => [project.visibility], values: true },
+  by: { of: (project: Project) => [project.created_by ?? ""], values: true },
+  made: { time: (project: Project) => project.created_at },
+} as const;
+
+const columns: readonly Column<Project>[] = [
+  {
+    key: "name",
+    head: text.projects.name,
+    className: "c-name row",
+    cell: ({ name, visibility }, isActive) => (
+      <>
+        <Link className="tag cut" href={paths.project(name)} tabIndex={isActive ? 0 : -1}>
+          {name}
+        </Link>
+        <Chip>{text.visibility[visibility]}</Chip>
+      </>
+    ),
+  },
+  {
+    key: "description",
+    head: text.description,
+    className: "c-desc cut q2",
+    cell: ({ description }) => description,
+  },
+  {
+    key: "size",
+    head: (
+      <span className="num">
+        {text.size}
+        <i />
+      </span>
+    ),
+    className: "r c-size",
+    cell: ({ name }) => <ProjectSize project={name} />,
+  },
+  {
+    key: "made",
+    head: text.projects.made,
+    className: "c-when cut",
+    cell: ({ created_at, created_by }) => <When time={created_at} by={created_by} />,
+  },
+  starColumn,
+];
+
+/** Only who manages a project may see it. */
+function ProjectSize({ project }: { project: string }) {
+  const usage = useResource(`usage project ${project}`, () =>
+    getProjectsUsageOfProject({ project }),
+  );
+  if (usage.value === undefined)
+    return <span className="q3">{usage.error === null ? "" : "–"}</span>;
+  return <Size bytes={usage.value.unique_bytes + usage.value.shared_bytes} />;
+}
+
+function MakeProject({ onClose }: { onClose: () => void }) {
+  return (
+    <FormDialog
+      title={text.projects.makeTitle}
+      lead={text.projects.makeLead}
+      action="make-project"
+      submit={text.projects.make}
+      onClose={onClose}
+      onSubmit={async (fields) => {
+        const name = fieldOf(fields, "name");
+        await postProjects({
+          name,
+          visibility: fieldOf(fields, "visibility") as "private",
+          description: fieldOf(fields, "description"),
+        });
+        onClose();
+        toast(text.projects.isMade(name));
+        await changed("projects");
+        go(paths.project(name));
+      }}
+    >
+      <Field
+        label={text.projects.name}
+        name="name"
+        required
+        autoComplete="off"
+        className="in mono"
+        hint={text.projects.nameHint(host)}
+      />
+      <Select
+        label={text.visibilityLabel}
+        name="visibility"
+        value="private"
+        choices={text.visibilityChoices}
+      />
+      <Field label={text.description} name="description" autoComplete="off" maxLength={1000} />
+    </FormDialog>
+  );
+}

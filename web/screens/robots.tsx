@@ -1,0 +1,350 @@
+import { useState } from "react";
+import {
+  deleteProjectsRobotsOfProjectRobot,
+  getProjectsRobotsOfProject,
+  getProjectsRobotsOfProjectRobot,
+  patchProjectsRobotsOfProjectRobot,
+  postProjectsRobotsOfProject,
+  postProjectsRobotsSecretsOfProjectRobot,
+} from "../../client/operations.ts";
+import { Chooser } from "../parts/chooser.tsx";
+import { CopyIcon } from "../parts/copy.tsx";
+import { FormDialog } from "../parts/dialog.tsx";
+import { Field, fieldOf, Select } from "../parts/field.tsx";
+import { ago } from "../parts/format.ts";
+import { Icon, Mark } from "../parts/icon.tsx";
+import { Trouble } from "../parts/notice.tsx";
+import { Facts } from "../parts/place.tsx";
+import { Chip, When, WhenOrNever } from "../parts/signs.tsx";
+import { tellFailure, toast } from "../parts/toast.tsx";
+import { useList } from "../state/list.ts";
+import { setSearch } from "../state/location.ts";
+import { useMounted } from "../state/mounted.ts";
+import { changed, useResource } from "../state/resource.ts";
+import { text } from "../text/text.ts";
+import { roleName } from "./members.tsx";
+import { Snippets } from "./snippets.tsx";
+
+type Robot = Awaited<ReturnType<typeof getProjectsRobotsOfProject>>["items"][number];
+
+/** A robot's secret is shown once: it is kept here until the screen is left, and nowhere else. */
+interface Shown {
+  readonly robot: string;
+  readonly secret: string;
+}
+
+const soonMs = 14 * 24 * 60 * 60 * 1000;
+const expiryChoices = [30, 90, 365];
+
+export function Robots({ project }: { project: string }) {
+  const key = `robots ${project}`;
+  const list = useList(key, (page) => getProjectsRobotsOfProject({ project, ...page }));
+  const [isMaking, setMaking] = useState(false);
+  const [shown, setShown] = useState<Shown | null>(null);
+  const isMounted = useMounted();
+  const makes = (
+    <button
+      type="button"
+      className="btn go"
+      data-action="new-robot"
+      onClick={() => setMaking(true)}
+    >
+      <Icon name="plus" small />
+      {text.robots.make}
+    </button>
+  );
+  return (
+    <>
+      <Chooser
+        list={list}
+        label={text.project.robots}
+        name="robot"
+        nameOf={({ name }) => name}
+        row={(robot) => (
+          <>
+            <span className="cut">{robot.name}</span>
+            <Soon robot={robot} />
+            <small>{robot.description}</small>
+          </>
+        )}
+        makes={makes}
+        none={{ title: text.robots.none, lead: text.robots.noneLead }}
+      >
+        {(chosen) => (
+          <RobotDetail
+            key={chosen.id}
+            project={project}
+            name={chosen.name}
+            secret={shown?.robot === chosen.name ? shown.secret : null}
+            onSecret={(secret) => setShown({ robot: chosen.name, secret })}
+          />
+        )}
+      </Chooser>
+      {isMaking && (
+        <MakeRobot
+          project={project}
+          onClose={() => setMaking(false)}
+          onMade={async (made) => {
+            setMaking(false);
+            setShown(made);
+            await changed(key);
+            if (isMounted()) setSearch({ robot: made.robot });
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function Soon({ robot: { disabled, expires_at } }: { robot: Robot }) {
+  if (disabled) {
+    return (
+      <span className="st q3">
+        <Mark name="stopped" />
+        {text.robots.paused}
+      </span>
+    );
+  }
+  if (expires_at === null || Date.parse(expires_at) - Date.now() > soonMs) return null;
+  return (
+    <span className="st t-warn">
+      <Mark name="attention" />
+      {text.robots.ends(ago(expires_at))}
+    </span>
+  );
+}
+
+function RobotDetail({
+  project,
+  name,
+  secret,
+  onSecret,
+}: {
+  project: string;
+  name: string;
+  secret: string | null;
+  onSecret: (secret: string) => void;
+}) {
+  const key = `robot ${project} ${name}`;
+  const shown = useResource(key, () => getProjectsRobotsOfProjectRobot({ project, robot: name }));
+  const [asked, setAsked] = useState<"rotate" | "delete" | null>(null);
+  const isMounted = useMounted();
+  const robot = shown.value;
+  if (robot === undefined) {
+    return (
+      <section className="rd">
+        {shown.error !== null && <Trouble error={shown.error} onRetry={shown.reload} />}
+      </section>
+    );
+  }
+  const refresh = () => changed(key, `robots ${project}`);
+  const setDisabled = async (disabled: boolean) => {
+    await patchProjectsRobotsOfProjectRobot({ project, robot: name, disabled });
+    toast(disabled ? text.robots.isPaused(name) : text.robots.isResumed(name));
+    await refresh();
+  };
+  return (
+    <section className="rd">
+      <div className="row">
+        <h2>{name}</h2>
+        {robot.disabled && <Chip kind="warn">{text.robots.paused}</Chip>}
+        <span className="grow" />
+        <button
+          type="button"
+          className="btn quiet"
+          data-action="delete-robot"
+          onClick={() => setAsked("delete")}
+        >
+          {text.robots.remove}
+        </button>
+        <button
+          type="button"
+          className="btn quiet"
+          data-action={robot.disabled ? "resume-robot" : "pause-robot"}
+          onClick={() => tellFailure(setDisabled(!robot.disabled))}
+        >
+          {robot.disabled ? text.robots.resume : text.robots.pause}
+        </button>
+        <button
+          type="button"
+          className="btn"
+          data-action="rotate-robot"
+          onClick={() => setAsked("rotate")}
+        >
+          {text.robots.rotate}
+        </button>
+      </div>
+      {secret !== null && <NewSecret secret={secret} />}
+      <Snippets user={name} />
+      <Facts
+        rows={[
+          [text.robots.may, <Grants key="may" grants={robot.grants} />],
+          [
+            text.robots.from,
+            robot.cidrs.length === 0 ? text.robots.anywhere : robot.cidrs.join(", "),
+          ],
+          [text.lastUsed, <WhenOrNever key="used" time={robot.last_used_at} />],
+          [
+            text.robots.secrets,
+            robot.secrets.map(({ id, created_at, expires_at }) => (
+              <div key={id}>
+                {text.robots.made} <When time={created_at} />
+                <span className="q3">
+                  {", "}
+                  {expires_at === null ? text.robots.endsNever : text.robots.ends(ago(expires_at))}
+                </span>
+              </div>
+            )),
+          ],
+        ]}
+      />
+      {asked === "rotate" && (
+        <FormDialog
+          title={text.robots.rotateTitle(name)}
+          lead={text.robots.rotateLead}
+          action="confirm-rotate-robot"
+          submit={text.robots.rotate}
+          onClose={() => setAsked(null)}
+          onSubmit={async (fields) => {
+            const made = await postProjectsRobotsSecretsOfProjectRobot({
+              ...{ project, robot: name },
+              ...expiryOf(fields),
+            });
+            setAsked(null);
+            onSecret(made.secret);
+            await refresh();
+          }}
+        >
+          <ExpiryField />
+        </FormDialog>
+      )}
+      {asked === "delete" && (
+        <FormDialog
+          title={text.robots.removeTitle(name)}
+          lead={text.robots.removeLead}
+          action="confirm-delete-robot"
+          submit={text.robots.remove}
+          isBad
+          onClose={() => setAsked(null)}
+          onSubmit={async () => {
+            await deleteProjectsRobotsOfProjectRobot({ project, robot: name });
+            setAsked(null);
+            toast(text.robots.isGone(name));
+            if (isMounted()) setSearch({ robot: null });
+            await changed(`robots ${project}`);
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+export function NewSecret({ secret }: { secret: string }) {
+  return (
+    <div className="note ok" role="status">
+      <Mark name="done" />
+      <div className="grow">
+        <p>
+          <b>{text.secretOnce}</b>
+        </p>
+        <div className="once">
+          <code>{secret}</code>
+          <CopyIcon value={secret} label={text.copySecret} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Grants({
+  grants,
+}: {
+  grants: readonly {
+    readonly id: string;
+    readonly effect: "allow" | "deny";
+    readonly pattern: string;
+    readonly role: string | null;
+    readonly actions: readonly string[] | null;
+    readonly tag_pattern: string | null;
+  }[];
+}) {
+  return (
+    <>
+      {grants.map(({ id, effect, pattern, role, actions, tag_pattern }) => (
+        <div key={id}>
+          {effect === "deny" && `${text.check.forbids} `}
+          {role === null ? actions?.join(", ") : roleName(role)} {text.robots.in}{" "}
+          <code>{pattern}</code>
+          {tag_pattern !== null && (
+            <>
+              , <code>{tag_pattern}</code>
+            </>
+          )}
+        </div>
+      ))}
+    </>
+  );
+}
+
+function ExpiryField() {
+  return (
+    <Select
+      label={text.robots.endsAfter}
+      name="days"
+      value="90"
+      choices={[
+        ...expiryChoices.map((days) => ({ value: `${days}`, label: text.days(days) })),
+        { value: "", label: text.never },
+      ]}
+    />
+  );
+}
+
+function expiryOf(fields: FormData): { expires_in_days: number | null } {
+  const days = fieldOf(fields, "days");
+  return { expires_in_days: days === "" ? null : Number(days) };
+}
+
+function MakeRobot({
+  project,
+  onClose,
+  onMade,
+}: {
+  project: string;
+  onClose: () => void;
+  onMade: (made: Shown) => Promise<void>;
+}) {
+  return (
+    <FormDialog
+      title={text.robots.makeTitle(project)}
+      lead={text.robots.makeLead}
+      action="make-robot"
+      submit={text.robots.make}
+      onClose={onClose}
+      onSubmit={async (fields) => {
+        const made = await postProjectsRobotsOfProject({
+          project,
+          name: fieldOf(fields, "name"),
+          description: fieldOf(fields, "description"),
+          role: fieldOf(fields, "role"),
+          ...expiryOf(fields),
+        });
+        await onMade({ robot: made.name, secret: made.secret });
+      }}
+    >
+      <Field label={text.robots.name} name="name" required autoComplete="off" className="in mono" />
+      <Select
+        label={text.members.role}
+        name="role"
+        value="ci"
+        choices={(["ci", "reader", "developer", "maintainer"] as const).map((value) => ({
+          value,
+          label: text.roles[value],
+        }))}
+        hint={text.members.rolesHint}
+      />
+      <ExpiryField />
+      <Field label={text.description} name="description" autoComplete="off" maxLength={1000} />
+    </FormDialog>
+  );
+}

@@ -1,0 +1,398 @@
+import { useEffect, useMemo, useState } from "react";
+import { deleteTrash, getTrash, postTrashErase } from "../../client/operations.ts";
+import { Consequence, Names } from "../parts/consequences.tsx";
+import { FormDialog } from "../parts/dialog.tsx";
+import { Empty } from "../parts/empty.tsx";
+import { Field, fieldOf } from "../parts/field.tsx";
+import { Filter, NoMatch, useFilter } from "../parts/filter.tsx";
+import { ago, exactTime, sizeText } from "../parts/format.ts";
+import { Icon, type IconName, Mark } from "../parts/icon.tsx";
+import { ListTable } from "../parts/loaded.tsx";
+import { Place } from "../parts/place.tsx";
+import { SelectionBar } from "../parts/selection.tsx";
+import { Digest, When } from "../parts/signs.tsx";
+import type { Column } from "../parts/table.tsx";
+import { tellFailure, toast } from "../parts/toast.tsx";
+import { matcher } from "../state/filter.ts";
+import { useList } from "../state/list.ts";
+import { changed } from "../state/resource.ts";
+import { host, useAccount } from "../state/session.ts";
+import { text } from "../text/text.ts";
+import { restoreUnits } from "./trash-units.ts";
+
+type Unit = Awaited<ReturnType<typeof getTrash>>["items"][number];
+type Asked =
+  | { readonly kind: "erase"; readonly units: readonly Unit[] }
+  | { readonly kind: "empty" };
+
+export default function TrashScreen() {
+  const account = useAccount();
+  const filter = useFilter();
+  const list = useList("trash", (page) => getTrash(page));
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const all = list.value?.items ?? [];
+  const rows = useMemo(() => all.filter(matcher(filter.terms, operators)), [all, filter.terms]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the filter is what the effect is about
+  useEffect(() => setSelected(new Set()), [filter.query]);
+  const chosen = all.filter(({ id }) => selected.has(id));
+  const toggle = (id: string) => {
+    const next = new Set(selected);
+    if (!next.delete(id)) next.add(id);
+    setSelected(next);
+  };
+  const restore = async (units: readonly Unit[]) => {
+    const ids = units.map(({ id }) => id);
+    await restoreUnits(ids);
+    setSelected((before) => new Set([...before].filter((id) => !ids.includes(id))));
+  };
+  const columns = columnsOf({
+    selected,
+    toggle,
+    restore: (unit) => tellFailure(restore([unit])),
+    setSelected,
+    rows,
+    erase: (unit) => setAsked({ kind: "erase", units: [unit] }),
+  });
+  return (
+    <main className="page" id="main">
+      <Place
+        name={text.nav.trash}
+        crumbs={[{ label: host }]}
+        title={<h1 tabIndex={-1}>{text.nav.trash}</h1>}
+        sub={text.trash.what}
+        end={
+          account.administrator &&
+          all.length > 0 && (
+            <button
+              type="button"
+              className="btn bad"
+              data-action="empty-trash"
+              onClick={() => setAsked({ kind: "empty" })}
+            >
+              <Icon name="trash" small />
+              {text.trash.empty}
+            </button>
+          )
+        }
+      />
+      {all.length > 0 && (
+        <Filter
+          filter={filter}
+          operators={operators}
+          rows={all}
+          example={text.trash.filter}
+          count={text.trash.count(rows.length, all.length, list.value?.next == null)}
+        />
+      )}
+      <ListTable
+        list={list}
+        className={selected.size > 0 ? "trash picking" : "trash"}
+        label={text.nav.trash}
+        columns={columns}
+        rows={rows}
+        keyOf={({ id }) => id}
+        none={
+          all.length === 0 ? (
+            <Empty title={text.trash.none} lead={text.trash.noneLead} />
+          ) : undefined
+        }
+        isSelected={({ id }) => selected.has(id)}
+        onKey={(event, unit) => {
+          if (event.key === "x") toggle(unit.id);
+          else if (event.key === "Escape") setSelected(new Set());
+          else return;
+          event.preventDefault();
+        }}
+        bar={
+          chosen.length > 0 ? (
+            <SelectionBar
+              names={chosen.map(({ name }) => name)}
+              onClear={() => setSelected(new Set())}
+            >
+              <button
+                type="button"
+                className="btn"
+                data-action="restore-selected"
+                onClick={() => tellFailure(restore(chosen))}
+              >
+                <Icon name="back" small />
+                {text.trash.restore}
+              </button>
+              <button
+                type="button"
+                className="btn danger"
+                data-action="erase-selected"
+                onClick={() => setAsked({ kind: "erase", units: chosen })}
+              >
+                <Icon name="trash" small />
+                {text.trash.erase}
+              </button>
+            </SelectionBar>
+          ) : undefined
+        }
+      >
+        {rows.length === 0 && (
+          <NoMatch
+            filter={filter}
+            countFor={(terms) => all.filter(matcher(terms, operators)).length}
+          />
+        )}
+      </ListTable>
+      {asked?.kind === "erase" && (
+        <EraseUnits
+          units={asked.units}
+          onClose={() => setAsked(null)}
+          onDone={() => {
+            setAsked(null);
+            setSelected(new Set());
+          }}
+        />
+      )}
+      {asked?.kind === "empty" && <EmptyTrash count={all.length} onClose={() => setAsked(null)} />}
+    </main>
+  );
+}
+
+const operators = {
+  name: { of: (unit: Unit) => [unit.name, ...unit.tags], isWord: true },
+  kind: { of: (unit: Unit) => [unit.kind], values: true },
+  by: { of: (unit: Unit) => [unit.deleted_by ?? "", unit.reason ?? ""], values: true },
+  deleted: { time: (unit: Unit) => unit.deleted_at },
+  erases: { time: (unit: Unit) => unit.until },
+} as const;
+
+const icons: Readonly<Record<Unit["kind"], IconName>> = {
+  tag: "tag",
+  manifest: "box",
+  blob: "box",
+  repository: "layers",
+  project: "people",
+};
+
+/** The name of a tag or manifest: the path quiet, the last part strong. */
+function Name({ unit }: { unit: Unit }) {
+  const bare = unit.name.replace(/^(repository|project) /, "");
+  if (unit.kind === "tag") {
+    const at = bare.lastIndexOf(":");
+    return (
+      <span className="tag rt" title={bare}>
+        <span>{bare.slice(0, at + 1)}</span>
+        <span>{bare.slice(at + 1)}</span>
+      </span>
+    );
+  }
+  if (unit.kind === "manifest" || unit.kind === "blob") {
+    const [repository = "", digest = ""] = bare.split("@");
+    const [first] = unit.tags;
+    return (
+      <span className="tag rt" title={bare}>
+        <span>
+          {repository}
+          {first === undefined ? "@" : ":"}
+        </span>
+        <span>{first ?? <Digest digest={digest} />}</span>
+      </span>
+    );
+  }
+  return <span className="tag cut">{bare}</span>;
+}
+
+function columnsOf({
+  selected,
+  toggle,
+  restore,
+  erase,
+  rows,
+  setSelected,
+}: {
+  selected: ReadonlySet<string>;
+  toggle: (id: string) => void;
+  restore: (unit: Unit) => void;
+  erase: (unit: Unit) => void;
+  rows: readonly Unit[];
+  setSelected: (ids: ReadonlySet<string>) => void;
+}): readonly Column<Unit>[] {
+  return [
+    {
+      key: "select",
+      className: "t-ck",
+      head: (
+        <input
+          type="checkbox"
+          className="ck"
+          aria-label={text.trash.selectAll}
+          data-action="select-all"
+          checked={false}
+          onChange={() => setSelected(new Set(rows.map(({ id }) => id)))}
+        />
+      ),
+      cell: ({ id, name }, isActive) => (
+        <input
+          type="checkbox"
+          className="ck"
+          aria-label={text.tags.select(name)}
+          data-action="select"
+          tabIndex={isActive ? 0 : -1}
+          checked={selected.has(id)}
+          onChange={() => toggle(id)}
+        />
+      ),
+    },
+    {
+      key: "what",
+      className: "what",
+      head: text.trash.whatHead,
+      cell: (unit) => (
+        <>
+          <span role="img" aria-label={text.kinds[unit.kind]} title={text.kinds[unit.kind]}>
+            <Icon name={icons[unit.kind]} small />
+          </span>
+          <Name unit={unit} />
+        </>
+      ),
+    },
+    {
+      key: "by",
+      className: "cut why",
+      head: text.trash.by,
+      cell: (unit) => (
+        <>
+          {unit.deleted_by ?? unit.reason ?? text.nobody}{" "}
+          <span className="q3">
+            {text.trash.along(unit.tag_count, unit.manifests, unit.reason)}
+          </span>
+        </>
+      ),
+    },
+    {
+      key: "when",
+      className: "t-del",
+      head: text.when,
+      cell: ({ deleted_at }) => <When time={deleted_at} />,
+    },
+    {
+      key: "until",
+      className: "t-when",
+      head: text.trash.until,
+      cell: ({ until }) => <Until time={until} />,
+    },
+    {
+      key: "do",
+      className: "do",
+      head: <span className="sr">{text.actions}</span>,
+      cell: (unit, isActive) => (
+        <>
+          <button
+            type="button"
+            className="ib"
+            aria-label={text.trash.eraseOne(unit.name)}
+            title={text.trash.erase}
+            data-action="erase"
+            tabIndex={isActive ? 0 : -1}
+            onClick={() => erase(unit)}
+          >
+            <Icon name="trash" small />
+          </button>
+          <button
+            type="button"
+            className="btn s"
+            data-action="restore"
+            tabIndex={isActive ? 0 : -1}
+            onClick={() => restore(unit)}
+          >
+            <Icon name="back" small />
+            {text.trash.restore}
+          </button>
+        </>
+      ),
+    },
+  ];
+}
+
+const soonMs = 2 * 24 * 60 * 60 * 1000;
+
+function Until({ time }: { time: string }) {
+  const isSoon = Date.parse(time) - Date.now() < soonMs;
+  return (
+    <span className={isSoon ? "t-warn" : undefined} title={exactTime(time)}>
+      {isSoon && <Mark name="attention" />}
+      {ago(time)}
+    </span>
+  );
+}
+
+function EraseUnits({
+  units,
+  onClose,
+  onDone,
+}: {
+  units: readonly Unit[];
+  onClose: () => void;
+  onDone: () => void;
+}) {
+  const [typed, setTyped] = useState("");
+  return (
+    <FormDialog
+      title={text.trash.eraseTitle(units.length)}
+      lead={text.trash.eraseLead}
+      action="confirm-erase"
+      submit={text.trash.eraseMany(units.length)}
+      cancel={text.keep(units.length)}
+      isBad
+      isOff={typed !== text.trash.word}
+      onClose={onClose}
+      onSubmit={async () => {
+        const { units: told } = await postTrashErase({ units: units.map(({ id }) => id) });
+        const gone = told.filter(({ erased }) => erased);
+        const bytes = gone.reduce((sum, unit) => sum + unit.bytes, 0);
+        const problem = told.find(({ erased }) => !erased)?.problem;
+        onDone();
+        toast(text.trash.areErased(gone.length), { more: problem ?? sizeText(bytes) });
+        await changed("trash", "usage");
+      }}
+    >
+      <dl>
+        <Consequence name={text.goes}>
+          <Names
+            items={units.map((unit) => ({
+              key: unit.id,
+              name: <code>{unit.name}</code>,
+              beside: text.trash.along(unit.tag_count, unit.manifests, null),
+            }))}
+          />
+        </Consequence>
+      </dl>
+      <Field
+        label={text.trash.type}
+        name="word"
+        autoComplete="off"
+        className="in mono"
+        onChange={(event) => setTyped(event.currentTarget.value.trim())}
+      />
+    </FormDialog>
+  );
+}
+
+function EmptyTrash({ count, onClose }: { count: number; onClose: () => void }) {
+  return (
+    <FormDialog
+      title={text.trash.emptyTitle(count)}
+      lead={text.trash.emptyLead}
+      action="confirm-empty-trash"
+      submit={text.trash.empty}
+      cancel={text.keep(2)}
+      isBad
+      onClose={onClose}
+      onSubmit={async (fields) => {
+        if (fieldOf(fields, "word") !== text.trash.word) throw new Error(text.trash.type);
+        const { units } = await deleteTrash({});
+        onClose();
+        toast(text.trash.isEmpty(units));
+        await changed("trash", "usage");
+      }}
+    >
+      <Field label={text.trash.type} name="word" autoComplete="off" className="in mono" />
+    </FormDialog>
+  );
+}
