@@ -33,6 +33,17 @@ interface Begun {
 
 const purpose = "sign-in with a provider";
 
+/** What the browser keeps of a sign-in that came to its end, sealed: it can be told to the provider. */
+interface Done {
+  readonly provider: string;
+  /** Null where it is too long for a cookie. */
+  readonly idToken: string | null;
+}
+
+const donePurpose = "signed in with a provider";
+/** Characters: a browser takes cookies of 4 KiB (RFC 6265 §6.1), and this one is sealed. */
+const idTokenLengthMax = 2_600;
+
 /** Somebody came back who may not sign in. `claim`: what of the provider's answer is wrong. */
 export class ProviderRefusal extends Error {
   override name = "ProviderRefusal";
@@ -72,21 +83,25 @@ export async function beginSignIn(
 }
 
 /**
- * Who came back, and where they wanted to go. `url`: what the browser asked for, under the public origin.
- * Throws ProviderRefusal, UNAVAILABLE while the provider is away, and TOOMANYREQUESTS.
+ * Who came back, and where they wanted to go. `url`: what the browser asked for, under the public origin; `done`:
+ * what `signOutUrl` takes, null where the provider has no sign-out. Throws ProviderRefusal, UNAVAILABLE while the provider is away, and TOOMANYREQUESTS.
  */
 export async function finishSignIn(
   deps: Management,
   provider: ProviderRow,
   { begun: sealed, url, address }: { begun: string | null; url: URL; address: string },
-): Promise<{ readonly person: PersonAtProvider; readonly next: string }> {
-  const begun = open(deps, sealed);
+): Promise<{
+  readonly person: PersonAtProvider;
+  readonly next: string;
+  readonly done: string | null;
+}> {
+  const begun = open<Begun>(deps, sealed, purpose);
   if (begun === null || begun.provider !== provider.id || begun.until < deps.clock.now()) {
     throw new ProviderRefusal("state", "the sign-in began in another browser, or too long ago");
   }
   const limited = { provider: provider.id, address };
-  const person = await limitSignIns(deps.db, limited, () => redeem(deps, provider, begun, url));
-  return { person, next: begun.next };
+  const redeemed = await limitSignIns(deps.db, limited, () => redeem(deps, provider, begun, url));
+  return { ...redeemed, next: begun.next };
 }
 
 async function redeem(
@@ -94,7 +109,7 @@ async function redeem(
   provider: ProviderRow,
   begun: Begun,
   url: URL,
-): Promise<PersonAtProvider> {
+): Promise<{ readonly person: PersonAtProvider; readonly done: string | null }> {
   const config = await configurationOf(deps, provider);
   try {
     const tokens = await oidc.authorizationCodeGrant(config, url, {
@@ -106,16 +121,51 @@ async function redeem(
     const claims = tokens.claims();
     if (claims === undefined) throw new ProviderRefusal("id_token", "there is no ID token");
     const asked = await moreClaims(config, provider, tokens.access_token, claims);
-    return personOf(provider, claims.sub, asked);
+    const person = personOf(provider, claims.sub, asked);
+    return { person, done: sealDone(deps, provider, config, tokens.id_token ?? "") };
   } catch (error) {
     throw refusalOf(error);
   }
 }
 
-function open({ secrets }: Management, sealed: string | null): Begun | null {
+function sealDone(
+  { secrets }: Management,
+  provider: ProviderRow,
+  config: oidc.Configuration,
+  token: string,
+): string | null {
+  if (config.serverMetadata().end_session_endpoint === undefined) return null;
+  const idToken = token.length > idTokenLengthMax ? null : token;
+  const done: Done = { provider: provider.id, idToken };
+  return secrets.seal(JSON.stringify(done), donePurpose);
+}
+
+/** Id of the provider with which somebody signed in, who has its `done`; null for anything else. */
+export function providerSignedInWith(deps: Management, done: string | null): string | null {
+  return open<Done>(deps, done, donePurpose)?.provider ?? null;
+}
+
+/**
+ * Where the provider ends what it knows of the browser (OpenID Connect RP-Initiated Logout 1.0 §2); null where it
+ * does not. It shows a page of its own then: one of ours it would have to be told of beforehand.
+ */
+export async function signOutUrl(
+  deps: Management,
+  provider: ProviderRow,
+  sealed: string | null,
+): Promise<string | null> {
+  const done = open<Done>(deps, sealed, donePurpose);
+  if (done?.provider !== provider.id) return null;
+  const config = await configurationOf(deps, provider);
+  if (config.serverMetadata().end_session_endpoint === undefined) return null;
+  const hint: Record<string, string> = done.idToken === null ? {} : { id_token_hint: done.idToken };
+  return oidc.buildEndSessionUrl(config, hint).href;
+}
+
+function open<Kept>({ secrets }: Management, sealed: string | null, of: string): Kept | null {
   if (sealed === null) return null;
   try {
-    return JSON.parse(secrets.open(sealed, purpose)) as Begun;
+    return JSON.parse(secrets.open(sealed, of)) as Kept;
   } catch {
     return null;
   }
@@ -213,6 +263,8 @@ export async function configure(
     if (isEndpoint(metadata[name], inner)) continue;
     throw new OutboundError(`the provider has no ${name} that can be used`);
   }
+  // The browser is sent there.
+  if (!isEndpoint(metadata["end_session_endpoint"], inner)) delete metadata["end_session_endpoint"];
   const client = { [oidc.clockTolerance]: skewSeconds };
   const authentication =
     client_secret === null ? oidc.None() : authenticationWith(metadata, client_secret);

@@ -3,10 +3,12 @@ const cookieHeaderBytesMax = 16 * 1024;
 
 /** The names that this server gives: over https they are bound to the host (RFC 6265bis §4.1.3.2). */
 export function cookieName(
-  base: "berth" | "berth-form" | "berth-signin" | "berth-second",
+  base: "berth" | "berth-form" | "berth-signin" | "berth-second" | "berth-provider",
   scheme: string,
 ): string {
-  return scheme === "https" ? `__Host-${base}` : base;
+  if (scheme !== "https") return base;
+  // The host's cookies go with every request, and this one is large.
+  return base === "berth-provider" ? `__Secure-${base}` : `__Host-${base}`;
 }
 
 /** The value of a cookie of the request; null where there is none, or more than one. */
@@ -26,9 +28,9 @@ export function readCookie(request: Request, name: string): string | null {
 export function setCookie(
   name: string,
   value: string,
-  { scheme, maxAgeSeconds }: { scheme: string; maxAgeSeconds?: number },
+  { scheme, path = "/", maxAgeSeconds }: { scheme: string; path?: string; maxAgeSeconds?: number },
 ): string {
-  const parts = [`${name}=${value}`, "Path=/", "HttpOnly", "SameSite=Lax"];
+  const parts = [`${name}=${value}`, `Path=${path}`, "HttpOnly", "SameSite=Lax"];
   if (scheme === "https") parts.push("Secure");
   if (maxAgeSeconds !== undefined) parts.push(`Max-Age=${maxAgeSeconds}`);
   return parts.join("; ");

@@ -26,7 +26,7 @@ import { sendSetup, showSetup } from "./setup-page.ts";
 import { sendSignIn, sendSignOut, showSignIn } from "./sign-in-page.ts";
 import { sendSignUp, showSignUp } from "./sign-up-page.ts";
 import { type PagesDeps, tell, type Visit } from "./visit.ts";
-import { leaveFor, returnFrom } from "./with-provider-page.ts";
+import { leaveFor, returnFrom, signOutThere } from "./with-provider-page.ts";
 
 type Page = (visit: Visit) => PageAnswer | Promise<PageAnswer>;
 
@@ -57,9 +57,11 @@ const routes: Readonly<Record<string, PageRoute>> = {
 
 function routeOf(path: string): PageRoute | null {
   if (Object.hasOwn(routes, path)) return routes[path] ?? null;
-  const [, provider, back] = /^\/signin\/with\/([a-z0-9._-]{1,64})(\/return)?$/.exec(path) ?? [];
-  if (provider === undefined) return null;
-  return { show: (visit) => (back === undefined ? leaveFor : returnFrom)(visit, provider) };
+  const match = /^\/signin\/with\/([a-z0-9._-]{1,64})(?:\/(return|end))?$/.exec(path);
+  if (match === null) return null;
+  const [, provider = "", step] = match;
+  const show = step === "return" ? returnFrom : step === "end" ? signOutThere : leaveFor;
+  return { show: (visit) => show(visit, provider) };
 }
 
 /**

@@ -1,8 +1,10 @@
+import { providerSignedInWith } from "../accounts/provider-client.ts";
 import { listShownProviders } from "../accounts/provider-store.ts";
 import { relyingPartyOf } from "../accounts/relying-party.ts";
 import { hasSecondFactor } from "../accounts/second-step.ts";
 import { isSetUp } from "../accounts/setup.ts";
 import { endCredential } from "../accounts/tokens.ts";
+import type { ProviderRow } from "../db/tables.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { program } from "../platform/version.ts";
 import { type PageAnswer, type PageOptions, pageAnswer, redirectAnswer } from "./answer.ts";
@@ -21,6 +23,7 @@ import {
   tell,
   type Visit,
 } from "./visit.ts";
+import { doneOf } from "./with-provider-page.ts";
 
 /** Buttons of the page. */
 const providersMax = 20;
@@ -92,6 +95,7 @@ async function signInForm(
   const directories = shown.filter(({ kind }) => kind === "ldap");
   const { hidden, cookie } = visit.forms.open(visit.context);
   const host = hostOf(visit);
+  const signedInWith = providerSignedInWith(visit.management, doneOf(visit));
   const main = html`<h1>Sign in to ${host}</h1>
 <p class="lead">With the account that you push and pull with${directories.map(({ title }) => html`, or that of ${title}`)}.</p>
 ${trouble}${plainHttpNotice(visit)}
@@ -112,6 +116,7 @@ ${field({
 <button class="go">Sign in</button></form>
 ${relyingPartyOf(visit.management.config) !== null && passkeyButton(hidden, next)}
 ${providers.map(({ name, title }) => providerLink(name, title, next))}
+${providers.filter(({ id }) => id === signedInWith).map(signOutLink)}
 ${offersSignUp(visit) && html`<p class="prose">No account yet? <a href="/signup">Make one</a>.</p>`}
 <p class="prose small">Lost the password? An administrator sets another one at the machine where Berth runs: <code>${program} admin reset-password NAME</code>.</p>`;
   const whole = gatePage({ title: "Sign in", main, aside: fromTerminal(host) });
@@ -127,6 +132,11 @@ function passkeyButton(hidden: Html, next: string): Html {
 function providerLink(name: string, title: string, next: string): Html {
   const query = next === "/" ? "" : `?${new URLSearchParams({ next })}`;
   return html`<p class="prose"><a class="button" href="/signin/with/${name}${query}">Sign in with ${title}</a></p>`;
+}
+
+/** Whoever sits down here next would be let in without a question. */
+function signOutLink({ name, title }: ProviderRow): Html {
+  return html`<p class="prose small">This browser may still be signed in at ${title}. <a href="/signin/with/${name}/end">Sign out there too</a></p>`;
 }
 
 export function fromTerminal(host: string): Html {

@@ -4,6 +4,7 @@ import {
   finishSignIn,
   ProviderRefusal,
   signInMsMax,
+  signOutUrl,
 } from "../accounts/provider-client.ts";
 import { returnPath } from "../accounts/provider-schemas.ts";
 import { findProvider } from "../accounts/provider-store.ts";
@@ -36,10 +37,11 @@ export async function returnFrom(visit: Visit, name: string): Promise<PageAnswer
   const url = new URL(`${originFor(visit)}${returnPath(provider.name)}?${query}`);
   try {
     const back = { begun, url, address: context.client };
-    const { person, next } = await finishSignIn(management, provider, back);
+    const { person, next, done } = await finishSignIn(management, provider, back);
     const row = await joinAccount(management, callOf(visit, null), provider, person);
     const session = await sessionOf(visit, provider, row);
-    return redirectAnswer(localTarget(next), [session, begunCookie(visit, "", 0)]);
+    const cookies = [session, begunCookie(visit, "", 0), doneCookie(visit, done)];
+    return redirectAnswer(localTarget(next), cookies);
   } catch (error) {
     if (!(error instanceof ProviderRefusal)) throw error;
     const { claim, message: why } = error;
@@ -48,6 +50,14 @@ export async function returnFrom(visit: Visit, name: string): Promise<PageAnswer
       message: `the sign-in with ${provider.title} did not work: begin it again, in one window`,
     });
   }
+}
+
+/** Sends the browser to where the provider signs it out too. */
+export async function signOutThere(visit: Visit, name: string): Promise<PageAnswer> {
+  const provider = await get(visit, name);
+  const url = await signOutUrl(visit.management, provider, doneOf(visit));
+  const cookies = [doneCookie(visit, null)];
+  return url === null ? redirectAnswer("/signin", cookies) : leaveAnswer(url, cookies);
 }
 
 async function sessionOf(visit: Visit, provider: ProviderRow, row: PrincipalRow): Promise<string> {
@@ -83,6 +93,20 @@ function originFor({ deps, context }: Visit): string {
 
 function begunCookie({ context: { scheme } }: Visit, value: string, maxAgeSeconds: number): string {
   return setCookie(cookieName("berth-signin", scheme), value, { scheme, maxAgeSeconds });
+}
+
+/** Goes along to the pages of sign-in alone. */
+function doneCookie({ context: { scheme } }: Visit, done: string | null): string {
+  const path = "/signin";
+  const name = cookieName("berth-provider", scheme);
+  return done === null
+    ? setCookie(name, "", { scheme, path, maxAgeSeconds: 0 })
+    : setCookie(name, done, { scheme, path });
+}
+
+/** What the browser keeps of its last sign-in with a provider. */
+export function doneOf({ context: { request, scheme } }: Visit): string | null {
+  return readCookie(request, cookieName("berth-provider", scheme));
 }
 
 function refused(

@@ -66,6 +66,24 @@ test("somebody signs in with oidc-provider, whose userinfo says their groups", a
     expect((await browser.open("/account")).text).toContain("Signed in as ada-person");
     const members = await app.api(anna, "GET", "/api/v1/groups/staff/members");
     expect(members.body.items).toEqual([{ member: "ada-person", kind: "user" }]);
+
+    const account = await browser.open("/account");
+    expect((await browser.send(account, "/signout", {})).location).toBe("/signin");
+    expect((await browser.open("/signin")).text).toContain('href="/signin/with/corp/end"');
+    const end = (await browser.open("/signin/with/corp/end")).location ?? "";
+    expect(end).toStartWith(`${url}/session/end?`);
+    const asked = await elsewhere.open(end.slice(url.length));
+    const xsrf = /name="xsrf" value="([^"]+)"/.exec(asked.text)?.[1] ?? "";
+    await elsewhere.open("/session/end/confirm", {
+      method: "POST",
+      body: new URLSearchParams({ xsrf, logout: "yes" }).toString(),
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+    });
+    const again = (await browser.open("/signin/with/corp")).location ?? "";
+    const page = await elsewhere.open(await follow(elsewhere, url, again));
+    expect(page.text).toContain('name="prompt" value="login"');
+    expect((await browser.open("/signin")).text).not.toContain("/signin/with/corp/end");
+    expect((await browser.open("/signin/with/corp/end")).location).toBe("/signin");
   } finally {
     await listening.stop();
     await app.remove();
