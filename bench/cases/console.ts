@@ -197,7 +197,7 @@ async function timedFirstLoad(
   const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
   let bytes = 0;
   for (const { url } of watched.loaded()) {
-    // What the server says of the repository is not compressed, and grows with it.
+    // What the server says of the repository grows with it.
     if (url.startsWith(`${origin}/api/`)) continue;
     const headers = { cookie, "accept-encoding": "gzip" };
     const response = await fetch(url, { headers, decompress: false });

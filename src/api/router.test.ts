@@ -150,7 +150,20 @@ const literal = defineEndpoint({
   output: z.object({ thing: z.string() }),
   handler: () => ({ thing: "the newest" }),
 });
-const endpoints: readonly Endpoint[] = [make, makeOpenly, show, update, fail, stream, literal];
+const many = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/many",
+  command: null,
+  summary: "Lists.",
+  action: null,
+  input: z.strictObject({ count: z.coerce.number() }),
+  output: z.object({ items: z.array(z.string()) }),
+  handler: (_deps, { count }) => ({ items: Array<string>(count).fill("the same again") }),
+});
+const endpoints: readonly Endpoint[] = [
+  ...[make, makeOpenly, show, update],
+  ...[fail, stream, literal, many],
+];
 
 let folder: string;
 let db: Database;
@@ -493,6 +506,39 @@ describe("answers", () => {
     expect(response.headers.get("link")).toBe(
       '</api/v1/projects/team/things/a%2Fb?tag=x&next=n+m&after=n+m>; rel="next"',
     );
+  });
+
+  test("that are long go out packed, to whoever reads that", async () => {
+    const path = "/api/v1/many?count=100";
+    const server = { requestIP: () => ({ address: "192.0.2.7" }) };
+    const rules = { isTrustedProxy: () => false, scheme: "http" } as const;
+    const asked = (accepted: string, method = "GET", count = 100) =>
+      api.serve(
+        openContext(
+          new Request(`http://localhost:5000/api/v1/many?count=${count}`, {
+            method,
+            headers: { "accept-encoding": accepted },
+          }),
+          server,
+          rules,
+        ),
+      );
+    const plain = await ask("GET", path);
+    expect(plain.response.headers.get("content-encoding")).toBeNull();
+    expect(plain.response.headers.get("vary")).toBe("accept-encoding");
+    const packed = await asked("br, gzip;q=0.5");
+    expect(packed.headers.get("content-encoding")).toBe("gzip");
+    const bytes = new Uint8Array(await packed.arrayBuffer());
+    expect(bytes.byteLength).toBeLessThan(plain.text.length / 10);
+    expect(new TextDecoder().decode(Bun.gunzipSync(bytes))).toBe(plain.text);
+    for (const [accepted, count] of [
+      ["gzip;q=0", 100],
+      ["br", 100],
+      ["gzip", 3],
+    ] as const) {
+      expect((await asked(accepted, "GET", count)).headers.get("content-encoding")).toBeNull();
+    }
+    expect((await asked("gzip", "HEAD")).headers.get("content-encoding")).toBe("gzip");
   });
 
   test("may be lines", async () => {

@@ -5,6 +5,7 @@ import { unknownProject } from "../access/unknown.ts";
 import { actorName, actorOf, operator, type Principal } from "../auth/principal.ts";
 import { basicChallenge } from "../oci/auth-challenge.ts";
 import { RegistryError } from "../oci/registry-error.ts";
+import { acceptsEncoding } from "../platform/http/accept-encoding.ts";
 import { type InputProblem, problemOf, problemResponse } from "../platform/http/problem.ts";
 import { openContext, type RequestContext } from "../platform/http/request-context.ts";
 import type { Gate } from "../registry/gate.ts";
@@ -274,7 +275,29 @@ function present(context: RequestContext, endpoint: Endpoint, output: unknown): 
       return new Response(null, { status: 304, headers });
     }
   }
-  return Response.json(output, { status, headers });
+  return json(context, output, { status, headers });
+}
+
+/** Shorter answers are one packet either way. */
+const plainCharactersMax = 1_000;
+
+/** A list says the same words again and again: a tenth of it is what goes over a slow line. */
+function json(
+  { request }: RequestContext,
+  output: unknown,
+  { status, headers }: { status: number; headers: Headers },
+): Response {
+  const text = JSON.stringify(output);
+  headers.set("content-type", "application/json;charset=utf-8");
+  headers.set("vary", "accept-encoding");
+  // The answer to a change may hold a secret, of which its packed length would say something.
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  const isPlain = !isRead || text.length <= plainCharactersMax;
+  if (isPlain || !acceptsEncoding(request.headers.get("accept-encoding"), "gzip")) {
+    return new Response(text, { status, headers });
+  }
+  headers.set("content-encoding", "gzip");
+  return new Response(Bun.gzipSync(text, { level: 1 }), { status, headers });
 }
 
 function nextLink({ path, query }: RequestContext, after: string): string {

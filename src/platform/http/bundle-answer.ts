@@ -1,5 +1,6 @@
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { Log } from "../log.ts";
+import { acceptsEncoding } from "./accept-encoding.ts";
 import type { Bundle, BundledFile, Encoding } from "./bundle.ts";
 import { errorResponse } from "./error-response.ts";
 import type { RequestContext } from "./request-context.ts";
@@ -70,8 +71,7 @@ async function answer(
   if (status === 200 && request.headers.get("if-none-match") === file.etag) {
     return new Response(null, { status: 304, headers });
   }
-  const accepted = request.headers.get("accept-encoding") ?? "";
-  const encoding = encodingFor(file, accepted);
+  const encoding = encodingFor(file, request.headers.get("accept-encoding"));
   if (encoding !== "identity") headers.set("content-encoding", encoding);
   const body = file.bodies[encoding] ?? new Blob([]);
   headers.set("content-length", `${body.size}`);
@@ -79,15 +79,10 @@ async function answer(
   return new Response(await body.arrayBuffer(), { status, headers });
 }
 
-/** The smallest that the browser reads. RFC 9110 §12.5.3; weights other than 0 make no difference. */
-function encodingFor({ bodies }: BundledFile, accepted: string): Encoding {
-  const isAccepted = (name: string) =>
-    accepted.split(",").some((part) => {
-      const [token = "", weight = ""] = part.trim().toLowerCase().split(";");
-      return token.trim() === name && !/^\s*q=0(\.0*)?\s*$/.test(weight);
-    });
+/** The smallest that the browser reads. */
+function encodingFor({ bodies }: BundledFile, accepted: string | null): Encoding {
   for (const name of ["br", "gzip"] as const) {
-    if (bodies[name] !== undefined && isAccepted(name)) return name;
+    if (bodies[name] !== undefined && acceptsEncoding(accepted, name)) return name;
   }
   return "identity";
 }
