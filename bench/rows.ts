@@ -728,6 +728,23 @@ export const rows: Row[] = [
     goal: atMost(1.1),
   },
   {
+    key: "layers_index",
+    title:
+      "files of a layer of 1 GB (20,000 files, packed to a half), from the first look until they are listed",
+    unit: "s",
+    better: "less",
+    digits: 1,
+    only: "berth",
+    goal: atMost(15),
+  },
+  {
+    key: "layers_pulls",
+    title: "manifest GET by tag beside that, share of the rate alone",
+    ...berthBeside,
+    better: "more",
+    goal: atLeast(0.9),
+  },
+  {
     key: "console_open",
     title: "console, 100,000 tags: from the click on the repository until rows are shown",
     ...milliseconds,

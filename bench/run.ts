@@ -11,6 +11,7 @@ import { bulkPull, bulkPush, tlsPull } from "./cases/bulk.ts";
 import { consoleCase } from "./cases/console.ts";
 import { copies } from "./cases/copy.ts";
 import { garbage } from "./cases/gc.ts";
+import { layerFiles } from "./cases/layers.ts";
 import { lists } from "./cases/lists.ts";
 import { slowDiskPeak, startAndIdle } from "./cases/memory.ts";
 import { millionTags } from "./cases/million.ts";
@@ -63,6 +64,7 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   console: consoleCase,
   copy: copies,
   lists,
+  layers: layerFiles,
 };
 
 const everyPeer: readonly PeerName[] = ["berth", "zot", "distribution"];
@@ -82,6 +84,7 @@ const peersOf: Record<string, readonly PeerName[]> = {
   console: ["berth"],
   copy: ["berth"],
   lists: ["berth"],
+  layers: ["berth"],
 };
 const onS3Server = new Set(["s3", "nodes"]);
 
