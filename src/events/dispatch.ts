@@ -75,17 +75,19 @@ export async function dispatchEvents(deps: DispatchDeps): Promise<Dispatched> {
       .map(occurrenceOf),
     ...chores.occurrences,
   ];
-  const tellAll = async (some: readonly Occurrence[], end?: (tx: Tx) => Promise<void>) => {
+  const tellAll = async (some: readonly Occurrence[], begin = async (_: Tx) => true) => {
     const projects = some.flatMap(({ projectId }) => projectId ?? []);
     const active = (reads: Reads) =>
       some.length === 0 ? [] : listActiveWebhooks(db, reads, projects);
-    const wanted = wantedOf(some, await active(db.reads));
+    const webhooks = await active(db.reads);
+    const wanted = wantedOf(some, webhooks);
     const made = await makeMessages(deps, { wanted, place: progress.end });
-    await db.transactionUnawaited(async (tx) => {
-      const still = new Set((made.length === 0 ? [] : await active(tx)).map(({ id }) => id));
+    return await db.transactionUnawaited(async (tx) => {
+      if (!(await begin(tx))) return false;
+      const still = goneOn(webhooks, made.length === 0 ? [] : await active(tx));
       const told = made.filter((message) => still.has(message.webhook_id));
       await putOnTheirWay(deps, tx, await withinLimit(deps, tx, told));
-      await end?.(tx);
+      return true;
     }, "rows");
   };
   // The cursor moves with the last of them: whoever goes on after an end in between tells some twice.
@@ -93,18 +95,27 @@ export async function dispatchEvents(deps: DispatchDeps): Promise<Dispatched> {
   for (let from = 0; from < pulled.length; from += pullsAtOnce) {
     await tellAll(pulled.slice(from, from + pullsAtOnce));
   }
-  await tellAll(occurrences, (tx) =>
-    moveCursor(tx, {
+  const isMoved = await tellAll(occurrences, (tx) =>
+    moveCursor(tx, progress, {
       seq: fresh.at(-1)?.seq ?? progress.seq,
       bare_seq: late.until,
       chores_at: chores.until,
       pulls_at: pulls?.until ?? progress.pulls_at,
     }),
   );
+  // All were off meanwhile, and whoever is on now begins behind what this would have told.
+  if (!isMoved) return { isMore: true, behindMs: 0 };
   return {
     isMore: fresh.length === linesAtOnce || late.isMore,
     behindMs: now - (fresh.at(-1)?.at ?? now),
   };
+}
+
+/** Ids of the webhooks that were on all the time: one that was off and is on again began anew. */
+function goneOn(before: readonly Webhook[], now: readonly Webhook[]): Set<string> {
+  const began = new Map(before.map(({ id, afterSeq }) => [id, afterSeq]));
+  const still = now.filter(({ id, afterSeq }) => began.get(id) === afterSeq);
+  return new Set(still.map(({ id }) => id));
 }
 
 /** Manifests that came by their digests and have waited long enough. */

@@ -28,13 +28,30 @@ const selectProgress = compiled((db) =>
     .where("e.id", "=", sql.lit(1)),
 );
 
-export async function moveCursor(tx: Tx, cursor: Omit<EventCursorRow, "id">): Promise<void> {
-  const { seq, bare_seq, chores_at, pulls_at } = cursor;
-  await tx
+type Cursor = Omit<EventCursorRow, "id">;
+
+/** Whoever is told from now on is told of nothing before. */
+export async function setCursor(tx: Tx, cursor: Cursor): Promise<void> {
+  await updateCursor(tx, cursor).execute();
+}
+
+/** False, and nothing is changed, where it is not where it was read any more: webhooks began anew meanwhile. */
+export async function moveCursor(tx: Tx, from: Cursor, to: Cursor): Promise<boolean> {
+  const row = await updateCursor(tx, to)
+    .where("seq", "=", from.seq)
+    .where("bare_seq", "=", from.bare_seq)
+    .where("chores_at", "=", from.chores_at)
+    .where("pulls_at", "=", from.pulls_at)
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+function updateCursor(tx: Tx, { seq, bare_seq, chores_at, pulls_at }: Cursor) {
+  return tx
     .updateTable("event_cursor")
     .set({ seq, bare_seq, chores_at, pulls_at })
-    .where("id", "=", 1)
-    .execute();
+    .where("id", "=", 1);
 }
 
 export interface KnownProject {

@@ -25,7 +25,7 @@ import { RegistryError } from "../oci/registry-error.ts";
 import { deliveryMsMax } from "./deliver.ts";
 import { deliveryEndpoints } from "./delivery-endpoints.ts";
 import { giveUp } from "./delivery-store.ts";
-import { moveCursor, readProgress } from "./event-store.ts";
+import { readProgress, setCursor } from "./event-store.ts";
 import { imageEventTypes } from "./event-types.ts";
 import { type EventFormat, type Format, formatNames, formats } from "./format.ts";
 import { newWebhookSecret } from "./signature.ts";
@@ -252,7 +252,7 @@ async function beginHere(deps: Management, tx: Tx): Promise<number> {
   // Nobody was told of anything until now, and nobody looked.
   if (!(await isAnyActive(tx))) {
     const now = deps.clock.now();
-    await moveCursor(tx, { seq: end, bare_seq: end, chores_at: now, pulls_at: now });
+    await setCursor(tx, { seq: end, bare_seq: end, chores_at: now, pulls_at: now });
   }
   await beginTelling(deps, tx);
   return end;

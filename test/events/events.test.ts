@@ -4,9 +4,10 @@ import type { Database } from "../../src/db/database.ts";
 import { insertDeliveries } from "../../src/events/delivery-store.ts";
 import { dispatchEvents, replayEvents } from "../../src/events/dispatch.ts";
 import { eventLineOf, eventOf } from "../../src/events/event-of-line.ts";
+import { readProgress, setCursor } from "../../src/events/event-store.ts";
 import { pruneRecords } from "../../src/events/prune-records.ts";
 import { webhookChores } from "../../src/events/webhook-chores.ts";
-import { deleteWebhook } from "../../src/events/webhook-store.ts";
+import { deleteWebhook, updateWebhook, type Webhook } from "../../src/events/webhook-store.ts";
 import { firstUuidv7At } from "../../src/lib/random.ts";
 import { loadConfig } from "../../src/platform/config.ts";
 import { makeImage, makeIndex, makeReferrer, types } from "../support/images.ts";
@@ -297,6 +298,62 @@ describe("a webhook", () => {
     };
     await dispatchEvents({ ...world.dispatching, db: { ...world.db, transactionUnawaited } });
     expect((await world.deliveries()).map((row) => row.webhook_id)).toEqual([other.id]);
+  });
+
+  /** Has something happen while messages are made: when they are about to be put on their way. */
+  function whileMade(happen: () => Promise<void>) {
+    let isOver = false;
+    const transactionUnawaited: Database["transactionUnawaited"] = async (body, beside) => {
+      if (!isOver) await happen();
+      isOver = true;
+      return await world.db.transactionUnawaited(body, beside);
+    };
+    return { ...world.dispatching, db: { ...world.db, transactionUnawaited } };
+  }
+
+  async function pauseAndEnable(webhook: Webhook): Promise<void> {
+    await world.db.transaction(async (tx) => {
+      const paused = await updateWebhook(tx, webhook, { state: "paused" });
+      const { end: afterSeq } = await readProgress(tx);
+      await updateWebhook(tx, paused, { state: "active", afterSeq });
+    });
+  }
+
+  test("that is off and on again while it is told, begins anew; one that is changed goes on", async () => {
+    const again = await world.addWebhook();
+    const changed = await world.addWebhook();
+    await pushTag("team/app", "v1");
+    const dispatching = whileMade(async () => {
+      await world.db.transaction((tx) => updateWebhook(tx, changed, { description: "ours" }));
+      await pauseAndEnable(again);
+    });
+    await dispatchEvents(dispatching);
+    expect((await world.deliveries()).map((row) => row.webhook_id)).toEqual([changed.id]);
+    await pushTag("team/app", "v2");
+    await world.tell();
+    expect(await world.deliveries()).toHaveLength(3);
+  });
+
+  test("that begins when all were off, is told of nothing that came before, by whoever is telling", async () => {
+    const webhook = await world.addWebhook({ events: ["chore.failed", "image.pushed"] });
+    await world.tell();
+    await pushTag("team/app", "v1");
+    const dispatching = whileMade(async () => {
+      world.advance(secondMs);
+      const at = world.registry.clock.now();
+      const run = { holder: null, epoch: 1, lease_until: 0, due_at: at, started_at: at };
+      const failed = { name: "to fail", ...run, finished_at: at, outcome: "failed: it is gone" };
+      await world.db.transaction(async (tx) => {
+        await tx.insertInto("chores").values(failed).execute();
+        const { end } = await readProgress(tx);
+        await setCursor(tx, { seq: end, bare_seq: end, chores_at: at, pulls_at: at });
+      });
+      await pauseAndEnable(webhook);
+    });
+    expect(await dispatchEvents(dispatching)).toMatchObject({ isMore: true });
+    await pushTag("team/app", "v2");
+    await world.tell();
+    expect(told()).toEqual(["io.berth.image.pushed team/app:v2"]);
   });
 
   test("for which as many messages wait as may is told no more, until fewer do", async () => {
