@@ -7,6 +7,9 @@ import type { Digest } from "../oci/digest.ts";
 import type { ProjectName, RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 
+/** Repositories of which tags are read in one query. */
+const lookedIntoAtOnce = 16;
+
 interface Page {
   readonly after: string;
   readonly limit: number;
@@ -70,7 +73,7 @@ interface WantedTags {
 
 /**
  * By repository and name, tags of images that begin with the text: a look into each repository, and of
- * each of the first that have some as many as are asked for, whatever the number of its tags.
+ * the first that have some about as many tags as are asked for, whatever the number that they have.
  */
 export async function findTags(
   reads: Reads,
@@ -118,13 +121,34 @@ function withTags(
      order by r.name limit ${limit}`;
 }
 
-/** Of these repositories, in their order, as many tags as are asked for. `behind`: a tag of the first one. */
+/**
+ * Of these repositories, in their order, as many tags as are asked for. `behind`: a tag of the first one.
+ * It looks into few of them at once, into more only while those have few: each may have all that is asked for.
+ */
 async function tagsOf(
   reads: Reads,
   repositories: readonly RepositoryWithTags[],
   { wanted, behind, limit }: { wanted: WantedTags; behind: string | null; limit: number },
 ): Promise<FoundTag[]> {
-  if (repositories.length === 0) return [];
+  const found: FoundTag[] = [];
+  let from = behind;
+  let count = 1;
+  for (let at = 0; at < repositories.length && found.length < limit; ) {
+    const some = repositories.slice(at, at + count);
+    const rest = { wanted, behind: from, limit: limit - found.length };
+    found.push(...(await tagsOfSome(reads, some, rest)));
+    from = null;
+    at += count;
+    count = Math.min(count * 2, lookedIntoAtOnce);
+  }
+  return found;
+}
+
+async function tagsOfSome(
+  reads: Reads,
+  repositories: readonly RepositoryWithTags[],
+  { wanted, behind, limit }: { wanted: WantedTags; behind: string | null; limit: number },
+): Promise<FoundTag[]> {
   const from =
     behind === null
       ? sql`t.name >= ${bound(wanted.tag)}`
