@@ -43,15 +43,23 @@ interface Deps {
   readonly signal?: AbortSignal;
 }
 
-/** However many ask, one count is under way. */
-const turns = createMutex();
+/** However many ask, one count of each kind is under way: none of a part waits for that of the whole store. */
+const turns = { store: createMutex(), project: createMutex(), repository: createMutex() };
+let underWay = 0;
 
 /**
- * Counts in small pieces and rests as long as it works: who pulls meanwhile does not notice. What
- * changes during that is counted as before or as after.
+ * Counts in small pieces; all counts together rest as long as they work: who pulls meanwhile does not
+ * notice. What changes during that is counted as before or as after.
  */
 export function countUsage(deps: Deps, scope: Scope): Promise<Usage> {
-  return turns.run(() => count(deps, scope));
+  return turns[scope.kind].run(async () => {
+    underWay += 1;
+    try {
+      return await count(deps, scope);
+    } finally {
+      underWay -= 1;
+    }
+  });
 }
 
 async function count(deps: Deps, scope: Scope): Promise<Usage> {
@@ -171,6 +179,7 @@ async function* pages<Row>(
     if (last === undefined) return;
     yield rows;
     after = keyOf(last);
-    await Bun.sleep(clock.monotonic() - begin);
+    // Others work while this one rests.
+    await Bun.sleep((clock.monotonic() - begin) * (2 * underWay - 1));
   }
 }
