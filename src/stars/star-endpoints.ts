@@ -20,21 +20,26 @@ import {
 import { conflict } from "../access/unknown.ts";
 import { visiblePage } from "../access/visible-page.ts";
 import type { Tx } from "../db/database.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { ProjectName, RepositoryName } from "../oci/repository-name.ts";
 import { findRepository } from "../registry/repository-store.ts";
 import { unknownRepository } from "../registry/unknown.ts";
 import {
   countStars,
+  deleteOldStar,
   deleteStar,
   insertStar,
+  listOldStars,
   listStars,
-  type NamedStar,
   type Starred,
+  type StarredName,
 } from "./star-store.ts";
 
 /** Stars of one user. */
 const starsMax = 1_000;
+/** Decisions without letting requests in between: some two milliseconds. */
+const decidedAtOnce = 200;
 
 const starOutput = z.object({
   kind: z.enum(["project", "repository"]),
@@ -129,21 +134,41 @@ export const starEndpoints: readonly Endpoint[] = [
   ...[list, addProject, removeProject, addRepository, removeRepository],
 ];
 
-/** Nobody else's business: no line of the audit tells of stars, and no right depends on them. */
+/**
+ * Nobody else's business: no line of the audit tells of stars, and no right depends on them. Where there are
+ * as many as may be, one of what its user does not see any more makes way: they could not take it away.
+ */
 async function add(
   deps: Management,
   call: ApiCall,
   of: (tx: Tx) => Promise<Starred>,
 ): Promise<undefined> {
   const principalId = whoStars(call);
+  const isFull = (await countStars(deps.db.reads, principalId)) >= starsMax;
+  const unseen = isFull ? await oldestUnseen(deps, call, principalId) : null;
   await deps.db.transaction(async (tx) => {
     const isNew = await insertStar(tx, { principalId, of: await of(tx), now: deps.clock.now() });
+    if (isNew && unseen !== null) await deleteOldStar(tx, principalId, unseen);
     if (isNew && (await countStars(tx, principalId)) > starsMax) {
       throw conflict(`you starred ${starsMax} already, as many as one may: take a star away`);
     }
     await call.remember?.(tx, undefined);
   });
   return undefined;
+}
+
+/** The id of the oldest star of what is gone, or may not be seen; null where they see all. */
+async function oldestUnseen(
+  deps: Management,
+  call: ApiCall,
+  principalId: string,
+): Promise<string | null> {
+  const stars = await listOldStars(deps.db.reads, principalId, starsMax);
+  for (const [index, { id, of }] of stars.entries()) {
+    if (index % decidedAtOnce === decidedAtOnce - 1) await letOthersRun();
+    if (of === null || !(await maySee(deps, call, of))) return id;
+  }
+  return null;
 }
 
 async function remove(
@@ -183,7 +208,7 @@ async function theRepository(tx: Tx, repository: RepositoryName): Promise<Starre
   return { kind: "repository", repositoryId: ids.repositoryId };
 }
 
-function maySee({ access }: Management, call: ApiCall, star: NamedStar): Promise<boolean> {
+function maySee({ access }: Management, call: ApiCall, star: StarredName): Promise<boolean> {
   const action = star.kind === "project" ? "project:read" : "repository:pull";
   return isAllowed(access, call.principal, action, star, () => call.address);
 }

@@ -8,14 +8,16 @@ export type Starred =
   | { readonly kind: "project"; readonly projectId: string }
   | { readonly kind: "repository"; readonly repositoryId: string };
 
+/** The same by its name, while it is there. */
+export type StarredName =
+  | { readonly kind: "project"; readonly name: ProjectName }
+  | { readonly kind: "repository"; readonly name: RepositoryName };
+
 /** A star of something that is there. */
-export type NamedStar = {
+export type NamedStar = StarredName & {
   readonly description: string;
   readonly createdAt: number;
-} & (
-  | { readonly kind: "project"; readonly name: ProjectName }
-  | { readonly kind: "repository"; readonly name: RepositoryName }
-);
+};
 
 /** False where it has one of theirs already. */
 export async function insertStar(
@@ -54,6 +56,50 @@ export async function countStars(reads: Reads, principalId: string): Promise<num
     .where("principal_id", "=", principalId)
     .executeTakeFirstOrThrow();
   return Number(stars);
+}
+
+/** A star, and what it was given to: null where that lies in the trash, or its project does. */
+export interface OldStar {
+  readonly id: string;
+  readonly of: StarredName | null;
+}
+
+/** Of one user, the oldest first. */
+export async function listOldStars(
+  reads: Reads,
+  principalId: string,
+  limit: number,
+): Promise<OldStar[]> {
+  const rows = await reads
+    .selectFrom("stars as s")
+    .leftJoin("repositories as r", (on) =>
+      on.onRef("r.id", "=", "s.repository_id").on("r.state", "=", live),
+    )
+    .leftJoin("projects as p", (on) =>
+      on
+        .on(({ eb, fn }) => eb("p.id", "=", fn.coalesce("s.project_id", "r.project_id")))
+        .on("p.state", "=", live),
+    )
+    .select(["s.id", "s.repository_id", "p.name as project", "r.name as repository"])
+    .where("s.principal_id", "=", bound(principalId))
+    .orderBy("s.created_at")
+    .orderBy("s.id")
+    .limit(limit)
+    .execute();
+  return rows.map(({ id, repository_id, project, repository }) => {
+    if (project === null) return { id, of: null };
+    if (repository_id === null) return { id, of: { kind: "project", name: project } };
+    return { id, of: repository === null ? null : { kind: "repository", name: repository } };
+  });
+}
+
+/** Takes a star of the user away, whatever it was given to. */
+export async function deleteOldStar(tx: Tx, principalId: string, id: string): Promise<void> {
+  await tx
+    .deleteFrom("stars")
+    .where("principal_id", "=", principalId)
+    .where("id", "=", id)
+    .execute();
 }
 
 /** Of one user, after a name, in the order of names: no repository is called as a project. */

@@ -2,9 +2,7 @@
  * Goal: a star is its user's alone, tells of nothing that they may not see, and is handed to nothing that has
  * the same name later. Method: two users star what is opened, closed, deleted, restored and made anew.
  */
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { join } from "node:path";
 import {
   type ApiClient,
   type ApiServer,
@@ -61,20 +59,37 @@ test("a list goes on where a page of it ended", async () => {
 });
 
 test("one may have 1,000, and where there is one it may be given again", async () => {
-  const db = new Database(join(server.folder, "berth.db"));
-  db.run(
-    `with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)
-      insert into stars (id, principal_id, repository_id, created_at)
-      select 'star-' || i, p.id, 'r-' || i, 0 from n, principals p where p.name = 'olga'`,
-  );
+  await addMany("olga", 1_000);
   expect((await owner.put(`${app}/star`, {})).status).toBe(409);
-  db.run("delete from stars where id = 'star-1'");
+  expect((await owner.delete("/repositories/team%2Fmany-1/star")).status).toBe(204);
   for (let turn = 0; turn < 2; turn++) {
     expect((await owner.put(`${app}/star`, {})).status).toBe(204);
   }
   expect((await owner.put("/projects/team/star", {})).status).toBe(409);
-  db.run("delete from stars where id like 'star-%'");
-  db.close();
+  expect((await owner.delete(`${app}/star`)).status).toBe(204);
+  await removeMany();
+});
+
+test("at 1,000, the oldest one of what lies in the trash makes way, and none where it is given again", async () => {
+  await addMany("olga", 1_000);
+  await query("update repositories set state = 'trashed' where id in ('many-7', 'many-8')");
+  for (let turn = 0; turn < 2; turn++) {
+    expect((await owner.put(`${app}/star`, {})).status).toBe(204);
+  }
+  expect(await areThere("many-1", "many-7", "many-8")).toEqual(["many-1", "many-8"]);
+  expect((await owner.delete(`${app}/star`)).status).toBe(204);
+  await removeMany();
+});
+
+test("at 1,000, the oldest one of what may not be seen any more makes way", async () => {
+  await addMany("rita", 997);
+  await owner.delete("/projects/team/members/rita");
+  expect((await reader.post("/projects", { name: "mine" })).status).toBe(201);
+  expect((await reader.put("/projects/mine/star", {})).status).toBe(204);
+  expect(await areThere("many-1", "many-2")).toEqual(["many-2"]);
+  await owner.put("/projects/team/members/rita", { role: "reader" });
+  await reader.delete("/projects/mine/star");
+  await removeMany();
 });
 
 test("what may no longer be seen is not listed, and is again with the right to see it", async () => {
@@ -125,6 +140,39 @@ test("who is nobody, and a token for less than all, has none", async () => {
   expect((await token.put("/repositories/team%2Ftool/star", {})).status).toBe(403);
   expect(await starsOf(owner)).toEqual([]);
 });
+
+const query = (sql: string, ...params: (string | number)[]) =>
+  queryStore(server.folder, sql, ...params);
+
+/** Repositories of the project `team`, and stars of the user, older than all others. */
+async function addMany(user: string, count: number): Promise<void> {
+  const numbers = `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count})`;
+  await query(
+    `insert into repositories (id, project_id, name, state, created_at, sort_key)
+      ${numbers} select 'many-' || i, p.id, 'team/many-' || i, 'live', 1, 'many-' || i
+        from n, projects as p where p.name = 'team'`,
+  );
+  await query(
+    `insert into stars (id, principal_id, repository_id, created_at)
+      ${numbers} select 'star-' || i, p.id, 'many-' || i, i from n, principals as p where p.name = ?`,
+    user,
+  );
+}
+
+async function removeMany(): Promise<void> {
+  await query("delete from stars where id like 'star-%'");
+  await query("delete from repositories where id like 'many-%'");
+}
+
+/** Which of these repositories have a star. */
+async function areThere(...ids: string[]): Promise<unknown[]> {
+  const marks = ids.map(() => "?").join(", ");
+  const stars = await query(
+    `select repository_id from stars where repository_id in (${marks}) order by created_at`,
+    ...ids,
+  );
+  return stars.map((row) => row["repository_id"]);
+}
 
 /** Stars in the database, of what lies in the trash too. */
 async function rows(): Promise<number> {
