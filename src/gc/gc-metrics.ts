@@ -5,11 +5,16 @@ import type { Metrics } from "../platform/metrics.ts";
 import { pauseOf } from "./collect-garbage.ts";
 import { countCondemned, countDeletions, readState } from "./state-store.ts";
 
+/** What was counted is told again for so long: several metrics of one scrape, and whoever else scrapes. */
+const keptMs = 5_000;
+
 /** Says the same on each node. */
 export function describeGc(
   metrics: Metrics,
   { db, clock }: { readonly db: Database; readonly clock: Clock },
 ): void {
+  const condemned = kept(clock, () => countCondemned(db.reads));
+  const deletions = kept(clock, () => countDeletions(db.reads));
   metrics.gauge(
     "berth_gc_stopped",
     "1 while garbage collection waits for a person's word.",
@@ -22,19 +27,19 @@ export function describeGc(
   metrics.gauge(
     "berth_gc_condemned_bytes",
     "Bytes of blobs that nobody sees any more and whose grace is not over.",
-    async () => (await countCondemned(db.reads)).bytes,
+    async () => (await condemned()).bytes,
     "max",
   );
   metrics.gauge(
     "berth_gc_to_remove",
     "Blobs whose bytes are to be removed.",
-    async () => (await countDeletions(db.reads)).blobs,
+    async () => (await deletions()).blobs,
     "max",
   );
   metrics.gauge(
     "berth_gc_failing",
     "Of these, those that the store did not let go so far.",
-    async () => (await countDeletions(db.reads)).failing,
+    async () => (await deletions()).failing,
     "max",
   );
   metrics.counter(
@@ -42,4 +47,18 @@ export function describeGc(
     "Bytes of blobs that garbage collection removed, by all nodes.",
     async () => (await readState(db.reads)).removed_bytes,
   );
+}
+
+function kept<Value>(clock: Clock, read: () => Promise<Value>): () => Promise<Value> {
+  let last: { readonly at: number; readonly value: Promise<Value> } | null = null;
+  return () => {
+    const at = clock.monotonic();
+    if (last !== null && at - last.at < keptMs) return last.value;
+    const value = read();
+    last = { at, value };
+    value.catch(() => {
+      if (last?.value === value) last = null;
+    });
+    return value;
+  };
 }
