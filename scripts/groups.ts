@@ -83,37 +83,26 @@ export function bunTest(title: string, paths: readonly string[], env: Group["env
   return { title, command: [...bun, "test", "--timeout=20000", ...paths], isBunTest: true, env };
 }
 
-/** Runs the groups one after another, prints what failed and why others did not run, and returns the exit code. */
-export async function runGroups(groups: readonly Group[]): Promise<number> {
-  return await summarize([groups], console.log);
-}
-
 /**
- * The same with two rows of groups beside each other, which takes two cores less time. What a group
- * prints comes out when it is over, so that nothing is mixed up.
+ * Runs two rows of groups beside each other, which takes two cores less time. What a group prints comes
+ * out when it is over, so that nothing is mixed up; at the end what failed and why others did not run.
+ * Returns the exit code.
  */
-export async function runBeside(left: readonly Group[], right: readonly Group[]): Promise<number> {
-  return await summarize([left, right], null);
-}
-
-async function summarize(
-  rows: readonly (readonly Group[])[],
-  print: ((line: string) => void) | null,
-): Promise<number> {
+export async function runBeside(...rows: readonly (readonly Group[])[]): Promise<number> {
   const sum: Outcome = { passed: 0, failed: 0, skipped: 0 };
   const notRun: string[] = [];
   const failures: string[] = [];
   await Promise.all(
     rows.map(async (groups) => {
       for (const group of groups) {
-        const held: string[] = [];
-        const say = print ?? ((line: string) => held.push(line));
-        say(`\n--- ${group.title}`);
+        console.log(`begun: ${group.title}`);
+        const held = [`\n--- ${group.title}`];
+        const say = (line: string) => held.push(line);
         const start = performance.now();
         const { outcome, ...heard } = await runGroup(group, say);
         const seconds = ((performance.now() - start) / 1000).toFixed(1);
         say(`--- ${group.title}: ${words(outcome)} in ${seconds} s`);
-        if (held.length > 0) console.log(held.join("\n"));
+        console.log(held.join("\n"));
         sum.passed += outcome.passed;
         sum.failed += outcome.failed;
         sum.skipped += outcome.skipped;
