@@ -1015,6 +1015,18 @@ export const getVerify = /* @__PURE__ */ operation<
   { readonly state: "running" | "waiting" | "stopped"; readonly started_at: string | null; readonly blobs: number; readonly bytes: number; readonly of_blobs: number; readonly of_bytes: number; readonly findings: number; readonly last_finding: string | null; readonly stopped: string | null; readonly finished_at: string | null; readonly due_at: string | null }
 >("GET", "/api/v1/verify");
 
+/** Lists every setting of the server that answers, its value, and where the value comes from. Secrets are not told. */
+export const getSettings = /* @__PURE__ */ operation<
+  { readonly limit?: number | undefined; readonly after?: string | undefined },
+  { readonly items: readonly ({ readonly name: string; readonly variable: string; readonly value: string | null; readonly secret: boolean; readonly set: boolean; readonly from: "default" | "flag" | "environment" | "file"; readonly source: string | null; readonly purpose: string })[]; readonly next: string | null; readonly node: { readonly id: string; readonly name: string; readonly version: string }; readonly program: string }
+>("GET", "/api/v1/settings");
+
+/** Tells what is well and what is not: the server that answers, its storage, and the work in the background. */
+export const getHealth = /* @__PURE__ */ operation<
+  Record<never, never>,
+  { readonly node: { readonly id: string; readonly name: string; readonly version: string }; readonly state: "ok" | "warn" | "bad"; readonly checks: readonly ({ readonly name: "server" | "database" | "blobs" | "disk" | "clock" | "nodes" | "certificate" | "settings" | "backup" | "garbage" | "stored" | "chores" | "webhooks"; readonly state: "ok" | "warn" | "bad"; readonly message: string; readonly advice: string | null; readonly at: string | null })[] }
+>("GET", "/api/v1/health");
+
 /** Lists the servers that share the database; those that were killed for an hour. */
 export const getNodes = /* @__PURE__ */ operation<
   { readonly limit?: number | undefined; readonly after?: string | undefined },
@@ -1056,3 +1068,9 @@ export const postMoveCancel = /* @__PURE__ */ operation<
   Record<never, never>,
   { readonly peer: string | null }
 >("POST", "/api/v1/move/cancel");
+
+/** Lists the backups that berth backup create made of this registry, newest first, as far back as the audit goes. */
+export const getBackups = /* @__PURE__ */ operation<
+  { readonly limit?: number | undefined; readonly after?: string | undefined },
+  { readonly items: readonly ({ readonly name: string; readonly made_at: string; readonly to: string; readonly whole: boolean; readonly blobs: number; readonly bytes: number; readonly copied_bytes: number; readonly broken: number; readonly seconds: number })[]; readonly next: string | null; readonly unfinished_since: string | null }
+>("GET", "/api/v1/backups");

@@ -180,8 +180,12 @@ async function openOn(
   const isReadOnly = () => moves.isMoving;
   const control = await openAccessControl({ config, db, clock, log, isChild, isReadOnly });
   const { access, audit, secrets, gate, workloads } = control;
+  let draining = false;
+  const notReady = () =>
+    draining ? "draining" : (db.stats.failure?.message ?? sharing?.notReady() ?? null);
+  const server = { node, notReady, isMoving: isReadOnly, space: reserve.look };
   const management: Management = {
-    ...{ db, blobs, clock, log, config, access, audit, secrets, workloads },
+    ...{ db, blobs, clock, log, config, access, audit, secrets, workloads, server },
   };
   if (!moves.isMoving) await prepareAccounts(control, management, isChild);
 
@@ -267,7 +271,6 @@ async function openOn(
   }
   let starting: Promise<void> = Promise.resolve();
 
-  let draining = false;
   return {
     fetch: createDoor({
       config,
@@ -286,8 +289,7 @@ async function openOn(
           }),
       console: control.isOpen ? null : createConsole(log),
       docs: createDocs(log),
-      notReady: () =>
-        draining ? "draining" : (db.stats.failure?.message ?? sharing?.notReady() ?? null),
+      notReady,
     }),
     api: api.serveControl,
     async greeting(url) {

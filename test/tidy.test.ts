@@ -24,6 +24,8 @@ const sliceMayImport: Record<string, readonly string[]> = {
   registry: ["access", "auth", "audit"],
   // What is erased is purged.
   trash: ["gc", "registry", "access", "auth", "audit"],
+  // It tells how the others are.
+  system: ["backup", "gc", "home", "verify", "registry", "access", "auth", "audit"],
 };
 const otherSlicesMayImport = ["registry", "access", "auth", "audit"];
 /** Files of `src` itself, each of which may import those before it. */

@@ -4,7 +4,9 @@ import type { Principal } from "../auth/principal.ts";
 import type { SecretBox } from "../auth/secret-box.ts";
 import type { Workloads } from "../auth/workloads.ts";
 import type { BlobStore } from "../blobs/blob-store.ts";
+import type { DiskSpace } from "../blobs/disk-reserve.ts";
 import type { Database, Tx } from "../db/database.ts";
+import type { Node } from "../jobs/heartbeat.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Config } from "../platform/config.ts";
@@ -87,6 +89,18 @@ export interface Management {
   readonly audit: Audit;
   readonly secrets: SecretBox;
   readonly workloads: Workloads;
+  readonly server: ThisServer;
+}
+
+/** The server that answers, which may be one of several on the database. */
+export interface ThisServer {
+  readonly node: Node;
+  /** Why it should get no requests, as `/readyz` says it; null while it should. */
+  notReady(): string | null;
+  /** Whether changes are refused, since all is moved elsewhere. */
+  isMoving(): boolean;
+  /** Of the disk with its data folder; null where that is not known. */
+  space(): DiskSpace | null;
 }
 
 /** One request to the management API. */

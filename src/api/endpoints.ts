@@ -23,6 +23,7 @@ import { pullEndpoints } from "../pulls/pull-endpoints.ts";
 import { auditEndpoints } from "../records/audit-endpoints.ts";
 import { searchEndpoints } from "../search/search-endpoint.ts";
 import { starEndpoints } from "../stars/star-endpoints.ts";
+import { systemEndpoints } from "../system/system-endpoints.ts";
 import { removeEndpoints } from "../trash/remove-endpoint.ts";
 import { bringBackUnit } from "../trash/restore.ts";
 import { trashEndpoints } from "../trash/trash-endpoints.ts";
@@ -57,6 +58,7 @@ const described: readonly Endpoint[] = [
   ...trashEndpoints,
   ...removeEndpoints,
   ...verifyEndpoints,
+  ...systemEndpoints,
   ...nodeEndpoints,
   ...gcEndpoints,
   ...moveEndpoints,

@@ -201,6 +201,7 @@ beforeEach(async () => {
     audit: createAudit({ clock, secrets }),
     secrets,
     workloads: null as never,
+    server: null as never,
   };
   caller = alice;
   session = null;

@@ -8,6 +8,7 @@ import {
   settingsInput,
   toAwsKeys,
 } from "../access/long-work.ts";
+import { listMade } from "./backup-record.ts";
 import { startBackup } from "./run-backup.ts";
 
 const input = z.strictObject({
@@ -53,4 +54,4 @@ const create = defineEndpoint({
   },
 });
 
-export const backupEndpoints: readonly Endpoint[] = [create];
+export const backupEndpoints: readonly Endpoint[] = [create, listMade];

@@ -1,9 +1,9 @@
 import { isAbsolute, join, relative } from "node:path";
 import type { ApiCall, Management } from "../access/endpoint.ts";
 import { type LongWork, oneAtATime, progressFrom } from "../access/long-work.ts";
-import { auditActor } from "../auth/principal.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Config, S3Config } from "../platform/config.ts";
+import { recordBegin, recordEnd } from "./backup-record.ts";
 import { type BackupReport, createBackup, type Progress } from "./create-backup.ts";
 import { isS3, openTarget, s3Of, type TargetTexts } from "./open-target.ts";
 import { refused } from "./refused.ts";
@@ -39,32 +39,22 @@ async function run(
   const { listOnly, progress, signal } = options;
   const scratch = join(config.data, "backup");
   const target = await openTarget(options.target, { to: "write", scratch, clock });
-  let isWhole = false;
+  let report: BackupReport | null = null;
   try {
-    // All that is stored goes elsewhere: the record of it is in the backup itself.
-    await db.transaction(async (tx) => {
-      deps.audit.append(tx, {
-        actor: auditActor(call.principal, call.address),
-        action: "backup.began",
-        resource: "registry",
-        projectId: null,
-        result: "done",
-        detail: { to: target.name },
-      });
-    });
-    const report = await createBackup({
+    await recordBegin(deps, call, target.name);
+    report = await createBackup({
       ...{ db, blobs, clock, log, target, listOnly, progress, signal },
     });
-    isWhole = true;
-    return report;
   } catch (error) {
     if (!(error instanceof RegistryError || signal.aborted)) {
       log.error("A backup did not come to its end", { error });
     }
     throw error;
   } finally {
-    await target.close(isWhole);
+    await target.close(report !== null);
   }
+  await recordEnd(deps, call, { to: target.name, listOnly, report });
+  return report;
 }
 
 /** A copy beside the original is lost with it, and in a bucket taken for stray blobs. */

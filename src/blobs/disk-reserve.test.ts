@@ -32,7 +32,8 @@ describe("the disk reserve", () => {
   function open(): DiskReserve {
     const statfs = () => {
       asked += 1;
-      return { bsize: 1, bavail: free.bytes, files: free.inodesTotal, ffree: free.inodes };
+      const { bytes: bavail, inodes: ffree, inodesTotal: files } = free;
+      return { bsize: 1, blocks: 2000 * mebibyte, bavail, files, ffree };
     };
     return createDiskReserve({ folder, clock, statfs });
   }
@@ -103,6 +104,20 @@ describe("the disk reserve", () => {
     free.inodesTotal = 0;
     leave(1000 * mebibyte, 0);
     expect(refusal()).toBeNull();
+  });
+
+  test("what there is can be looked at, with what pushes leave to deletes", async () => {
+    const all = { allBytes: 2000 * mebibyte, freeInodes: 1000 };
+    const without = (4 + 16) * mebibyte;
+    const open = { freeBytes: 1000 * mebibyte, keptBytes: without, isFull: false };
+    expect(reserve.look()).toEqual({ ...all, ...open });
+    await reserve.refill();
+    leave(4 * mebibyte);
+    expect(reserve.look()).toMatchObject({ keptBytes: 4 * mebibyte, isFull: false });
+    leave(4 * mebibyte - 1);
+    expect(reserve.look()?.isFull).toBe(true);
+    leave(1000 * mebibyte, 16);
+    expect(reserve.look()).toMatchObject({ freeInodes: 16, isFull: true });
   });
 
   test("the disk is asked five times a second at most", async () => {

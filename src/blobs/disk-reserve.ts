@@ -29,15 +29,30 @@ export interface DiskReserve {
   release(): void;
   /** Makes the ballast where it is missing and there is room. */
   refill(): Promise<void>;
+  /** How much room there is now; null where the system does not say. */
+  look(): DiskSpace | null;
   /** From now on refills by itself, every ten seconds. */
   start(): void;
   /** Resolves when nothing is being written. The ballast stays. */
   close(): Promise<void>;
 }
 
+/** Room on the file system of the data folder. */
+export interface DiskSpace {
+  readonly freeBytes: number;
+  readonly allBytes: number;
+  /** Infinity where the file system has no limit on them. */
+  readonly freeInodes: number;
+  /** Of the free bytes, those that pushes leave to deletes. */
+  readonly keptBytes: number;
+  /** So little is free that pushes are refused. */
+  readonly isFull: boolean;
+}
+
 /** Of a file system. `files` and `ffree` are 0 where it has no limit on inodes. */
 export interface FreeSpace {
   readonly bsize: number;
+  readonly blocks: number;
   readonly bavail: number;
   readonly files: number;
   readonly ffree: number;
@@ -59,6 +74,7 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
   const partial = `${path}.new`;
   let held = isAllocated(path);
   let free = { bytes: Number.POSITIVE_INFINITY, inodes: Number.POSITIVE_INFINITY };
+  let allBytes = 0;
   let measuredAt = Number.NEGATIVE_INFINITY;
   let filling: Promise<void> | null = null;
   let releases = 0;
@@ -69,7 +85,8 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
     // Another process of this server may have given it up, or made it.
     held = isAllocated(path);
     try {
-      const { bsize, bavail, files, ffree } = statfs(folder);
+      const { bsize, blocks, bavail, files, ffree } = statfs(folder);
+      allBytes = bsize * blocks;
       free = { bytes: bsize * bavail, inodes: files === 0 ? Number.POSITIVE_INFINITY : ffree };
     } catch {
       // Whoever writes will learn what is wrong, in better words than could be found here.
@@ -99,10 +116,11 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
     measure();
   }
 
+  const lacksInodes = () => free.inodes <= reserveInodes;
+
   const reserve: DiskReserve = {
     admitWrite(bytes = 0) {
       const lacksBytes = () => free.bytes - bytes < bytesToKeep();
-      const lacksInodes = () => free.inodes <= reserveInodes;
       const isOld = clock.monotonic() - measuredAt >= freeMaxAgeMs;
       if (isOld || lacksBytes() || lacksInodes()) measure();
       if (lacksBytes()) throw storageFull("a push");
@@ -123,6 +141,14 @@ export function createDiskReserve(options: DiskReserveOptions): DiskReserve {
         filling = null;
       });
       return filling;
+    },
+    look() {
+      measure();
+      const { bytes: freeBytes, inodes: freeInodes } = free;
+      if (!Number.isFinite(freeBytes)) return null;
+      const keptBytes = bytesToKeep();
+      const isFull = freeBytes < keptBytes || lacksInodes();
+      return { freeBytes, allBytes, freeInodes, keptBytes, isFull };
     },
     start() {
       first = setTimeout(reserve.refill, firstRefillAfterMs);

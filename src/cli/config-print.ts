@@ -7,7 +7,7 @@ export const configPrint: Command = {
   summary: "Print every setting, its value, and where the value comes from.",
   flags: ["listen", "data", "config", "log"],
   async run(flags) {
-    const { sources, warnings } = loadConfig(flags);
+    const { sources, warnings } = loadConfig(flags).config;
     for (const warning of warnings) console.error(warning);
     const lines = sources.map(({ key, value, source }) => [
       key,

@@ -8,8 +8,9 @@ import { isRecord, readJsonFile } from "../client/json-file.ts";
 import { readKnownHosts } from "../client/known-hosts.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type ClientEnvironment, clientEnvironment } from "../platform/client-environment.ts";
-import { type Config, loadConfig } from "../platform/config.ts";
+import type { Config } from "../platform/config.ts";
 import { version } from "../platform/version.ts";
+import { healthEndpoint, healthOutput } from "../system/health-endpoint.ts";
 import type { Command, CommandDeps } from "./command.ts";
 import { EXIT_CODES, explainFailure } from "./exit-codes.ts";
 import { rows } from "./help.ts";
@@ -69,30 +70,40 @@ async function lookAtFolder(
     const detail = `there is no data folder ${config.data}: --data, --host or berth context use name another`;
     return [{ state: "bad", check: "place", detail }];
   }
-  const { warnings } = loadConfig({ data: config.data });
-  return [
-    ok("place", config.data),
-    await lookAtServer(config, deps),
-    ...warnings.map((detail) => ({ state: "look", check: "settings", detail }) as const),
-  ];
+  return [ok("place", config.data), ...(await lookAtServer(config, deps))];
 }
 
-async function lookAtServer(config: Config, deps: CommandDeps): Promise<Finding> {
+async function lookAtServer(config: Config, deps: CommandDeps): Promise<Finding[]> {
   const unix = deps.controlPath(config);
+  const warnings = config.warnings.map(
+    (detail) => ({ state: "look", check: "settings", detail }) as const,
+  );
   try {
-    const answer = await fetch("http://berth/api/v1/nodes", {
+    const answer = await fetch(`http://berth${healthEndpoint.path}`, {
       unix,
       signal: AbortSignal.timeout(answerMsMax),
     });
+    if (answer.ok) return [ok("server", "runs and takes commands"), ...(await told(answer))];
     await answer.body?.cancel();
-    if (answer.ok) return ok("server", "runs and takes commands");
-    return { state: "bad", check: "server", detail: `answers ${answer.status} on ${unix}` };
+    const detail = `answers ${answer.status} on ${unix}`;
+    return [{ state: "bad", check: "server", detail }, ...warnings];
   } catch (error) {
     const detail = existsSync(unix)
       ? `does not answer on ${unix}: ${connectionTrouble(error)}`
       : "does not run on this folder";
-    return { state: existsSync(unix) ? "bad" : "look", check: "server", detail };
+    return [{ state: existsSync(unix) ? "bad" : "look", check: "server", detail }, ...warnings];
   }
+}
+
+/** What the server says of itself, but that it answers, which is known by then. */
+async function told(answer: Response): Promise<Finding[]> {
+  const { checks } = healthOutput.parse(await answer.json());
+  return checks.flatMap(({ name, state, message, advice, at }) => {
+    if (name === "server" && state === "ok") return [];
+    const when = at === null ? "" : ` (${at})`;
+    const detail = `${message}${when}${advice === null ? "" : `. ${advice}`}`;
+    return [{ state: state === "warn" ? ("look" as const) : state, check: name, detail }];
+  });
 }
 
 async function lookAtHost(
@@ -121,7 +132,22 @@ async function lookAtHost(
     return findings;
   }
   findings.push(...(await lookAtSignIn(place, env, deps)));
+  findings.push(...(await lookInside(place, deps)));
   return findings;
+}
+
+/** Only administrators are told, and what keeps anybody from asking is told by then. */
+async function lookInside(
+  place: Extract<Place, { kind: "host" }>,
+  deps: CommandDeps,
+): Promise<Finding[]> {
+  try {
+    return await withPlace(place, deps, async (send) =>
+      told(await send("GET", healthEndpoint.path)),
+    );
+  } catch {
+    return [];
+  }
 }
 
 function lookAtClock(answer: Response): Finding[] {

@@ -14,11 +14,11 @@ export const serveCommand: Command = {
   summary: "Serve the registry until SIGTERM or SIGINT.",
   flags: ["listen", "data", "config", "log"],
   async run(flags, _words, deps) {
-    const { config, warnings } = loadConfig(flags);
+    const { config } = loadConfig(flags);
     const format = formatOf(config.log.format);
     const isText = format === "text";
     const log = createLog({ format, level: config.log.level });
-    for (const warning of warnings) log.warn(warning);
+    for (const warning of config.warnings) log.warn(warning);
     logWhatNobodyCaught(log);
 
     let running: Awaited<ReturnType<CommandDeps["serve"]>>;

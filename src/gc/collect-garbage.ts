@@ -20,11 +20,21 @@ export interface GcDeps {
 }
 
 /** What to tell a person, and what they can say. */
+export const pauses: Readonly<Record<Pause, { readonly why: string; readonly word: string }>> = {
+  clock: {
+    why: "the clock is more than a day past the last time it was seen: everything would look old if it is wrong",
+    word: "When it is right: berth gc run --accept clock",
+  },
+  amount: {
+    why: "more than a fifth of all blobs, or of their bytes, would be condemned at once",
+    word: "When that is meant: berth gc run --accept amount",
+  },
+};
+
+/** Both in one sentence. */
 export const pauseReasons: Readonly<Record<Pause, string>> = {
-  clock:
-    "the clock is more than a day past the last time it was seen: everything would look old if it is wrong. When it is right: berth gc run --accept clock",
-  amount:
-    "more than a fifth of all blobs, or of their bytes, would be condemned at once. When that is meant: berth gc run --accept amount",
+  clock: `${pauses.clock.why}. ${pauses.clock.word}`,
+  amount: `${pauses.amount.why}. ${pauses.amount.word}`,
 };
 
 /** Why nothing may be collected, as of `now`; null where nothing speaks against it. */

@@ -11,7 +11,7 @@ export const silentMsMax = 30_000;
 /** So long a node that is gone is listed. */
 const forgottenAfterMs = 60 * 60 * 1_000;
 /** By how much a clock may differ from the database's before its node removes nothing any more. */
-const clockDifferenceMsMax = 60_000;
+export const clockDifferenceMsMax = 60_000;
 
 /** This server among those of its database. */
 export interface Node {

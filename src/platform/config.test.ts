@@ -24,7 +24,8 @@ function problemsOf(...args: Parameters<typeof load>): string {
 
 describe("where a value comes from", () => {
   test("defaults", () => {
-    const { config, sources, warnings } = load();
+    const { config } = load();
+    const { sources, warnings } = config;
     expect(config).toEqual({
       listen: { host: "127.0.0.1", port: 5000 },
       database: null,
@@ -45,9 +46,13 @@ describe("where a value comes from", () => {
       auditDays: 365,
       pullsDays: 30,
       webhooksAllow: [],
+      sources,
+      warnings: [],
     });
     expect(sources.map(({ key }) => key)).toEqual([...settingKeys]);
-    expect(sources.every(({ source }) => source === "default")).toBe(true);
+    expect(sources.every(({ from, source }) => from === "default" && source === "default")).toBe(
+      true,
+    );
     expect(warnings).toEqual([]);
     expect(Object.isFrozen(config) && Object.isFrozen(config.log)).toBe(true);
   });
@@ -94,6 +99,7 @@ describe("where a value comes from", () => {
       ["BERTH_S3_ENCRYPTION", "aes", "AES256"],
       ["BERTH_S3_CACHE", "much", "a number of bytes"],
       ["BERTH_S3_CDN", "cdn.example.com", "must be an address"],
+      ["BERTH_S3_CDN", "https://:word@cdn.example.com", "must be an address"],
     ] as const) {
       const message = problemsOf({}, { [variable]: value });
       expect(message).toContain(value);
@@ -112,17 +118,25 @@ describe("where a value comes from", () => {
       "d/berth.yaml": "listen: ':1'\nlog: {format: text, level: warn}\nregistry: {sparse: allow}\n",
     };
     const env = { BERTH_LISTEN: ":2", BERTH_LOG_LEVEL: "debug", BERTH_DATA: "d" };
-    const { config, sources } = load({ listen: ":3" }, env, files);
+    const { config } = load({ listen: ":3" }, env, files);
+    const { sources } = config;
     expect(config.listen.port).toBe(3);
     expect(config.log).toEqual({ format: "text", level: "debug", requests: true });
     expect(config.registry.sparse).toBe("allow");
     expect(sources.find(({ key }) => key === "listen")).toEqual({
       key: "listen",
       value: "127.0.0.1:3",
+      from: "flag",
       source: "--listen",
     });
-    expect(sources.find(({ key }) => key === "log.level")?.source).toBe("BERTH_LOG_LEVEL");
-    expect(sources.find(({ key }) => key === "log.format")?.source).toBe("d/berth.yaml");
+    expect(sources.find(({ key }) => key === "log.level")).toMatchObject({
+      from: "environment",
+      source: "BERTH_LOG_LEVEL",
+    });
+    expect(sources.find(({ key }) => key === "log.format")).toMatchObject({
+      from: "file",
+      source: "d/berth.yaml",
+    });
   });
 
   test("every setting can come from its variable, or from the file that ..._FILE names", () => {
@@ -133,7 +147,7 @@ describe("where a value comes from", () => {
         BERTH_DATABASE: "postgres://me@here/registry",
         [variableOf(key as "data")]: value,
       };
-      const direct = load({}, env).sources.find((source) => source.key === key);
+      const direct = load({}, env).config.sources.find((source) => source.key === key);
       expect(direct?.source).toBe(variableOf(key as "data"));
       const { [variableOf(key as "data")]: _, ...others } = env;
       const byFile = load(
@@ -141,7 +155,7 @@ describe("where a value comes from", () => {
         { ...others, [`${variableOf(key as "data")}_FILE`]: "/s" },
         { "/s": `${value}\n` },
       );
-      expect(byFile.sources.find((source) => source.key === key)?.value).toBe(
+      expect(byFile.config.sources.find((source) => source.key === key)?.value).toBe(
         direct?.value as string,
       );
     }
@@ -274,7 +288,8 @@ describe("what is refused", () => {
     "serving everyone on %s without saying that the network is the guard",
     (listen) => {
       expect(problemsOf({ listen }, { BERTH_OPEN: "1" })).toContain("BERTH_OPEN=any-network");
-      const { config, warnings } = load({ listen }, { BERTH_OPEN: "any-network" });
+      const { config } = load({ listen }, { BERTH_OPEN: "any-network" });
+      const { warnings } = config;
       expect(config.open).toBe("any-network");
       expect(warnings).toHaveLength(1);
       expect(warnings[0]).toContain(listen);
@@ -285,26 +300,24 @@ describe("what is refused", () => {
 test.each(["127.0.0.1:0", "127.8.9.1:80", "[::1]:5000", "localhost:5000", ":5001", "5001"])(
   "listening on %s needs no further word",
   (listen) => {
-    expect(load({ listen }).warnings).toEqual([]);
+    expect(load({ listen }).config.warnings).toEqual([]);
   },
 );
 
 test("access control beyond loopback warns of passwords in the clear, and of a missing address", () => {
   const listen = "0.0.0.0:5000";
-  expect(load({ listen }).warnings).toEqual([
+  expect(load({ listen }).config.warnings).toEqual([
     expect.stringContaining("without TLS"),
     expect.stringContaining("BERTH_URL"),
   ]);
   const env = { BERTH_URL: "https://r.example", BERTH_TRUSTED_PROXIES: "10.0.0.0/8" };
-  expect(load({ listen }, env).warnings).toEqual([]);
+  expect(load({ listen }, env).config.warnings).toEqual([]);
 });
 
 test("what is secret is not shown", () => {
   const key = Buffer.alloc(32, 1).toString("base64");
-  const { config, sources } = load(
-    {},
-    { BERTH_ADMIN_PASSWORD: "hunter2hunter2", BERTH_SECRET_KEY: key },
-  );
+  const { config } = load({}, { BERTH_ADMIN_PASSWORD: "hunter2hunter2", BERTH_SECRET_KEY: key });
+  const { sources } = config;
   expect(config.adminPassword).toBe("hunter2hunter2");
   expect(config.secretKeys).toEqual([Buffer.alloc(32, 1)]);
   expect(JSON.stringify(sources)).not.toContain("hunter2");
@@ -324,8 +337,8 @@ test("unknown variables warn, those of Kubernetes do not", () => {
     BERTH_REGISTRY_PORT_5000_TCP: "tcp://10.0.0.1:5000",
     PATH: "/bin",
   };
-  expect(load({}, kubernetes).warnings).toEqual([]);
-  expect(load({}, { BERTH_LISTN: ":5000" }).warnings).toEqual([
+  expect(load({}, kubernetes).config.warnings).toEqual([]);
+  expect(load({}, { BERTH_LISTN: ":5000" }).config.warnings).toEqual([
     "The environment variable BERTH_LISTN is none of Berth's and has no effect; did you mean BERTH_LISTEN?",
   ]);
 });

@@ -54,6 +54,10 @@ export interface Config {
   readonly pullsDays: number;
   /** For `createAddressMatcher`. */
   readonly webhooksAllow: readonly string[];
+  /** Every setting as people may see it. */
+  readonly sources: readonly SettingSource[];
+  /** Sentences to log at the start. */
+  readonly warnings: readonly string[];
 }
 
 /** Where blobs are in an S3, and how clients get them from there. */
@@ -77,20 +81,23 @@ export interface S3Config {
   readonly cacheBytes: number;
 }
 
-/** A setting's value as text, and where it came from: a flag, a variable, a file, or `default`. */
+/** A setting's value as text, and where it came from. */
 export interface SettingSource {
   readonly key: SettingKey;
+  /** Of a secret only `(set)`; empty for none. */
   readonly value: string;
+  readonly from: SourceKind;
+  /** The flag, the variable or the file, by name; or `default`. */
   readonly source: string;
 }
 
+/** A variable that names a file with the value is of the environment too. */
+export type SourceKind = "default" | "flag" | "environment" | "file";
+
 export interface LoadedConfig {
   readonly config: Config;
-  readonly sources: readonly SettingSource[];
   /** What was given, as text, paths absolute: a process that is given the same comes to the same. */
   readonly texts: ReadonlyMap<SettingKey, string>;
-  /** Sentences to log at the start. */
-  readonly warnings: readonly string[];
 }
 
 /** The flags that name a setting, or the file of settings. */
@@ -130,18 +137,21 @@ export function loadConfig(
 
   const settings = checkedSettings(given, problems);
   if (settings === null) throw new ConfigError(problems);
-  const config = toConfig(settings, problems);
+  const meant = toConfig(settings, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
-  const warnings = unknownVariables(env).map(unknownVariableWarning);
-  warnings.push(...warningsOfAccess(config));
-  const sources = settingKeys.map((key) => ({
-    key,
-    value: shownValue(key, settings[key]),
-    source: given.get(key)?.source ?? "default",
-  }));
+  const config: Config = Object.freeze({
+    ...meant,
+    sources: settingKeys.map((key) => ({
+      key,
+      value: shownValue(key, settings[key]),
+      from: given.get(key)?.from ?? ("default" as const),
+      source: given.get(key)?.source ?? "default",
+    })),
+    warnings: [...unknownVariables(env).map(unknownVariableWarning), ...warningsOfAccess(meant)],
+  });
   const texts = new Map([...given].map(([key, { value }]) => [key, textOf(key, value, settings)]));
-  return { config, sources, texts, warnings };
+  return { config, texts };
 }
 
 function textOf(key: SettingKey, value: string | string[], settings: Settings): string {
@@ -233,7 +243,7 @@ export function formatAddress({ host, port }: ListenAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function warningsOfAccess({ open, listen, tls, url, trustedProxies }: Config): string[] {
+function warningsOfAccess({ open, listen, tls, url, trustedProxies }: MeantConfig): string[] {
   const address = formatAddress(listen);
   switch (open) {
     case "1":
@@ -260,8 +270,12 @@ function warningsOfAccess({ open, listen, tls, url, trustedProxies }: Config): s
   }
 }
 
+/** Without what is told of it. */
+type MeantConfig = Omit<Config, "sources" | "warnings">;
+
 type GivenValue = {
   readonly value: string | string[];
+  readonly from: SourceKind;
   readonly source: string;
   readonly folder: string;
 };
@@ -269,7 +283,8 @@ type GivenValue = {
 function addFlags(flags: ConfigFlags, given: Map<SettingKey, GivenValue>): void {
   for (const [flag, key] of Object.entries(flagKeys)) {
     const value = flags[flag as keyof typeof flagKeys];
-    if (value !== undefined) given.set(key, { value, source: `--${flag}`, folder: "." });
+    if (value !== undefined)
+      given.set(key, { value, from: "flag", source: `--${flag}`, folder: "." });
   }
 }
 
@@ -288,11 +303,12 @@ function addVariables(
       problems.push(`${variable} and ${variable}_FILE are both set: unset one of them.`);
     }
     if (given.has(key)) continue;
-    if (value !== "") given.set(key, { value, source: variable, folder: "." });
+    const from = "environment";
+    if (value !== "") given.set(key, { value, from, source: variable, folder: "." });
     if (file !== "") {
       const text = readOrExplain(file, `${variable}_FILE`, readFile, problems);
       const source = `${variable}_FILE (${file})`;
-      if (text !== null) given.set(key, { value: text.trimEnd(), source, folder: "." });
+      if (text !== null) given.set(key, { value: text.trimEnd(), from, source, folder: "." });
     }
   }
 }
@@ -324,7 +340,7 @@ function addFile(
     } else if (key === "data" && !isNamed) {
       problems.push(`${path}: data cannot be set by the file that is found in the data folder.`);
     } else if (!given.has(key)) {
-      given.set(key, { value, source: path, folder: dirname(path) });
+      given.set(key, { value, from: "file", source: path, folder: dirname(path) });
     }
   }
 }
@@ -379,7 +395,7 @@ function isPath(key: SettingKey, value: unknown): value is string {
   return pathKeys.has(key) && value !== "";
 }
 
-function toConfig(settings: Settings, problems: string[]): Config {
+function toConfig(settings: Settings, problems: string[]): MeantConfig {
   const { listen, data, open, url } = settings;
   const cert = settings["tls.cert"];
   const key = settings["tls.key"];
@@ -396,7 +412,7 @@ function toConfig(settings: Settings, problems: string[]): Config {
         "listen on 127.0.0.1, or set BERTH_OPEN=any-network if the network itself (a pod, a compose network, a firewall) decides who gets in.",
     );
   }
-  return Object.freeze({
+  return {
     listen,
     data,
     processes: settings["server.processes"],
@@ -419,7 +435,7 @@ function toConfig(settings: Settings, problems: string[]): Config {
     auditDays: settings["audit.days"],
     pullsDays: settings["pulls.days"],
     webhooksAllow: settings["webhooks.allow"],
-  });
+  };
 }
 
 function toS3Config(settings: Settings): S3Config | null {

@@ -49,16 +49,16 @@ describe("its password", () => {
 
   test("is not printed with the settings", () => {
     expect(maskPassword(env.BERTH_DATABASE)).toBe("postgres://me:***@db/registry");
-    const { sources, config } = loadConfig({}, env, () => null);
-    expect(JSON.stringify(sources)).not.toContain(secret);
+    const { config } = loadConfig({}, env, () => null);
+    expect(JSON.stringify(config.sources)).not.toContain(secret);
     expect(config.database?.address.password).toBe(secret);
   });
 
   test("may come apart, and is in no refusal", () => {
     const apart = { BERTH_DATABASE: "postgres://me@db/registry", BERTH_DATABASE_PASSWORD: secret };
-    const { config, sources } = loadConfig({}, apart, () => null);
+    const { config } = loadConfig({}, apart, () => null);
     expect(config.database?.address.password).toBe(secret);
-    expect(JSON.stringify(sources)).not.toContain(secret);
+    expect(JSON.stringify(config.sources)).not.toContain(secret);
     for (const wrong of [
       { ...apart, ...env },
       { BERTH_DATABASE_PASSWORD: secret },

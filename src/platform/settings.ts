@@ -249,7 +249,8 @@ function parseCdn(text: string): string | null {
   if (text === "") return null;
   const url = URL.canParse(text) ? new URL(text) : null;
   const isHttp = url?.protocol === "https:" || url?.protocol === "http:";
-  if (url !== null && isHttp && url.search === "" && url.hash === "" && url.username === "") {
+  const isPlain = url?.search === "" && url.hash === "" && url.username + url.password === "";
+  if (url !== null && isHttp && isPlain) {
     return url.href.replace(/\/+$/, "");
   }
   throw new RuleBroken("must be an address such as https://cdn.example.com, without user or query");

@@ -55,6 +55,7 @@ system  DELETE /robots/{robot}/secrets/{id}, POST /roles, PATCH DELETE /roles/{r
 system  GET POST /groups, GET PATCH DELETE /groups/{group}, GET /groups/{group}/members
 system  PUT DELETE /groups/{group}/members/{member}, GET POST /grants, DELETE /grants/{id}
 system  GET POST /rate-limits, PATCH DELETE /rate-limits/{id}, POST /secrets/rotate, POST /verify
+system  GET /settings, GET /health, GET /backups
 system  GET /verify, GET /nodes, GET /chores, GET /usage, GET /usage/history, GET /gc, GET /gc/preview, POST /gc/run
 system  DELETE /trash, GET POST /issuers, GET PATCH DELETE /issuers/{issuer}, POST /issuers/test
 system  GET POST /providers, GET PATCH DELETE /providers/{provider}, POST /providers/test

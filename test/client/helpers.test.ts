@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ClosedApp, startSetUpApp } from "../accounts/closed-app.ts";
+import { anna, type ClosedApp, startSetUpApp } from "../accounts/closed-app.ts";
 import { berth, type Home } from "./berth.ts";
 
 const password = "a long password of hers";
@@ -111,7 +111,26 @@ describe("berth doctor", () => {
     expect(out).toMatch(/ok +registry +lets bea in/);
     expect(out).toMatch(/ok +API +lets bea in/);
     expect(out).toMatch(/ok +clock/);
-    expect(await ran(["doctor", "--data", app.folder])).toMatch(/ok +server +runs/);
+    // What a server says of itself is for administrators.
+    expect(out).not.toMatch(/database/);
+    const here = await ran(["doctor", "--data", app.folder]);
+    expect(here).toMatch(/ok +server +runs/);
+    expect(here).toMatch(/ok +database +\w+ answers/);
+    expect(here).toMatch(/ok +blobs/);
+    expect(here).toMatch(/ok +chores/);
+    await ran(["login", host, "-u", anna[0], "--password-stdin"], `${anna[1]}\n`);
+    expect(await ran(["doctor", "--host", host])).toMatch(/ok +database +\w+ answers/);
+  }, 60_000);
+
+  test("says what a server finds wrong with itself", async () => {
+    await app.rows("update chores set outcome = 'failed: no room' where name = 'collect garbage'");
+    await app.rows("update verify_pass set stopped = 'too much is wrong'");
+    const here = await berth(home, ["doctor", "--data", app.folder]);
+    await app.rows("update verify_pass set stopped = null");
+    await app.rows("update chores set outcome = 'done'");
+    expect(here.code).toBe(3);
+    expect(here.out).toMatch(/bad +stored .*too much is wrong/);
+    expect(here.out).toMatch(/look +chores .*failed: no room/);
   }, 60_000);
 
   test("says what is wrong: exit code 3", async () => {

@@ -69,6 +69,15 @@ test("the server that runs on the folder carries commands out", async () => {
   expect((await berth("audit", "list", "--limit", "3")).text).toContain("robot.created");
 });
 
+test("the settings of the server are listed, without its secrets", async () => {
+  const { code, text } = await berth("settings", "list");
+  expect(code).toBe(0);
+  expect(text).toMatch(/^ *audit\.days +BERTH_AUDIT_DAYS +365 +false +true +default/m);
+  expect(text).toMatch(/^ *admin\.password +BERTH_ADMIN_PASSWORD +- +true +true +environment/m);
+  expect(text).not.toContain(env.BERTH_ADMIN_PASSWORD);
+  expect((await berth("backup", "history")).text).toBe("There are none.");
+});
+
 test("what was refused is one sentence and an exit code", async () => {
   expect(await berth("project", "show", "none")).toMatchObject({
     code: 5,
