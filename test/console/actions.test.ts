@@ -23,7 +23,7 @@ import {
 import { findings } from "./axe.ts";
 import type { Watched } from "./chromium.ts";
 import { describeConsole } from "./describe-console.ts";
-import { evil, imageWithHistory, repository, signIn, withFiles } from "./world.ts";
+import { evil, imageWithHistory, makeBackup, repository, signIn, withFiles } from "./world.ts";
 
 const desktop = { viewport: { width: 1280, height: 800 } };
 const encoded = encodeURIComponent(repository);
@@ -1362,6 +1362,57 @@ describeConsole("actions", (there) => {
     await act(page, "confirm-reclaim");
     await seen("/api/v1/gc", (body) => body.last_cycle_at !== before);
   }, 60_000);
+
+  test("administration: health, backup, settings", async () => {
+    const { page } = await signedIn();
+    const { app } = there().world;
+    await opened(await signedIn(), "/admin/health");
+    await page.waitForSelector("[data-name=chores][data-state=ok]");
+    const chore = "note how much is stored";
+    await seen("/api/v1/chores", ({ items }) =>
+      items.some(({ name, outcome }: Body) => name === chore && outcome === "done"),
+    );
+    await app.rows("update chores set outcome = 'failed: no room' where name = ?", chore);
+    await act(page, "look-again");
+    await page.waitForSelector("[data-name=chores][data-state=warn]");
+    expect(await page.textContent("[data-name=chores]")).toContain("no room");
+    expect(await page.locator(".checks li").first().getAttribute("data-state")).not.toBe("ok");
+    await app.rows("update chores set outcome = 'done' where name = ?", chore);
+    await act(page, "look-again");
+    await page.waitForSelector("[data-name=chores][data-state=ok]");
+    await page.locator("[data-name=chores] a").click();
+    await page.waitForURL("**/admin/jobs");
+
+    await opened(await signedIn(), "/admin/backup");
+    await page.waitForSelector(".backups [data-row], .sect .none");
+    await makeBackup(there().world);
+    await lookAgain(page, ".backups [data-row]");
+    const [made] = (await api("/api/v1/backups?limit=1")).body.items;
+    expect(await page.textContent(".backups")).toContain(made.to);
+    const lines = (name: string) => page.textContent(`[data-name=${name}] pre`);
+    expect(await lines("create")).toContain(`backup create /backup/berth --data ${app.folder}`);
+    await page.locator("[data-name=create] [data-action=copy]").click();
+    await page.waitForSelector("[data-name=create] .ib .k-done");
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    expect(copied).toBe((await lines("create")) ?? "");
+    await page.locator('[data-action=backup-target][data-name="s3"]').click();
+    clicked.add("backup-target");
+    await page.waitForURL("**/admin/backup?target=s3");
+    expect(await lines("restore")).toContain("backup restore s3://");
+
+    await opened(await signedIn(), "/admin/settings");
+    await page.waitForSelector(row("secret_key"));
+    await page.fill(".filter input", "-from:default ");
+    await page.waitForSelector(row("url"), { state: "detached" });
+    const { items } = (await api("/api/v1/settings?limit=200")).body;
+    const set = items.filter(({ from }: Body) => from !== "default");
+    expect(await page.locator(".settings [data-row]").count()).toBe(set.length);
+    await page.locator(`${row("listen")} [data-action=copy]`).click();
+    await page.waitForSelector(`${row("listen")} .ib .k-done`);
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("BERTH_LISTEN");
+    await page.fill(".filter input", "nothing-like-this");
+    await page.waitForSelector(".none");
+  }, 30_000);
 
   test("the shell: palette, keys, themes", async () => {
     const { page } = await signedIn();

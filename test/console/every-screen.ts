@@ -1,7 +1,7 @@
 import { anna } from "../accounts/closed-app.ts";
 import type { Json } from "../support/images.ts";
 import type { Watched } from "./chromium.ts";
-import { evil, repository, type World, withFiles } from "./world.ts";
+import { evil, makeBackup, repository, type World, withFiles } from "./world.ts";
 
 /** Every screen, and what shows that it is there. */
 const screens: readonly (readonly [string, string])[] = [
@@ -49,13 +49,19 @@ const screens: readonly (readonly [string, string])[] = [
   ["/admin/nodes", ".nodes [data-row]"],
   ["/admin/users", ".users [data-row]"],
   ["/admin/audit", ".audit [data-row]"],
+  ["/admin/health", ".checks [data-name=database]"],
+  ["/admin/backup", ".backups [data-row]"],
+  ["/admin/backup?target=s3", "[data-name=collect] pre"],
+  ["/admin/settings", ".settings [data-row]"],
+  ["/admin/settings?q=from:file", ".none"],
   ["/admin/providers", ".grules [data-row]"],
   ["/admin/workloads", ".trusts [data-row]"],
   ["/projects/payments/members/more", "h1"],
 ];
 
 /** What people write freely, as badly as they can, once; returns a message to a webhook. */
-export async function fill({ app, evilReceiver }: World): Promise<string> {
+export async function fill(world: World): Promise<string> {
+  const { app, evilReceiver } = world;
   const make = async (path: string, body: Json) => await app.api(anna, "POST", path, body);
   await make("/api/v1/projects/payments/robots", { name: "ci", role: "ci" });
   const hooks = "/api/v1/projects/payments/webhooks";
@@ -80,6 +86,7 @@ export async function fill({ app, evilReceiver }: World): Promise<string> {
     );
   }
   await app.api(anna, "PUT", "/api/v1/projects/payments/star");
+  await makeBackup(world);
   await make("/api/v1/groups", { name: "evil" });
   await make("/api/v1/providers/evil/group-rules", { value: evil, group: "evil" });
   const all = "/api/v1/webhooks";

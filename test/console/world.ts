@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { anna, basic, type ClosedApp, startSetUpApp } from "../accounts/closed-app.ts";
 import { openReceiver, type Receiver } from "../events/world.ts";
 import {
@@ -9,7 +10,9 @@ import {
   types,
 } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
+import { askOperator } from "../support/operator.ts";
 import { type TarPart, tarOf } from "../support/tar.ts";
+import { onPostgres } from "../support/test-database.ts";
 import type { Watched } from "./chromium.ts";
 
 /** A registry with something of everything that the console shows. */
@@ -65,9 +68,23 @@ export async function makeWorld(): Promise<World> {
   evilReceiver.answer = () => new Response(evil, { status: 500, headers: { server: evil } });
   const remove = async () => {
     await evilReceiver.stop();
+    rmSync(backupOf(app), { recursive: true, force: true });
     await app.remove();
   };
   return { app, oci, evilReceiver, remove };
+}
+
+/** As whoever runs the server does: browsers make none. */
+export async function makeBackup({ app }: World): Promise<void> {
+  const answer = await askOperator(app.folder, "POST", "/api/v1/backups", {
+    target: backupOf(app),
+    list_only: onPostgres,
+  });
+  if (!(await answer.text()).includes('"report"')) throw new Error("no backup was made");
+}
+
+function backupOf({ folder }: ClosedApp): string {
+  return `${folder}-backup`;
 }
 
 /** Layers that can be unpacked, with names and words that hold markup. */

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useLayoutEffect, useRef } from "react";
 import { Link } from "../app/link.tsx";
 import { Place } from "../parts/place.tsx";
 import { paths } from "../state/location.ts";
@@ -13,6 +13,14 @@ export function AdminPlace({
   end?: ReactNode;
   sub?: ReactNode;
 }) {
+  const tabs = useRef<HTMLElement>(null);
+  // There are more of them than a phone has room for.
+  useLayoutEffect(() => {
+    const { current: nav } = tabs;
+    const shown = nav?.querySelector<HTMLElement>(`[href="${paths.admin(tab)}"]`);
+    if (nav == null || shown == null) return;
+    nav.scrollLeft = shown.offsetLeft - (nav.clientWidth - shown.offsetWidth) / 2;
+  }, [tab]);
   return (
     <>
       <Place
@@ -22,7 +30,7 @@ export function AdminPlace({
         end={end}
         sub={sub}
       />
-      <nav className="tabs only-phone-block" aria-label={text.sections}>
+      <nav className="tabs only-phone-block" aria-label={text.sections} ref={tabs}>
         {(Object.keys(text.admin.tabs) as (keyof typeof text.admin.tabs)[]).map((each) => (
           <Link
             key={each}

@@ -5,9 +5,12 @@ import { paths } from "../state/location.ts";
 import { useAccount } from "../state/session.ts";
 import { text } from "../text/text.ts";
 import { Audit } from "./admin-audit.tsx";
+import { Backup } from "./admin-backup.tsx";
+import { Health } from "./admin-health.tsx";
 import { Jobs } from "./admin-jobs.tsx";
 import { Nodes } from "./admin-nodes.tsx";
 import { Providers } from "./admin-providers.tsx";
+import { Settings } from "./admin-settings.tsx";
 import { Storage } from "./admin-storage.tsx";
 import { Users } from "./admin-users.tsx";
 import { RegistryWebhooks } from "./admin-webhooks.tsx";
@@ -19,6 +22,7 @@ const groups: readonly { readonly name: string; readonly tabs: readonly AdminTab
   { name: text.admin.people, tabs: ["users", "providers", "workloads"] },
   { name: text.admin.registry, tabs: ["storage", "webhooks", "jobs", "nodes"] },
   { name: text.admin.record, tabs: ["audit"] },
+  { name: text.admin.server, tabs: ["health", "backup", "settings"] },
 ];
 
 export default function AdminScreen({ tab }: { tab: string }) {
@@ -65,6 +69,9 @@ export default function AdminScreen({ tab }: { tab: string }) {
         {shown === "providers" && <Providers />}
         {shown === "workloads" && <Workloads />}
         {shown === "audit" && <Audit />}
+        {shown === "health" && <Health />}
+        {shown === "backup" && <Backup />}
+        {shown === "settings" && <Settings />}
       </main>
     </div>
   );
