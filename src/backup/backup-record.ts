@@ -11,6 +11,7 @@ const began = "backup.began";
 const made = "backup.made";
 /** Pages of the operator's lines in which the last backup is looked for: 10,000 lines each. */
 const pagesMax = 10;
+const linesLookedAt = 50;
 
 /** What the audit says of a backup that came to its end. */
 const madeDetail = z.object({
@@ -65,20 +66,31 @@ async function record(
 export interface LastBackups {
   readonly begunAt: number | null;
   readonly madeAt: number | null;
+  /** Of the last one that has more than the list of blobs. */
+  readonly wholeAt: number | null;
 }
 
-/** When the last backup was begun, and when the last one was made. */
+/** When the last backup was begun, and when the last ones were made. */
 export async function lastBackups(db: Database): Promise<LastBackups> {
-  const [begun, ended] = [await lastLine(db, began), await lastLine(db, made)];
-  return { begunAt: begun?.at ?? null, madeAt: ended?.at ?? null };
+  const isWhole = ({ detail }: AuditRow) => readDetail(detail)?.whole === true;
+  return {
+    begunAt: await lastTime(db, began, () => true),
+    madeAt: await lastTime(db, made, () => true),
+    wholeAt: await lastTime(db, made, isWhole),
+  };
 }
 
-async function lastLine(db: Database, action: string): Promise<AuditRow | null> {
+async function lastTime(
+  db: Database,
+  action: string,
+  isIt: (line: AuditRow) => boolean,
+): Promise<number | null> {
   let before: number | null = null;
   for (let pages = 0; pages < pagesMax; pages++) {
-    const { lines, next } = await linesOf(db, action, before, 1);
-    const [line] = lines;
-    if (line !== undefined || next === null) return line ?? null;
+    const { lines, next } = await linesOf(db, action, before, linesLookedAt);
+    const line = lines.find(isIt);
+    if (line !== undefined) return line.at;
+    if (next === null) return null;
     before = next;
   }
   return null;

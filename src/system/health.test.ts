@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Management, ThisServer } from "../access/endpoint.ts";
 import type { DiskSpace } from "../blobs/disk-reserve.ts";
+import { DatabaseAwayError } from "../db/database-away.ts";
 import { type Config, loadConfig } from "../platform/config.ts";
 import { lookAtAll } from "./health.ts";
 import { lookAtCertificate, lookAtDisk, lookAtServer, lookAtSettings } from "./look-at-server.ts";
@@ -116,6 +117,23 @@ test("what was logged of the settings at the start is told", () => {
     message:
       "The environment variable BERTH_LISTN is none of Berth's and has no effect; did you mean BERTH_LISTEN?",
   });
+});
+
+test("without its database that alone is bad, and what needs it is said to", async () => {
+  const away = new DatabaseAwayError(null);
+  const fail = () => {
+    throw away;
+  };
+  const db = {
+    facts: { oneServer: false, now: fail },
+    reads: new Proxy({}, { get: fail }),
+    away: () => away,
+  };
+  const checks = await lookAtAll({ ...manage(here), db } as unknown as Management);
+  const states = Object.fromEntries(checks.map(({ name, state }) => [name, state]));
+  expect(states).toMatchObject({ server: "ok", database: "bad", blobs: "warn", chores: "warn" });
+  expect(Object.values(states).filter((state) => state === "bad")).toHaveLength(1);
+  expect(checks.find(({ name }) => name === "chores")?.message).toContain("without the database");
 });
 
 test("what cannot be looked at is bad, and the rest is told", async () => {

@@ -1,5 +1,6 @@
 import type { Management } from "../access/endpoint.ts";
-import { bad, type Check, type Finding } from "./check.ts";
+import { isAway } from "../db/database-away.ts";
+import { bad, type Check, type Finding, warn } from "./check.ts";
 import {
   lookAtBlobs,
   lookAtCertificate,
@@ -66,6 +67,9 @@ async function looked(look: () => ReturnType<Look>): Promise<Finding | null> {
   try {
     return await Promise.race([(async () => await look())(), late.promise]);
   } catch (error) {
+    if (isAway(error)) {
+      return warn("it cannot be looked at without the database", "Bring the database back first");
+    }
     return bad(
       `it could not be looked at: ${error instanceof Error ? error.message : String(error)}`,
       "Look at the log of the server",

@@ -40,15 +40,13 @@ export function lookAtServer({ server }: Management): Finding {
 
 export async function lookAtDatabase({ db, clock }: Management): Promise<Finding> {
   const kind = db.facts.oneServer ? "SQLite" : "PostgreSQL";
-  const away = db.away();
-  if (away !== null) {
-    return bad(
-      `${kind} cannot be reached: ${away.message}`,
-      "Look whether it runs, and the way to it",
-    );
-  }
   const begun = clock.monotonic();
-  await readNow(db.reads, nowOf(db, clock));
+  try {
+    await readNow(db.reads, nowOf(db, clock));
+  } catch (error) {
+    const { message } = db.away() ?? (error as Error);
+    return bad(`${kind} does not answer: ${message}`, "Look whether it runs, and at the way to it");
+  }
   const ms = clock.monotonic() - begun;
   const message = `${kind} answers within ${Math.max(1, Math.ceil(ms))} ms`;
   return ms <= answerMsFine

@@ -18,23 +18,37 @@ const namedMax = 5;
 
 /** What `berth backup create` made; whether it was read since, only who read it knows. */
 export async function lookAtBackups({ db, clock }: Management): Promise<Finding> {
-  const { begunAt, madeAt } = await lastBackups(db);
-  if (!db.facts.oneServer && madeAt === null) {
-    return ok("PostgreSQL is backed up with its own tools, of which Berth knows nothing");
-  }
+  const { begunAt, madeAt, wholeAt } = await lastBackups(db);
+  if (!db.facts.oneServer) return lookAtLists(madeAt, clock.now());
   const advice = "Have a timer run berth backup create, and berth backup verify from time to time";
-  if (madeAt === null) {
+  if (wholeAt === null) {
     const message =
       begunAt === null
         ? "the audit knows of no backup that berth backup create made"
         : "the audit knows of a backup that was begun, and of none that was made";
     return warn(message, `${advice}; nothing, if you take snapshots of the disk`, begunAt);
   }
-  const days = Math.floor((clock.now() - madeAt) / dayMs);
-  if (days > backupDaysFine) {
-    return warn(`the last one was made ${days} days ago`, advice, madeAt);
+  if (isOld(wholeAt, clock.now())) return warn("the last one is old", advice, wholeAt);
+  return ok("one was made lately; berth backup verify tells whether it can be read", wholeAt);
+}
+
+/** Beside PostgreSQL, which others back up, Berth makes lists of blobs. */
+function lookAtLists(madeAt: number | null, now: number): Finding {
+  if (madeAt === null) {
+    return ok("PostgreSQL is backed up with its own tools, of which Berth knows nothing");
   }
-  return ok("one was made lately; berth backup verify tells whether it can be read", madeAt);
+  if (isOld(madeAt, now)) {
+    return warn(
+      "the last list of blobs is old",
+      "Have a timer run berth backup create --list-only with each backup of PostgreSQL",
+      madeAt,
+    );
+  }
+  return ok("a list of blobs was made lately; PostgreSQL's own backups Berth does not see", madeAt);
+}
+
+function isOld(at: number, now: number): boolean {
+  return now - at > backupDaysFine * dayMs;
 }
 
 /** As `berth gc status` says it. */
@@ -62,7 +76,7 @@ export async function lookAtGarbage({ db, clock }: Management): Promise<Finding>
 export async function lookAtStored({ db }: Management): Promise<Finding> {
   const pass = await findPass(db.reads);
   if (pass === null) return ok("no stored blob was read again yet");
-  const { stopped, findings, last_finding, finished_at } = pass;
+  const { stopped, findings, last_finding, started_at, finished_at } = pass;
   if (stopped !== null) {
     return bad(
       `reading all stored blobs was stopped: ${stopped}`,
@@ -77,9 +91,12 @@ export async function lookAtStored({ db }: Management): Promise<Finding> {
       finished_at,
     );
   }
-  return finished_at === null
-    ? ok("they are being read for the first time")
-    : ok("all were read, and none was wrong", finished_at);
+  if (finished_at !== null) return ok("all were read, and none was wrong", finished_at);
+  return ok(
+    started_at === null
+      ? "they are read for the first time a day after the first start"
+      : "they are being read for the first time",
+  );
 }
 
 /** As `berth chores` says it. */

@@ -102,6 +102,19 @@ test("health: damage that was found", async () => {
   await app.rows("update verify_pass set stopped = null");
 });
 
+test.skipIf(!onPostgres)("health: nodes that are gone, and clocks that are wrong", async () => {
+  expect((await check("nodes")).state).toBe("ok");
+  expect((await check("clock")).state).toBe("ok");
+  await app.rows(
+    "insert into nodes (id, name, address, version, processes, clock_ahead_ms, started_at, seen_at) values ('gone', 'other', '', '1', 1, -90000, ?, ?)",
+    ...[Date.now() - 60_000, Date.now() - 60_000],
+  );
+  expect((await check("nodes")).message).toContain("other was not heard of");
+  expect(await check("clock")).toMatchObject({ state: "bad" });
+  await app.rows("delete from nodes where id = 'gone'");
+  expect((await check("nodes")).state).toBe("ok");
+});
+
 test.skipIf(testsRunOnS3)("health: blobs that are not where they should be", async () => {
   const bytes = "what is kept";
   const digest = `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
@@ -125,11 +138,10 @@ test("backups: none, then the one that was made, and one that came to no end", a
   const history = async () => (await app.api(anna, "GET", "/api/v1/backups")).body;
   expect(await history()).toEqual({ items: [], next: null, unfinished_since: null });
   if (!onPostgres) expect((await check("backup")).state).toBe("warn");
-  const make = async (target: string) =>
-    await askOperator(app.folder, "POST", "/api/v1/backups", {
-      target,
-      list_only: onPostgres,
-    }).then((answer) => answer.text());
+  const make = async (target: string, list_only = onPostgres) => {
+    const asked = { target, list_only };
+    return await (await askOperator(app.folder, "POST", "/api/v1/backups", asked)).text();
+  };
   const target = join(elsewhere, "berth");
   expect(await make(target)).toContain('"report"');
   const [name = ""] = readdirSync(join(target, "backups"));
@@ -139,7 +151,11 @@ test("backups: none, then the one that was made, and one that came to no end", a
   expect(unfinished_since).toBeNull();
   expect(await check("backup")).toMatchObject({ state: "ok", at: items[0].made_at });
 
-  await make(target);
+  // A list of blobs is no backup of a database that nobody else backs up.
+  await make(join(elsewhere, "list"), true);
+  expect((await history()).items[0]).toMatchObject({ whole: false, copied_bytes: 0 });
+  const { at } = await check("backup");
+  if (!onPostgres) expect(at).toBe(items[0].made_at);
   const page = (await app.api(anna, "GET", "/api/v1/backups?limit=1")).body;
   expect(page.items).toHaveLength(1);
   const next = (await app.api(anna, "GET", `/api/v1/backups?limit=1&after=${page.next}`)).body;

@@ -132,6 +132,7 @@ function Commands({ told }: { told: Told }) {
     data: settingValue(told, "data"),
     // The server shows it with its password as ***, which pg_dump takes from elsewhere.
     database: database === "" ? null : database.replace(":***@", "@"),
+    isInBucket: settingValue(told, "blobs") !== "",
     hasKeySetting: settingOf(told, "secret_key")?.set === true,
   };
   return (

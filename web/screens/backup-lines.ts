@@ -10,6 +10,8 @@ export interface BackedUp {
   readonly data: string;
   /** Of its PostgreSQL, without the password; null: SQLite in the data folder. */
   readonly database: string | null;
+  /** Its blobs are in a bucket, not in the data folder. */
+  readonly isInBucket: boolean;
   /** Its secret key comes from a setting, not from a file. */
   readonly hasKeySetting: boolean;
 }
@@ -20,11 +22,12 @@ export interface BackupStep {
     | ("restoreDump" | "restore" | "key" | "check" | "repair" | "serve" | "collect");
   readonly lines: readonly string[];
   /** Beside the one of its kind. */
-  readonly hint?: "keySetting";
+  readonly hint?: "keySetting" | "listOfFiles" | "restoreToBucket" | "timerOfS3";
 }
 
 const newData = "/srv/berth-restored";
 const dump = "/backup/berth.dump";
+const listTarget = "/backup/berth-list";
 
 const targetOf: Readonly<Record<BackupTarget, string>> = {
   folder: "/backup/berth",
@@ -44,55 +47,63 @@ const keysOfS3 = [
 
 /** What makes a backup of this very server. */
 export function makeSteps(to: BackupTarget, from: BackedUp): readonly BackupStep[] {
+  const { program, database } = from;
   const data = `--data ${shellWord(from.data)}`;
-  const target = from.database === null ? targetOf[to] : `${targetOf.folder}-list`;
-  const create = `${from.program} backup create ${target}${from.database === null ? "" : " --list-only"} ${data}`;
-  const made = from.database === null ? madeTargetOf[to] : target;
-  const reach = to === "s3" && from.database === null ? keysOfS3 : [];
+  if (database !== null) {
+    const copy = `pg_dump --format=custom --file=${dump} ${shellWord(database)}`;
+    const list = `${program} backup create ${listTarget} --list-only ${data}`;
+    return [
+      { kind: "dump", lines: [copy] },
+      { kind: "list", lines: [list], ...(from.isInBucket ? {} : { hint: "listOfFiles" }) },
+      { kind: "verify", lines: [`${program} backup verify ${listTarget} ${data}`] },
+      { kind: "timer", lines: [inCrontab(copy), inCrontab(list)] },
+    ];
+  }
+  const create = `${program} backup create ${targetOf[to]} ${data}`;
   return [
-    ...(from.database === null
-      ? []
-      : [
-          {
-            kind: "dump" as const,
-            lines: [`pg_dump --format=custom --file=${dump} ${shellWord(from.database)}`],
-          },
-        ]),
-    { kind: from.database === null ? "create" : "list", lines: [...reach, create] },
-    { kind: "verify", lines: [`${from.program} backup verify ${made} ${data}`] },
-    // In a crontab a % ends the line.
-    { kind: "timer", lines: [`17 3 * * * ${create.replaceAll("%", "\\%")}`] },
+    { kind: "create", lines: [...reachOf(to), create] },
+    { kind: "verify", lines: [`${program} backup verify ${madeTargetOf[to]} ${data}`] },
+    { kind: "timer", lines: [inCrontab(create)], ...(to === "s3" ? { hint: "timerOfS3" } : {}) },
   ];
 }
 
-/** What brings it back elsewhere. */
+/** What brings it back elsewhere; with PostgreSQL, where it was. */
 export function restoreSteps(to: BackupTarget, from: BackedUp): readonly BackupStep[] {
-  const { program, database, hasKeySetting } = from;
+  const { program, database } = from;
   if (database !== null) {
     const data = `--data ${shellWord(from.data)}`;
+    const back = `pg_restore --clean --if-exists --dbname=${shellWord(database)} ${dump}`;
+    const check = [`${program} verify ${data}`, `${program} verify --repair ${data}`];
     return [
-      {
-        kind: "restoreDump",
-        lines: [`pg_restore --clean --if-exists --dbname=${shellWord(database)} ${dump}`],
-      },
-      {
-        kind: "repair",
-        lines: [`${program} verify ${data}`, `${program} verify --repair ${data}`],
-      },
+      { kind: "restoreDump", lines: [back] },
+      { kind: "repair", lines: check },
       { kind: "serve", lines: [`${program} serve ${data}`] },
     ];
   }
   const data = `--data ${newData}`;
-  const reach = to === "s3" ? keysOfS3 : [];
+  const restore = `${program} backup restore ${madeTargetOf[to]} ${data}`;
   return [
-    { kind: "restore", lines: [...reach, `${program} backup restore ${madeTargetOf[to]} ${data}`] },
-    hasKeySetting
+    {
+      kind: "restore",
+      lines: [...reachOf(to), restore],
+      ...(from.isInBucket ? { hint: "restoreToBucket" } : {}),
+    },
+    from.hasKeySetting
       ? { kind: "key", lines: ["export BERTH_SECRET_KEY_FILE=secret.key"], hint: "keySetting" }
       : { kind: "key", lines: [`install -m 600 secret.key ${newData}/secret.key`] },
     { kind: "check", lines: [`${program} verify ${data}`] },
     { kind: "serve", lines: [`${program} serve ${data}`] },
     { kind: "collect", lines: [`${program} gc run --accept clock ${data}`] },
   ];
+}
+
+function reachOf(to: BackupTarget): readonly string[] {
+  return to === "s3" ? keysOfS3 : [];
+}
+
+/** Each night; a % ends the line there. */
+function inCrontab(line: string): string {
+  return `17 3 * * * ${line.replaceAll("%", "\\%")}`;
 }
 
 /** As a shell takes it for one word. */

@@ -1126,14 +1126,20 @@ export const en = {
     },
     hints: {
       list: "It has the digest, the size and the key of each blob. For the bucket itself use versions or replication.",
+      listOfFiles:
+        "It has the digest and the size of each blob. Copy the folder blobs of the data folder as well.",
+      restoreToBucket: "Set your settings before: they say in which bucket the blobs go.",
       create:
         "Run it as the user of the server, on its machine. In a container: put docker exec and its name in front, and mount the folder into it.",
-      timer: "A line of a crontab, of the user of the server.",
+      timer: "For a crontab of the user of the server.",
+      timerOfS3:
+        "For a crontab of the user of the server, in which those variables are set as well.",
       key: "It is in no backup, so that whoever reads one cannot open what the key seals.",
       keySetting: "This server has it from a setting: give the new one the same.",
       collect:
         "It waits for that after a backup of more than a day ago, so that there is time to look.",
-      repair: "Nothing is deleted: what does not fit is moved to quarantine.",
+      repair:
+        "Nothing is deleted: what does not fit is moved to quarantine, and heals by the next push.",
     },
     keep: "Keep apart",
     keepWhy: "What no backup holds and no restore can do without.",
