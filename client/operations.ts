@@ -499,6 +499,12 @@ export const getRepositoriesTagsOfRepository = /* @__PURE__ */ operation<
   { readonly items: readonly ({ readonly name: string; readonly digest: string; readonly kind: "image" | "index" | "artifact"; readonly media_type: string; readonly size: number; readonly platforms: readonly (string)[]; readonly attached: readonly ({ readonly kind: "signature" | "attestation" | "sbom" | "other"; readonly count: number })[]; readonly moved_at: string; readonly moved_by: string | null; readonly pulled_at: string | null; readonly locked_at: string | null; readonly locked_by: string | null; readonly immutable_by: string | null })[]; readonly next: string | null }
 >("GET", "/api/v1/repositories/{repository}/tags");
 
+/** Lists what no tag names, no index lists, and is attached to nothing that is there. */
+export const getRepositoriesUntaggedOfRepository = /* @__PURE__ */ operation<
+  { readonly repository: string; readonly sort?: "pushed" | "-pushed" | "size" | "-size" | undefined; readonly limit?: number | undefined; readonly after?: string | undefined },
+  { readonly items: readonly ({ readonly digest: string; readonly kind: "image" | "index" | "artifact"; readonly media_type: string; readonly size: number; readonly platforms: readonly (string)[]; readonly attached: readonly ({ readonly kind: "signature" | "attestation" | "sbom" | "other"; readonly count: number })[]; readonly pushed_at: string; readonly pushed_by: string | null; readonly pulled_at: string | null; readonly last_tag: string | null; readonly untagged_at: string | null; readonly trash_at: string | null })[]; readonly next: string | null }
+>("GET", "/api/v1/repositories/{repository}/untagged");
+
 /** Shows an image: platforms, what is attached, configuration, layers, who shares them. */
 export const getRepositoriesImagesOfRepositoryReference = /* @__PURE__ */ operation<
   { readonly repository: string; readonly reference: string; readonly platform?: string | undefined },

@@ -10,14 +10,25 @@ export interface Sort {
 export const sorts = ["name", "-name", "pushed", "-pushed", "size", "-size"] as const;
 
 /** Key of the input of lists that come in several orders. */
-export const sortInput = z
-  .enum(sorts)
-  .default("name")
-  .transform((text): Sort => {
-    const descending = text.startsWith("-");
-    return { by: text.slice(descending ? 1 : 0) as Sort["by"], descending };
-  })
-  .describe("What it is sorted by, with - the largest or latest first; v1.9 comes before v1.10.");
+export const sortInput = sortInputOf(sorts, "name").describe(
+  "What it is sorted by, with - the largest or latest first; v1.9 comes before v1.10.",
+);
+
+/** The same, where only some of the orders make sense. */
+export function sortInputOf<Name extends (typeof sorts)[number]>(
+  names: readonly Name[],
+  first: z.core.util.NoUndefined<Name>,
+) {
+  return z
+    .enum(names)
+    .default(first)
+    .transform((text) => {
+      const descending = text.startsWith("-");
+      return { by: text.slice(descending ? 1 : 0) as WithoutSign<Name>, descending };
+    });
+}
+
+type WithoutSign<Name extends string> = Name extends `-${infer By}` ? By : Name;
 
 /** Key of the input of lists that may show some entries alone. */
 export const filterInput = z

@@ -161,6 +161,7 @@ export const apiRequests: Readonly<Record<string, Make>> = {
   "GET /api/v1/usage": plain,
   "GET /api/v1/usage/history": plain,
   "GET /api/v1/repositories/{repository}/tags": plain,
+  "GET /api/v1/repositories/{repository}/untagged": plain,
   "GET /api/v1/repositories/{repository}/images/{reference}": { params: { reference: "none" } },
   "GET /api/v1/repositories/{repository}/images/{reference}/compare": {
     params: { reference: "none" },

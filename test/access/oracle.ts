@@ -15,7 +15,7 @@ list    GET /v2/<name>/referrers/<digest>
 pull    GET /v2/<name>/tags/list, GET /v2/<name>/blobs/<digest>, GET /v2/<name>/manifests/<reference>
 pull    GET /repositories/{repository}, GET /repositories/{repository}/past
 pull    GET /repositories/{repository}/tags, GET /repositories/{repository}/pulls/summary
-pull    GET /repositories/{repository}/tags/{tag}/history
+pull    GET /repositories/{repository}/tags/{tag}/history, GET /repositories/{repository}/untagged
 star    PUT DELETE /repositories/{repository}/star
 mark    PUT DELETE /projects/{project}/star
 pull    GET /repositories/{repository}/images/{reference}

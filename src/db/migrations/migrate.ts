@@ -20,6 +20,7 @@ import * as directories from "./0016-directories.ts";
 import * as deviceSignIns from "./0017-device-sign-ins.ts";
 import * as passkeys from "./0018-passkeys.ts";
 import * as starsAndDays from "./0019-stars-and-days.ts";
+import * as untagged from "./0020-untagged.ts";
 
 /**
  * Which release this is, counted from 1: it goes up by one with each release whose migrations the one
@@ -48,6 +49,7 @@ const migrations = [
   { ...deviceSignIns, release: 3 },
   { ...passkeys, release: 3 },
   { ...starsAndDays, release: 3 },
+  { ...untagged, release: 3 },
 ];
 
 /** The tables are too new for this release. */
