@@ -12,17 +12,15 @@ export function Consequence({ name, children }: { name: string; children: ReactN
 
 const namesAtFirst = 20;
 
+export interface NamedItem {
+  readonly key: string;
+  readonly name: ReactNode;
+  readonly beside?: ReactNode;
+  readonly end?: ReactNode;
+}
+
 /** Each by name: twenty, then the rest on demand. */
-export function Names({
-  items,
-}: {
-  items: readonly {
-    readonly key: string;
-    readonly name: ReactNode;
-    readonly beside?: ReactNode;
-    readonly end?: ReactNode;
-  }[];
-}) {
+export function Names({ items }: { items: readonly NamedItem[] }) {
   const [isOpen, setOpen] = useState(false);
   const shown = isOpen ? items : items.slice(0, namesAtFirst);
   return (
