@@ -281,6 +281,151 @@ describeConsole("actions", (there) => {
     await page.waitForSelector(row("main"));
   }, 60_000);
 
+  test("tags: columns are chosen, with the keyboard too, and kept; a phone has its own", async () => {
+    const watched = await there().chromium.open(desktop);
+    await signIn(watched);
+    const { page } = watched;
+    await page.goto(`/r/${repository}`);
+    await page.waitForSelector(row("latest"));
+    const isShown = (heads: string) =>
+      page.waitForFunction(
+        (wanted) =>
+          [...document.querySelectorAll("[role=columnheader]")]
+            .filter((head) => head.getClientRects().length > 0)
+            .map((head) => head.textContent)
+            .join(" ")
+            .trim() === wanted,
+        heads,
+      );
+    const menu = ".tools .no-phone [aria-haspopup=menu]";
+    await isShown("Tag Digest Platforms Size Pushed Actions");
+    await page.locator(menu).click();
+    expect(await page.getAttribute("[data-action=columns-at-first]", "aria-disabled")).toBe("true");
+    expect(await findings(watched, null)).toEqual([]);
+    await act(page, "column-digest");
+    await act(page, "column-attached");
+    await isShown("Tag Platforms Size Pushed Attached Actions");
+    await page.keyboard.press("Escape");
+    expect(await page.evaluate(() => document.activeElement.textContent)).toBe("Columns");
+    await page.keyboard.press("Enter");
+    for (const key of ["ArrowDown", "Space", "ArrowDown", "Enter"]) await page.keyboard.press(key);
+    await isShown("Tag Pushed Attached Actions");
+    await page.keyboard.press("Escape");
+    await page.reload();
+    await page.waitForSelector(row("latest"));
+    await isShown("Tag Pushed Attached Actions");
+    await page.locator(menu).click();
+    await act(page, "column-pushed");
+    await page.waitForSelector(`${row("latest")} .c-when time`, { state: "hidden" });
+    expect(await page.locator(`${row("latest")} .c-when .by`).isVisible()).toBe(true);
+    await act(page, "column-by");
+    await isShown("Tag Attached Actions");
+
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.waitForSelector(`${row("latest")} .c-when time`);
+    for (const part of [".c-size", ".c-plat", ".by"]) {
+      expect(await page.locator(`${row("latest")} ${part}`).isVisible()).toBe(true);
+    }
+    await page.setViewportSize(desktop.viewport);
+    await act(page, "columns-at-first");
+    await isShown("Tag Digest Platforms Size Pushed Actions");
+    expect(watched.faults).toEqual([]);
+    await watched.close();
+  }, 60_000);
+
+  test("untagged: sort, open, copy, compare, delete, undo", async () => {
+    const { app, oci } = there().world;
+    const of = "loose/app";
+    const path = `/api/v1/repositories/${encodeURIComponent(of)}/untagged`;
+    const images = ["one", "two", "three"].map((seed) => imageWithHistory(seed, "amd64"));
+    const [one, two, three] = images.map(({ digest }) => digest as string);
+    if (!one || !two || !three) throw new Error("no images");
+    for (const image of images) {
+      await oci.pushImage(of, image, image.digest === three ? undefined : "v1");
+    }
+    await oci.pushImage(of, imageWithHistory("four", "amd64"), "v1");
+    await app.api(anna, "PATCH", "/api/v1/projects/loose", { untagged_days: 7 });
+    const digests = (body: Body): string[] =>
+      body.items.map(({ digest }: { digest: string }) => digest);
+    expect(digests((await api(path)).body).sort()).toEqual([one, two, three].sort());
+
+    const { page } = await signedIn();
+    await opened(await signedIn(), `/r/${of}`);
+    await page.waitForSelector(row("v1"));
+    await page.keyboard.press("]");
+    await page.waitForURL(`**/r/${of}/-/untagged`);
+    await page.waitForSelector(row(one));
+    expect(await page.textContent(row(two))).toMatch(/was v1.*by anna.*in 7 days/);
+    expect(await page.textContent(".untagged-rule")).toContain("after 7 days");
+    await act(page, "sort-size");
+    await page.waitForFunction(() => location.search === "?sort=-size");
+    await act(page, "sort-pushed");
+    await page.waitForSelector(`[role=row][data-row='2'][data-name='${one}']`);
+
+    const host = new URL(page.url()).host;
+    const copied = (wanted: string) =>
+      page.waitForFunction(async (text) => (await navigator.clipboard.readText()) === text, wanted);
+    const more = async (digest: string, action: string) => {
+      await page.locator(`${row(digest)} [aria-haspopup=menu]`).click();
+      await act(page, action, row(digest));
+    };
+    await more(one, "copy-untagged");
+    await copied(`${host}/${of}@${one}`);
+    await act(page, "copy", row(two));
+    await copied(`docker pull ${host}/${of}@${two}`);
+    await page.locator(row(three)).focus();
+    await page.keyboard.press("c");
+    await copied(`docker pull ${host}/${of}@${three}`);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/r/${of}@${two}`);
+    await page.waitForSelector(".facts");
+    await page.goBack();
+    await more(one, "compare-one-untagged");
+    await page.waitForURL(`**/compare?a=${encodeURIComponent(`${of}@${one}`)}`);
+    await page.goBack();
+    for (const digest of [three, one]) await act(page, "select", row(digest));
+    await act(page, "compare-untagged");
+    await page.waitForURL(
+      `**/compare?${new URLSearchParams({ a: `${of}@${one}`, b: `${of}@${three}` })}`,
+    );
+    await page.goBack();
+
+    await more(one, "delete-untagged");
+    await page.waitForSelector("dialog .num");
+    const dialog = (await page.textContent("dialog")) ?? "";
+    expect(dialog).toContain("Delete 1 untagged image of loose/app?");
+    expect(dialog).toContain("was v1");
+    expect(await findings(await signedIn(), null)).toEqual([]);
+    await act(page, "confirm-delete-untagged-cancel");
+    await more(one, "delete-untagged");
+    await act(page, "confirm-delete-untagged");
+    await seen(path, (body) => !digests(body).includes(one));
+    await page.waitForSelector(row(one), { state: "detached" });
+    await act(page, "undo");
+    await seen(path, (body) => digests(body).includes(one));
+    await page.waitForSelector(row(one));
+
+    // What somebody named meanwhile is told of before it goes.
+    await page.locator(row(two)).focus();
+    await page.keyboard.press("Delete");
+    await page.waitForSelector("dialog .num");
+    await oci.pushManifest(of, "kept", images[1]?.manifest ?? "");
+    await act(page, "confirm-delete-untagged");
+    await page.waitForFunction(() => /kept/.test(document.querySelector("dialog")?.textContent));
+    await act(page, "confirm-delete-untagged-cancel");
+    await seen(path, (body) => !digests(body).includes(two));
+
+    await opened(await signedIn(), `/r/${of}/-/untagged`);
+    await page.waitForSelector(row(one));
+    await act(page, "select-all");
+    await act(page, "delete-all-untagged");
+    await act(page, "confirm-delete-untagged");
+    await seen(path, (body) => body.items.length === 0);
+    await page.waitForSelector(".emp");
+    expect(await page.textContent(".emp")).toContain("Every image has a tag");
+  }, 60_000);
+
   test("an image: its platforms", async () => {
     const { page } = await signedIn();
     await opened(

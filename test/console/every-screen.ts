@@ -21,6 +21,8 @@ const screens: readonly (readonly [string, string])[] = [
   [`/r/${repository}`, "[data-name=latest]"],
   [`/r/${repository}?q=nothing-like-this`, ".none"],
   [`/r/${repository}?at=NOW`, ".asof [data-row]"],
+  [`/r/${repository}/-/untagged`, ".untagged [data-row]"],
+  ["/r/web/storefront/-/untagged", ".emp"],
   [`/r/${repository}/-/about`, "[data-action=save-repository]"],
   [`/r/${repository}:latest`, ".facts"],
   [`/r/${repository}:latest/layers`, ".plan"],
@@ -63,6 +65,7 @@ const screens: readonly (readonly [string, string])[] = [
 export async function fill(world: World): Promise<string> {
   const { app, evilReceiver } = world;
   const make = async (path: string, body: Json) => await app.api(anna, "POST", path, body);
+  await app.api(anna, "PATCH", "/api/v1/projects/payments", { untagged_days: 30 });
   await make("/api/v1/projects/payments/robots", { name: "ci", role: "ci" });
   const hooks = "/api/v1/projects/payments/webhooks";
   const there = (await app.api(anna, "GET", hooks)).body.items[0];

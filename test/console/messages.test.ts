@@ -41,6 +41,17 @@ const opened: readonly (readonly [string, readonly string[], string])[] = [
     ["[data-name=latest] [data-action=select]", "[data-action=delete-tags]"],
     "dialog",
   ],
+  [`/r/${repository}`, [".tools .no-phone [aria-haspopup=menu]"], "[role=menuitemcheckbox]"],
+  [
+    `/r/${repository}/-/untagged`,
+    ["[data-row='0'] [data-action=select]", "[data-action=delete-all-untagged]"],
+    "dialog",
+  ],
+  [
+    `/r/${repository}/-/untagged`,
+    ["[data-row='0'] [aria-haspopup=menu]"],
+    "[data-action=delete-untagged]",
+  ],
   [`/r/${repository}/-/about`, ["[data-action=delete-repository]"], "dialog"],
   ["/profile", ["[data-action=new-token]"], "dialog"],
   ["/profile/account", ["[data-action=change-password]"], "[data-action=change-password]"],

@@ -6,6 +6,8 @@ interface MenuItem {
   readonly keys?: string;
   readonly isBad?: boolean;
   readonly isChosen?: boolean;
+  /** One of several that may be on: the menu stays open. */
+  readonly isChecked?: boolean;
   /** Why it is off; null: it is on. */
   readonly off?: string | null;
   readonly onChoose: () => void;
@@ -95,15 +97,17 @@ export function Menu({
               key={item.action}
               type="button"
               className={item.isBad ? "mi bad" : "mi"}
-              role={item.isChosen === undefined ? "menuitem" : "menuitemradio"}
-              aria-checked={item.isChosen}
+              role={roleOf(item)}
+              aria-checked={item.isChecked ?? item.isChosen}
               aria-disabled={item.off != null}
               title={item.off ?? undefined}
               data-action={item.action}
               tabIndex={-1}
               onClick={(event) => {
                 event.stopPropagation();
-                if (item.off == null) closeAnd(item.onChoose);
+                if (item.off != null) return;
+                if (item.isChecked === undefined) closeAnd(item.onChoose);
+                else item.onChoose();
               }}
             >
               {item.label}
@@ -114,4 +118,9 @@ export function Menu({
       )}
     </span>
   );
+}
+
+function roleOf({ isChosen, isChecked }: MenuItem): string {
+  if (isChecked !== undefined) return "menuitemcheckbox";
+  return isChosen === undefined ? "menuitem" : "menuitemradio";
 }

@@ -15,6 +15,7 @@ import { useTags } from "./tags.ts";
 
 // What few people open comes when they do.
 const AsOf = lazy(() => import("./asof.tsx"));
+const UntaggedTable = lazy(() => import("./untagged.tsx"));
 const RepositoryAbout = lazy(() => import("./repository-about.tsx"));
 
 export type Repository = Awaited<ReturnType<typeof getRepositoriesOfRepository>>;
@@ -65,6 +66,11 @@ export function RepositoryScreen({ repository, tab }: { repository: string; tab:
             count: tags.isComplete ? tags.all.length : undefined,
           },
           {
+            label: text.repository.untagged,
+            href: paths.repository(repository, "untagged"),
+            isCurrent: tab === "untagged",
+          },
+          {
             label: text.repository.about,
             href: paths.repository(repository, "about"),
             isCurrent: tab === "about",
@@ -79,6 +85,7 @@ export function RepositoryScreen({ repository, tab }: { repository: string; tab:
             mayRestore={value?.allowed.includes("repository:delete") === true}
           />
         )}
+        {tab === "untagged" && <UntaggedTable repository={repository} allowed={value?.allowed} />}
         {tab === "about" && value !== undefined && <RepositoryAbout repository={value} />}
       </Suspense>
       {tab === "" && !search.has("at") && (

@@ -12,16 +12,17 @@ import { Menu } from "../parts/menu.tsx";
 import { useCopyReference } from "../parts/reference.tsx";
 import { SelectionBar } from "../parts/selection.tsx";
 import { Digest, Locked, Middle, Size, When, WhenOrNever } from "../parts/signs.tsx";
+import { SortMenu, sortHead } from "../parts/sort.tsx";
 import type { Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { matcher } from "../state/filter.ts";
-import type { TagSort } from "../state/first-answers.ts";
 import { go, paths, setSearch } from "../state/location.ts";
 import { changed } from "../state/resource.ts";
 import { host } from "../state/session.ts";
 import { text } from "../text/text.ts";
 import { Attached, Platforms } from "./image-signs.tsx";
 import { PushGuide } from "./push-guide.tsx";
+import { ColumnsMenu, useHiddenColumns } from "./tag-columns.tsx";
 import { DeleteTags } from "./tag-delete.tsx";
 import type { Tag, Tags } from "./tags.ts";
 
@@ -52,6 +53,7 @@ export function TagTable({
   // A change of the filter ends the selection.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the filter is what the effect is about
   useEffect(() => setSelected(new Set()), [filter.query]);
+  const hiddenColumns = useHiddenColumns();
   const same = useMemo(() => namesByDigest(tags.all), [tags.all]);
   const isNew = useArrivals(tags);
 
@@ -125,7 +127,7 @@ export function TagTable({
         >
           {text.tags.pick}
         </button>
-        <SortMenu tags={tags} />
+        <SortMenu sorting={tags} sorts={["-pushed", "name", "-name", "-size"]} />
         <button
           type="button"
           className="btn quiet no-phone"
@@ -135,10 +137,11 @@ export function TagTable({
           <Icon name="clock" small />
           {text.tags.asOfNow}
         </button>
+        <ColumnsMenu {...hiddenColumns} />
       </Filter>
       <ListTable
         list={tags.list}
-        className={isPicking || selected.size > 0 ? "tags picking" : "tags"}
+        className={`tags ${hiddenColumns.className}${isPicking || selected.size > 0 ? " picking" : ""}`}
         label={text.tags.label(repository)}
         columns={columns}
         rows={rows}
@@ -275,28 +278,7 @@ function columnsOf({
   setSelected: (names: ReadonlySet<string>) => void;
 }): readonly Column<Tag>[] {
   const tabIndex = (isActive: boolean) => (isActive ? 0 : -1);
-  const sorted = (
-    head: ReactNode,
-    by: "name" | "pushed" | "size",
-  ): Pick<Column<Tag>, "head" | "sort"> => {
-    const isOn = tags.sort.replace("-", "") === by;
-    const isDown = tags.sort.startsWith("-");
-    const next = (isOn ? (isDown ? by : `-${by}`) : by === "name" ? by : `-${by}`) as TagSort;
-    return {
-      sort: isOn ? (isDown ? "descending" : "ascending") : "none",
-      head: (
-        <button
-          type="button"
-          className="sort"
-          data-action={`sort-${by}`}
-          onClick={() => tags.setSort(next)}
-        >
-          {head}
-          {isOn && <Icon name={isDown ? "down" : "up"} small />}
-        </button>
-      ),
-    };
-  };
+  const sorted = (head: ReactNode, by: "name" | "pushed" | "size") => sortHead(tags, head, by);
   return [
     {
       key: "select",
@@ -369,7 +351,12 @@ function columnsOf({
       key: "pushed",
       className: "c-when cut",
       ...sorted(text.tags.pushed, "pushed"),
-      cell: ({ moved_at, moved_by }) => <When time={moved_at} by={moved_by} />,
+      cell: ({ moved_at, moved_by }) => (
+        <>
+          <When time={moved_at} />
+          {moved_by !== null && <span className="by"> {text.by(moved_by)}</span>}
+        </>
+      ),
     },
     {
       key: "pulled",
@@ -548,28 +535,4 @@ export async function setLock(
     toast(text.notDone(error instanceof Error ? error.message : String(error)));
   }
   await changed(`tags ${repository} `, `image ${repository}`);
-}
-
-function SortMenu({ tags }: { tags: Tags }) {
-  return (
-    <span className="only-phone">
-      <Menu
-        label={text.tags.sortBy}
-        className="btn quiet s"
-        shows={text.tags.sorts[tags.sort]}
-        button={
-          <>
-            {text.tags.sorts[tags.sort]}
-            <Icon name="down" small />
-          </>
-        }
-        items={(["-pushed", "name", "-name", "-size"] as const).map((sort) => ({
-          label: text.tags.sorts[sort],
-          action: `sort-by-${sort}`,
-          isChosen: tags.sort === sort,
-          onChoose: () => tags.setSort(sort),
-        }))}
-      />
-    </span>
-  );
 }

@@ -34,6 +34,7 @@ export async function restoreUnits(units: readonly string[]): Promise<void> {
   await changed(
     "trash",
     "tags",
+    "untagged",
     "project",
     "repository",
     "repositories",

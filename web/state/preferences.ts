@@ -1,6 +1,8 @@
 import { useSyncExternalStore } from "react";
 
 /** What this browser keeps of a person's choices. */
+type Preference = "theme" | "client" | "keys" | "tag-columns";
+
 const changed = "berth:preference";
 
 function read(name: string): string | null {
@@ -11,9 +13,11 @@ function read(name: string): string | null {
   }
 }
 
-export function setPreference(name: "theme" | "client" | "keys", value: string): void {
+/** Null: as if nobody had chosen. */
+export function setPreference(name: Preference, value: string | null): void {
   try {
-    localStorage.setItem(`berth.${name}`, value);
+    if (value === null) localStorage.removeItem(`berth.${name}`);
+    else localStorage.setItem(`berth.${name}`, value);
   } catch {
     // Then it holds until the page is left.
   }
@@ -21,17 +25,21 @@ export function setPreference(name: "theme" | "client" | "keys", value: string):
   if (name === "theme") dispatchEvent(new Event("berth:theme"));
 }
 
-export function usePreference(name: "theme" | "client" | "keys", otherwise: string): string {
-  const value = useSyncExternalStore(
+export function usePreference(name: Preference, otherwise: string): string {
+  return useChosen(name) ?? otherwise;
+}
+
+/** Null where nobody chose. */
+export function useChosen(name: Preference): string | null {
+  return useSyncExternalStore(
     (listener) => {
       addEventListener(changed, listener);
       return () => removeEventListener(changed, listener);
     },
     () => read(name),
   );
-  return value ?? otherwise;
 }
 
-export function preference(name: "theme" | "client" | "keys", otherwise: string): string {
+export function preference(name: Preference, otherwise: string): string {
   return read(name) ?? otherwise;
 }

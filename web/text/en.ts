@@ -101,6 +101,7 @@ export const en = {
     repository: "Repository",
     project: "Project",
   },
+  manifest: { image: "Image", index: "Index of images", artifact: "Artifact" },
   attached: { signature: "Sig", sbom: "SBOM", attestation: "Prov", other: "Other" },
   attachedLong: {
     signature: "Signature",
@@ -435,8 +436,42 @@ export const en = {
     goes: "all of its repositories, members and robots",
     stays: "what other projects have, shared layers included",
   },
+  untagged: {
+    label: (repository: string) => `Images of ${repository} without a tag`,
+    filter: "platform:arm64 pushed:>30d pulled:never",
+    count: (shown: number, all: number, isRead: boolean) =>
+      `${shownOf(shown, all, "image", "images")}${isRead ? "" : " so far"}`,
+    was: (tag: string) => `was ${tag}`,
+    wasUntil: (tag: string, time: string) => `${tag} named it until ${time}`,
+    toTrash: "To the trash",
+    withinTheHour: "within the hour",
+    copyName: "Copy without the client",
+    two: "Select two images to compare them",
+    remove: (count: number) =>
+      count === 1 ? "Delete the image" : `Delete ${counted(count, "image", "images")}`,
+    removeTitle: (count: number, repository: string) =>
+      `Delete ${counted(count, "untagged image", "untagged images")} of ${repository}?`,
+    areGone: (count: number, repository: string) =>
+      `${counted(count, "image", "images")} of ${repository} moved to the trash`,
+    areErased: (count: number, repository: string) =>
+      `${counted(count, "image", "images")} of ${repository} ${count === 1 ? "is" : "are"} deleted`,
+    along: (tag: string | null, hasMore: boolean) =>
+      [tag === null ? "" : `was ${tag}`, hasMore ? "with what is attached" : ""]
+        .filter((part) => part !== "")
+        .join(", "),
+    tags: "all tags",
+    none: "Every image has a tag",
+    noneLead:
+      "When a push moves a tag, or somebody deletes one, the image it named stays and is listed here, by its digest. It can still be pulled by that.",
+    rule: (days: number | null) =>
+      days === null
+        ? "Images without a tag stay until somebody deletes them."
+        : `Images without a tag go to the trash after ${counted(days, "day", "days")}.`,
+    settings: "Change that in the settings of the project",
+  },
   repository: {
     tags: "Tags",
+    untagged: "Untagged",
     about: "About",
     labels: "Labels",
     labelsHint: "Words to find it by, one to a line, such as team=ledger",
@@ -477,6 +512,19 @@ export const en = {
     keptBy: (rule: string) => `Kept by the rule ${rule}`,
     lockedBy: (name: string | null) => (name === null ? "Locked" : `Locked by ${name}`),
     asOfNow: "As of now",
+    columns: "Columns",
+    columnsWhat: "Show or hide columns",
+    columnNames: {
+      digest: "Digest",
+      platforms: "Platforms",
+      size: "Size",
+      pushed: "Pushed",
+      by: "Pushed by",
+      pulled: "Last pulled",
+      attached: "Attached",
+    },
+    columnsAtFirst: "As at first",
+    columnsAreAtFirst: "The columns are as at first",
     copyReference: (name: string) => `Copy the reference to ${name}`,
     copyDigest: "Copy by digest",
     more: (name: string) => `More for ${name}`,

@@ -1,0 +1,44 @@
+import { Digest, Size } from "../parts/signs.tsx";
+import { text } from "../text/text.ts";
+import { RemovalDialog } from "./removal.tsx";
+import type { Untagged } from "./untagged.tsx";
+
+export function DeleteUntagged({
+  repository,
+  images,
+  onClose,
+  onDone,
+}: {
+  repository: string;
+  images: readonly Untagged[];
+  onClose: () => void;
+  onDone: () => void;
+}) {
+  const count = images.length;
+  return (
+    <RemovalDialog
+      {...{ repository, onClose, onDone }}
+      what={{ tags: [], digests: images.map(({ digest }) => digest) }}
+      words={{
+        title: text.untagged.removeTitle(count, repository),
+        submit: text.untagged.remove(count),
+        areGone: text.untagged.areGone(count, repository),
+        areErased: text.untagged.areErased(count, repository),
+      }}
+      action="confirm-delete-untagged"
+      tags={[]}
+      goes={images.map(({ digest, size, last_tag, attached }) => ({
+        key: digest,
+        name: <Digest digest={digest} />,
+        beside: text.untagged.along(last_tag, attached.length > 0),
+        end: <Size bytes={size} />,
+      }))}
+      stays={[{ key: "", name: <span>{text.untagged.tags}</span>, beside: text.tags.othersStay }]}
+      pulled={images.map(({ digest, pulled_at }) => ({
+        key: digest,
+        name: <Digest digest={digest} />,
+        pulled_at,
+      }))}
+    />
+  );
+}
