@@ -35,10 +35,11 @@ export interface Untagged {
 export async function listUntagged(
   reads: Reads,
   page: UntaggedPage,
+  most = looksMax,
 ): Promise<{ readonly rows: readonly Untagged[]; readonly next: Place | null }> {
   const rows: Untagged[] = [];
   let { after } = page;
-  for (let looks = 0; looks < looksMax; looks++) {
+  for (let looks = 0; looks < most; looks++) {
     const until = await lastLookedAt(reads, { ...page, after });
     const limit = page.limit + 1 - rows.length;
     const found = await untaggedQuery({ ...page, after, until, limit }).execute(reads);

@@ -1691,7 +1691,7 @@ describeConsole("actions", (there) => {
     const { page } = watched;
     await page.goto(`/r/${repository}`);
     await page.waitForSelector(row("main"));
-    await page.locator(".tools [aria-haspopup=menu]").click();
+    await page.locator(".tools .only-phone [aria-haspopup=menu]").click();
     await act(page, "sort-by-name");
     await page.waitForFunction(() => location.search.includes("sort=name"));
     await act(page, "pick");
