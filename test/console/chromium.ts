@@ -29,18 +29,22 @@ export async function whyNoChromium(): Promise<string | null> {
   }
 }
 
-async function launch(): Promise<Browser> {
+async function launch(more: readonly string[] = []): Promise<Browser> {
   const { default: packed } = await import("@sparticuz/chromium");
   return await chromium.launch({
     // Not those of the package, which are for another purpose: they turn the web's own rules off.
-    args: ["--no-sandbox", "--disable-dev-shm-usage", "--font-render-hinting=none"],
+    args: ["--no-sandbox", "--disable-dev-shm-usage", "--font-render-hinting=none", ...more],
     executablePath: await packed.executablePath(),
     headless: true,
   });
 }
 
-export async function openChromium(origin: string): Promise<Chromium> {
-  const browser = await launch();
+/** `more`: flags of Chromium. */
+export async function openChromium(
+  origin: string,
+  more: readonly string[] = [],
+): Promise<Chromium> {
+  const browser = await launch(more);
   return {
     async open(options = {}) {
       const context = await browser.newContext({ baseURL: origin, ...options });
