@@ -17,11 +17,14 @@ export class ApiError extends Error {
   readonly status: number;
   /** Names the request in the server's log; null where it has no line there. */
   readonly requestId: string | null;
+  /** Of the operation, such as `/api/v1/projects/{project}`. */
+  readonly path: string;
 
-  constructor(message: string, status: number, requestId: string | null) {
+  constructor(message: string, status: number, requestId: string | null, path: string) {
     super(message);
     this.status = status;
     this.requestId = requestId;
+    this.path = path;
   }
 }
 
@@ -43,7 +46,7 @@ export function operation<Input extends object, Output>(
   };
   const call = async (input: Input, options: CallOptions = {}) => {
     const { url, body } = prepare(input);
-    return (await send(method, url, body, options)) as Output;
+    return (await send(method, { url, body, path }, options)) as Output;
   };
   return Object.assign(call, { urlOf: (input: Input) => prepare(input).url });
 }
@@ -58,8 +61,11 @@ function queryOf(values: ReadonlyMap<string, unknown>): string {
 
 async function send(
   method: string,
-  url: string,
-  body: string | null,
+  {
+    url,
+    body,
+    path,
+  }: { readonly url: string; readonly body: string | null; readonly path: string },
   { signal, ifMatch }: CallOptions,
 ): Promise<unknown> {
   let response: Response;
@@ -75,11 +81,11 @@ async function send(
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError("The server does not answer.", 0, null);
+    throw new ApiError("The server does not answer.", 0, null, path);
   }
   if (response.status === 204) return undefined;
   const answer: unknown = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
   const { detail, request_id } = (answer ?? {}) as { detail?: string; request_id?: string };
-  throw new ApiError(detail ?? response.statusText, response.status, request_id ?? null);
+  throw new ApiError(detail ?? response.statusText, response.status, request_id ?? null, path);
 }

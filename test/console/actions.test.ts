@@ -1620,6 +1620,11 @@ describeConsole("actions", (there) => {
       await Bun.sleep(50);
     }
     expect(await page.textContent(".note")).toContain("Not connected.");
+    await page.locator(".star").first().click();
+    await page.waitForFunction(
+      () =>
+        document.querySelector(".toast span")?.textContent.trim() === "Not done: Not connected.",
+    );
     await page.waitForSelector(row("payments"));
     await Bun.sleep(2_100);
     await page.context().setOffline(false);
@@ -1660,6 +1665,15 @@ describeConsole("actions", (there) => {
     await page.waitForSelector("form .note.bad");
     expect(await page.textContent("form .note.bad")).toBe("The two passwords are not the same.");
     await type(page, "again", anna[1]);
+    await type(page, "current", `${anna[1]}?`);
+    await act(page, "change-password");
+    // Nobody else can help with it: no hint whom to ask.
+    await page.waitForFunction(
+      () =>
+        document.querySelector("form .note.bad")?.textContent ===
+        "The current password is another one.",
+    );
+    await type(page, "current", anna[1]);
     await act(page, "change-password");
     await page.waitForURL(/\/signin/);
     await signIn(watched);
@@ -1667,6 +1681,7 @@ describeConsole("actions", (there) => {
     await signIn(other);
     await page.goto("/profile/sessions");
     await page.waitForSelector(".sessions [role=row]");
+    expect(await page.textContent(".sessions [data-row='0']")).toContain("this one");
     await page.locator("[role=row]:not(:has(.chip)) [data-action=end-session]").first().click();
     clicked.add("end-session");
     await seen("/api/v1/account/sessions", (body) => body.items.length === 1);

@@ -119,6 +119,26 @@ export function dayName(time?: string): string {
   return relative.format(days, "day").replace(/^./, (first) => first.toUpperCase());
 }
 
+/** With a capital and a full stop, as a sentence has them. */
+export function sentence(words: string): string {
+  return withStop(words.replace(/^./, (first) => first.toUpperCase()));
+}
+
+export function withStop(words: string): string {
+  return words.replace(/[^.!?…]$/, "$&.");
+}
+
+/** A robot without what all robots of its project have in front, where a screen is about that project. */
+export function nameIn(place: string, name: string): string {
+  const common = `robot.${place.split("/", 1)[0]}.`;
+  return name.startsWith(common) ? name.slice(common.length) : name;
+}
+
+/** What somebody is found by: a robot by its short name too. */
+export function namesOf(name: string | null): readonly string[] {
+  return name === null ? [] : [...new Set([name, name.replace(/^robot\.[^.]+\./, "")])];
+}
+
 /** The beginning of a digest in groups of four, as people compare it. */
 export function digestGroups(digest: string, groups = 3): readonly string[] {
   const hex = digest.slice(digest.indexOf(":") + 1);

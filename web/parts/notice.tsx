@@ -1,6 +1,8 @@
 import type { ReactNode } from "react";
 import { ApiError } from "../../client/operation.ts";
+import { reasonOf } from "../state/resource.ts";
 import { text } from "../text/text.ts";
+import { sentence } from "./format.ts";
 import { Mark, type MarkName } from "./icon.tsx";
 
 const markOf = {
@@ -50,17 +52,15 @@ export function Notice({
 export function Trouble({ error, onRetry }: { error: Error; onRetry?: () => void }) {
   const answer = error instanceof ApiError ? error : null;
   const isCutOff = answer?.status === 0;
-  const sentence = error.message
-    .replace(/^./, (first) => first.toUpperCase())
-    .replace(/[^.]$/, "$&.");
+  const wayOut = answer === null ? null : wayOutOf(answer);
   return (
     <Notice
-      kind={isCutOff ? "plain" : answer?.status === 403 ? "warn" : "bad"}
-      what={isCutOff ? text.notConnected : sentence}
+      kind={isCutOff ? "plain" : answer?.status === 403 && wayOut !== null ? "warn" : "bad"}
+      what={sentence(reasonOf(error))}
       more={
-        answer === null ? undefined : (
+        answer === null || wayOut === null ? undefined : (
           <>
-            {isCutOff ? text.triesAgain : text.wayOut(answer.status)}
+            {wayOut}
             {answer.requestId !== null && answer.status >= 500 && (
               <span className="q3"> · {text.requestId(answer.requestId)}</span>
             )}
@@ -75,4 +75,12 @@ export function Trouble({ error, onRetry }: { error: Error; onRetry?: () => void
       )}
     </Notice>
   );
+}
+
+/** Null where nobody else can do anything about it, such as about a password that is wrong. */
+function wayOutOf({ status, path }: ApiError): string | null {
+  if (status === 0) return text.triesAgain;
+  if (status !== 403) return text.wayOut(status);
+  if (/\{(project|repository)\}|^\/api\/v1\/trash/.test(path)) return text.askOwner;
+  return path.startsWith("/api/v1/account") ? null : text.askAdministrator;
 }

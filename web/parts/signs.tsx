@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { text } from "../text/text.ts";
-import { ago, digestGroups, exactTime, sizeOf } from "./format.ts";
+import { ago, digestGroups, exactTime, nameIn, sizeOf } from "./format.ts";
 import { Icon } from "./icon.tsx";
 
 /** The whole digest is in the title and in what is copied. */
@@ -25,14 +25,32 @@ export function Size({ bytes }: { bytes: number }) {
   );
 }
 
-/** A time as people say it, the exact one at hand. */
-export function When({ time, by }: { time: string; by?: string | null }) {
+/** A time as people say it, the exact one at hand; with who did it, as they are called in `place`. */
+export function When({
+  time,
+  by,
+  place = "",
+}: {
+  time: string;
+  by?: string | null;
+  place?: string;
+}) {
   return (
     <time dateTime={time} title={exactTime(time)}>
       {ago(time)}
-      {by != null && <span className="by"> {text.by(by)}</span>}
+      {by != null && (
+        <span className="by" title={by}>
+          {" "}
+          {text.by(nameIn(place, by))}
+        </span>
+      )}
     </time>
   );
+}
+
+/** Names of repositories, project included. */
+export function Pattern({ pattern }: { pattern: string }) {
+  return pattern === "**" ? text.everyRepository : <code>{pattern}</code>;
 }
 
 /** Null: it never happened. */

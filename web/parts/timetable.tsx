@@ -14,8 +14,8 @@ interface TimetableRow {
   readonly strong: string;
   readonly href: string;
   readonly end: string;
-  /** The exact time of `end`. */
-  readonly endTime?: string;
+  /** The whole of `end`, or exactly. */
+  readonly endTitle?: string;
 }
 
 /** Time or count | mark | reference | who. Days are rows of their own. */
@@ -51,7 +51,7 @@ function Line({
   strong,
   href,
   end,
-  endTime,
+  endTitle,
 }: Omit<TimetableRow, "key">) {
   return (
     // biome-ignore lint/a11y/useSemanticElements lint/a11y/useFocusableInteractive: see the table
@@ -76,11 +76,7 @@ function Line({
         </Link>
       </span>
       {/* biome-ignore lint/a11y/useSemanticElements: see the table */}
-      <span
-        className="q3 cut end"
-        role="cell"
-        title={endTime === undefined ? undefined : exactTime(endTime)}
-      >
+      <span className="q3 cut end" role="cell" title={endTitle}>
         {end}
       </span>
     </div>

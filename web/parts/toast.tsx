@@ -1,4 +1,5 @@
 import { useEffect, useSyncExternalStore } from "react";
+import { reasonOf } from "../state/resource.ts";
 import { text } from "../text/text.ts";
 import { Icon } from "./icon.tsx";
 
@@ -27,7 +28,7 @@ export function toast(message: string, rest: Omit<Toast, "message"> = {}): void 
 /** Of what a button began, and nothing on the screen waits for. */
 export function tellFailure(work: Promise<unknown>): void {
   void work.catch((error: unknown) => {
-    toast(text.notDone(error instanceof Error ? error.message : String(error)));
+    toast(text.notDone(reasonOf(error)));
   });
 }
 
@@ -37,7 +38,7 @@ export function undoLast(): void {
   if (undo === undefined) return;
   set(null);
   void undo().catch((error: unknown) => {
-    set({ message: error instanceof Error ? error.message : String(error) });
+    set({ message: reasonOf(error) });
   });
 }
 

@@ -4,6 +4,7 @@ import { Field, fieldOf } from "../parts/field.tsx";
 import { exactTime } from "../parts/format.ts";
 import { Mark } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
+import { Middle } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
 import { setSearch, usePlace } from "../state/location.ts";
@@ -47,14 +48,16 @@ export function Audit() {
         <button type="submit" className="btn" data-action="filter-audit">
           {text.audit.show}
         </button>
-        <button
-          type="button"
-          className="btn quiet"
-          data-action="clear-audit-filter"
-          onClick={() => setSearch({ actor: null, action: null, resource: null })}
-        >
-          {text.filter.clear}
-        </button>
+        {Object.keys(asked).length > 0 && (
+          <button
+            type="button"
+            className="btn quiet"
+            data-action="clear-audit-filter"
+            onClick={() => setSearch({ actor: null, action: null, resource: null })}
+          >
+            {text.filter.clear}
+          </button>
+        )}
       </form>
       <ListTable
         list={list}
@@ -90,7 +93,7 @@ const columns: readonly Column<Line>[] = [
     key: "actor",
     head: text.audit.filters.actor,
     className: "cut a-who",
-    cell: ({ actor }) => actor,
+    cell: ({ actor }) => <Middle name={actor} />,
   },
   {
     key: "action",

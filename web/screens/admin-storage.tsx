@@ -106,8 +106,10 @@ export function Storage() {
                 [
                   text.storage.lastRun,
                   <span key="run">
-                    <WhenOrNever time={work.last_cycle_at} />{" "}
-                    <span className="q3">{work.last_outcome}</span>
+                    <WhenOrNever time={work.last_cycle_at} />
+                    {work.last_outcome !== null && (
+                      <span className="q3">, {work.last_outcome}</span>
+                    )}
                   </span>,
                 ],
                 [

@@ -66,7 +66,7 @@ export default function AsOf({
     });
     await changed(`tags ${repository} `, `past ${repository}`, `image ${repository}`, "trash");
   };
-  const columns = columnsOf(mayRestore, (row) => tellFailure(moveBack(row)));
+  const columns = columnsOf(repository, mayRestore, (row) => tellFailure(moveBack(row)));
   const pick = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const value = new FormData(event.currentTarget).get("at");
@@ -131,7 +131,11 @@ function momentOf(asked: string): string | null {
   return Number.isNaN(time) ? null : new Date(time).toISOString();
 }
 
-function columnsOf(mayRestore: boolean, moveBack: (row: Row) => void): readonly Column<Row>[] {
+function columnsOf(
+  repository: string,
+  mayRestore: boolean,
+  moveBack: (row: Row) => void,
+): readonly Column<Row>[] {
   return [
     {
       key: "tag",
@@ -162,7 +166,7 @@ function columnsOf(mayRestore: boolean, moveBack: (row: Row) => void): readonly 
       key: "moved",
       head: text.tags.pushed,
       className: "st cut",
-      cell: ({ moved_at, moved_by }) => <When time={moved_at} by={moved_by} />,
+      cell: ({ moved_at, moved_by }) => <When time={moved_at} by={moved_by} place={repository} />,
     },
     {
       key: "do",

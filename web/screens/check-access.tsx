@@ -1,9 +1,11 @@
 import { type FormEvent, useState } from "react";
 import { getAccessWhy } from "../../client/operations.ts";
 import { Field, fieldOf, Select } from "../parts/field.tsx";
+import { sentence } from "../parts/format.ts";
 import { Mark } from "../parts/icon.tsx";
 import { Trouble } from "../parts/notice.tsx";
 import { Section } from "../parts/place.tsx";
+import { Pattern } from "../parts/signs.tsx";
 import { setSearch, usePlace } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
 import { text } from "../text/text.ts";
@@ -86,7 +88,7 @@ function Verdict({ why }: { why: Why }) {
       <div className="verdict" role="status">
         <Mark name={allowed ? "done" : "failed"} />
         <h2>{allowed ? text.check.yes : text.check.no}</h2>
-        <p>{reason.replace(/^./, (first) => first.toUpperCase())}.</p>
+        <p>{sentence(reason)}</p>
       </div>
       <Section title={text.check.how} aside={`${user}, ${resource}`}>
         <ul className="ch">
@@ -120,7 +122,7 @@ function Line({
         <div>
           {effect === "deny" ? text.check.forbids : text.check.gives}{" "}
           <b>{role === null ? text.check.single : roleName(role)}</b> {text.robots.in}{" "}
-          <code>{pattern}</code>
+          <Pattern pattern={pattern} />
           {tag_pattern !== null && (
             <>
               {" "}
@@ -129,7 +131,7 @@ function Line({
           )}
         </div>
         <div className="q3 small">
-          {isDeciding ? text.check.decides : because}
+          {isDeciding ? text.check.decides : because !== undefined && sentence(because)}
           {group !== null && ` ${text.check.through(group)}`}
           {everywhere && ` ${text.check.everywhere}`}
         </div>

@@ -329,7 +329,9 @@ function layersOf(
   const line = (image: Image | undefined, digest: string) =>
     buildLine(image?.layers.find((layer) => layer.digest === digest)?.created_by ?? null);
   const shown = (layer: { digest: string; size: number } | undefined) =>
-    layer === undefined ? null : `${digestGroups(layer.digest).join(" ")}  ${sizeText(layer.size)}`;
+    layer === undefined
+      ? null
+      : `${digestGroups(layer.digest).join(" ")} · ${sizeText(layer.size)}`;
   return Array.from(
     { length: Math.max(removed_layers.length, added_layers.length) },
     (_none, index) => {

@@ -46,11 +46,10 @@ export function Growth() {
           <button
             type="button"
             className="btn s"
-            aria-pressed={isTable}
             data-action="growth-table"
             onClick={() => setSearch({ growth: isTable ? null : "table" })}
           >
-            {text.growth.asTable}
+            {isTable ? text.growth.asChart : text.growth.asTable}
           </button>
         </span>
       }

@@ -1,7 +1,7 @@
 import { useRef, useState } from "react";
 import { getProjects, getRecentPulls, getRecentPushes, getUsage } from "../../client/operations.ts";
 import { Link } from "../app/link.tsx";
-import { ago, sizeText } from "../parts/format.ts";
+import { ago, exactTime, nameIn, sizeText } from "../parts/format.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { Place, Section } from "../parts/place.tsx";
@@ -124,7 +124,9 @@ function PushRows({ pushes, isMine }: { pushes: Pushes; isMine: boolean }) {
         quiet: `${push.repository}:`,
         strong: push.tag,
         href: paths.tag(push.repository, push.tag),
-        end: isMine ? "" : (push.pushed_by ?? ""),
+        ...(isMine || push.pushed_by === null
+          ? { end: "" }
+          : { end: nameIn(push.repository, push.pushed_by), endTitle: push.pushed_by }),
       }))}
     />
   );
@@ -153,7 +155,7 @@ function PullRows({ pulls }: { pulls: Pulls }) {
         strong: tag ?? digest.slice(7, 19),
         href: tag === null ? paths.digest(repository, digest) : paths.tag(repository, tag),
         end: ago(last_at),
-        endTime: last_at,
+        endTitle: exactTime(last_at),
       }))}
     />
   );

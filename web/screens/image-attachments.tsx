@@ -69,7 +69,9 @@ export function Attachments({ repository, image }: { repository: string; image: 
       key: "pushed",
       head: text.tags.pushed,
       className: "cut q-l",
-      cell: ({ pushed_at, pushed_by }) => <When time={pushed_at} by={pushed_by} />,
+      cell: ({ pushed_at, pushed_by }) => (
+        <When time={pushed_at} by={pushed_by} place={repository} />
+      ),
     },
   ];
   return (

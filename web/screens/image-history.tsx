@@ -2,7 +2,7 @@ import {
   getRepositoriesTagsHistoryOfRepositoryTag,
   postRepositoriesTagsRestoreOfRepositoryTag,
 } from "../../client/operations.ts";
-import { dayTime, exactTime, lasting, minuteTime } from "../parts/format.ts";
+import { dayTime, exactTime, lasting, minuteTime, nameIn } from "../parts/format.ts";
 import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Digest } from "../parts/signs.tsx";
@@ -52,7 +52,7 @@ export function ImageHistory({
     );
     await changed(key, `image ${repository}`, `tags ${repository} `, "trash");
   };
-  const columns = columnsOf(mayRestore, (version) => tellFailure(moveTo(version)));
+  const columns = columnsOf(repository, mayRestore, (version) => tellFailure(moveTo(version)));
   return (
     <>
       <div className="tools">
@@ -94,7 +94,11 @@ function rowsOf(moves: readonly Move[]): Row[] {
   });
 }
 
-function columnsOf(mayRestore: boolean, moveTo: (version: number) => void): readonly Column<Row>[] {
+function columnsOf(
+  repository: string,
+  mayRestore: boolean,
+  moveTo: (version: number) => void,
+): readonly Column<Row>[] {
   return [
     {
       key: "rail",
@@ -124,7 +128,12 @@ function columnsOf(mayRestore: boolean, moveTo: (version: number) => void): read
       key: "by",
       head: text.history.by,
       className: "cut who2 q2",
-      cell: ({ moved_by }) => moved_by ?? text.nobody,
+      cell: ({ moved_by }) =>
+        moved_by === null ? (
+          text.nobody
+        ) : (
+          <span title={moved_by}>{nameIn(repository, moved_by)}</span>
+        ),
     },
     {
       key: "at",

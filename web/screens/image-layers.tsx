@@ -73,7 +73,7 @@ export function ImageLayers({ image }: { image: Image }) {
               onPointerEnter={() => setPointed(key)}
               onPointerLeave={() => setPointed(null)}
             >
-              <em>{line.split(" ")[0]?.slice(0, 24) || verb}</em>
+              <em>{firstWord(line) || verb}</em>
             </span>
           ))}
         </div>
@@ -119,6 +119,11 @@ function rowsOf({ layers }: Image): Row[] {
       number: digest === null ? null : number,
     };
   });
+}
+
+/** Some builders have lines that are comments. */
+function firstWord(line: string): string {
+  return line.replace(/^#\s*/, "").split(" ")[0]?.slice(0, 24) ?? "";
 }
 
 /** What made a layer, in one line. */

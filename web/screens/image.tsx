@@ -177,7 +177,7 @@ function ImageFacts({
         <CopyIcon value={image.digest} label={text.image.copyDigest} />
       </Fact>
       <Fact name={text.tags.pushed}>
-        <When time={image.pushed_at} by={image.pushed_by} />
+        <When time={image.pushed_at} by={image.pushed_by} place={repository} />
       </Fact>
       <Fact name={text.tags.pulled}>
         <WhenOrNever time={image.pulled_at} />

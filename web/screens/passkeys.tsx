@@ -16,7 +16,7 @@ import { Section } from "../parts/place.tsx";
 import { When, WhenOrNever } from "../parts/signs.tsx";
 import { type Column, Skeleton, Table } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
-import { asError, changed, statusOf, useResource } from "../state/resource.ts";
+import { changed, useResource } from "../state/resource.ts";
 import { text } from "../text/text.ts";
 
 type Passkey = Awaited<ReturnType<typeof getAccountPasskeys>>["items"][number];
@@ -34,7 +34,7 @@ export function Passkeys() {
   const close = () => setAsked(null);
   const add = async (fields: FormData) => {
     const begun = postAccountPasskeysOptions({ password: passwordIn(fields) });
-    const { options } = await toldPlainly(begun);
+    const { options } = await begun;
     const credential = await makePasskey(options);
     const made = await postAccountPasskeys({ name: fieldOf(fields, "name"), credential });
     close();
@@ -43,13 +43,13 @@ export function Passkeys() {
     await changed("passkeys", "account", "sessions");
   };
   const renew = async (fields: FormData) => {
-    const made = await toldPlainly(postAccountRecoveryCodes({ password: passwordIn(fields) }));
+    const made = await postAccountRecoveryCodes({ password: passwordIn(fields) });
     close();
     setCodes(made.recovery_codes);
     await changed("passkeys");
   };
   const remove = async ({ id }: Passkey, fields: FormData) => {
-    await toldPlainly(postAccountPasskeysRemoveOfId({ id, password: passwordIn(fields) }));
+    await postAccountPasskeysRemoveOfId({ id, password: passwordIn(fields) });
     close();
     if (passkeys?.length === 1) setCodes(null);
     toast(text.passkeys.isRemoved);
@@ -154,13 +154,6 @@ export function Passkeys() {
 
 function passwordIn(fields: FormData): string {
   return String(fields.get("password"));
-}
-
-/** A wrong password is no right that an owner could give. */
-async function toldPlainly<T>(call: Promise<T>): Promise<T> {
-  return await call.catch((error: unknown) => {
-    throw statusOf(asError(error)) === 403 ? new Error(asError(error).message) : error;
-  });
 }
 
 /** Asked once more: who sits at an open browser does not know it. */

@@ -24,6 +24,7 @@ import { changed, signInAgain } from "../state/resource.ts";
 import { host, useAccount } from "../state/session.ts";
 import { useSubmit } from "../state/submit.ts";
 import { text } from "../text/text.ts";
+import { browserName } from "./browser-name.ts";
 import { Passkeys } from "./passkeys.tsx";
 import { NewSecret } from "./robots.tsx";
 import { Snippets } from "./snippets.tsx";
@@ -231,7 +232,7 @@ function Sessions() {
       className: "cut",
       cell: ({ description, current }) => (
         <>
-          {description === "" ? text.profile.browser : description}{" "}
+          <span title={description}>{browserName(description) ?? text.profile.browser}</span>{" "}
           {current && <Chip kind="info">{text.profile.thisOne}</Chip>}
         </>
       ),
@@ -246,7 +247,8 @@ function Sessions() {
       key: "used",
       head: text.lastUsed,
       className: "q-l",
-      cell: ({ last_used_at }) => <WhenOrNever time={last_used_at} />,
+      cell: ({ current, last_used_at }) =>
+        current ? text.now : <WhenOrNever time={last_used_at} />,
     },
     {
       key: "do",
@@ -272,7 +274,7 @@ function Sessions() {
         className="sessions"
         label={text.profile.sessions}
         columns={columns}
-        rows={list.value?.items}
+        rows={list.value?.items.toSorted((a, b) => Number(b.current) - Number(a.current))}
         barRows={3}
         keyOf={({ id }) => id}
       />

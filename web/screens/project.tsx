@@ -2,7 +2,7 @@ import { lazy, Suspense, useRef, useState } from "react";
 import { getProjectsOfProject, getProjectsRepositoriesOfProject } from "../../client/operations.ts";
 import { Link } from "../app/link.tsx";
 import { Filter, NoMatch, useFilter } from "../parts/filter.tsx";
-import { sizeText } from "../parts/format.ts";
+import { sizeText, withStop } from "../parts/format.ts";
 import { ListTable, Loaded } from "../parts/loaded.tsx";
 import { Place, Tabs } from "../parts/place.tsx";
 import { Chip, Size, When, WhenOrNever } from "../parts/signs.tsx";
@@ -71,7 +71,7 @@ export function ProjectScreen({ project, tab }: { project: string; tab: string }
         }
         sub={
           <>
-            {value?.description}{" "}
+            {value !== undefined && withStop(value.description)}{" "}
             {usage.value !== undefined && (
               <span className="q3">
                 {text.project.holds(

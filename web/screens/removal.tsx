@@ -80,7 +80,7 @@ export function RemovalDialog({
         const startedAt = Date.now();
         if (told !== undefined && !isSame(told, await look())) {
           preview.reload();
-          throw new ApiError(text.tags.wouldGoToo, 409, null);
+          throw new ApiError(text.tags.wouldGoToo, 409, null, "");
         }
         const done = await postRepositoriesRemovalsOfRepository({ repository, ...what });
         onDone();

@@ -39,7 +39,12 @@ export default function RepositoryAbout({ repository }: { repository: Repository
           rows={[
             [
               text.projects.made,
-              <When key="made" time={repository.created_at} by={repository.created_by} />,
+              <When
+                key="made"
+                time={repository.created_at}
+                by={repository.created_by}
+                place={repository.name}
+              />,
             ],
             [text.visibilityLabel, text.visibility[repository.effective_visibility]],
           ]}

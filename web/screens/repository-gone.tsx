@@ -28,7 +28,9 @@ export function RepositoryGone({ repository, error }: { repository: string; erro
             <>
               {text.repository.goneWhy}{" "}
               <Link href={`${paths.trash}?q=${project}/`}>{text.nav.trash}</Link>
-              {error.requestId !== null && <span className="q3"> · {error.requestId}</span>}
+              {error.requestId !== null && (
+                <span className="q3"> · {text.requestId(error.requestId)}</span>
+              )}
             </>
           }
         />

@@ -15,7 +15,7 @@ import { ago } from "../parts/format.ts";
 import { Icon, Mark } from "../parts/icon.tsx";
 import { Trouble } from "../parts/notice.tsx";
 import { Facts } from "../parts/place.tsx";
-import { Chip, When, WhenOrNever } from "../parts/signs.tsx";
+import { Chip, Pattern, When, WhenOrNever } from "../parts/signs.tsx";
 import { tellFailure, toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { setSearch } from "../state/location.ts";
@@ -274,7 +274,7 @@ function Grants({
         <div key={id}>
           {effect === "deny" && `${text.check.forbids} `}
           {role === null ? actions?.join(", ") : roleName(role)} {text.robots.in}{" "}
-          <code>{pattern}</code>
+          <Pattern pattern={pattern} />
           {tag_pattern !== null && (
             <>
               , <code>{tag_pattern}</code>

@@ -9,7 +9,7 @@ import { Empty } from "../parts/empty.tsx";
 import { Field, fieldOf, wordsOf } from "../parts/field.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
-import { When } from "../parts/signs.tsx";
+import { Pattern, When } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
@@ -51,7 +51,7 @@ export function TagRules({ project }: { project: string }) {
       key: "where",
       head: text.rules.where,
       className: "cut q-p",
-      cell: ({ pattern }) => <code>{pattern}</code>,
+      cell: ({ pattern }) => <Pattern pattern={pattern} />,
     },
     {
       key: "made",

@@ -6,6 +6,7 @@ import {
 import { Link } from "../app/link.tsx";
 import { CopyIcon, useCopy } from "../parts/copy.tsx";
 import { Filter, NoMatch, useFilter } from "../parts/filter.tsx";
+import { nameIn, namesOf } from "../parts/format.ts";
 import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Menu } from "../parts/menu.tsx";
@@ -201,7 +202,7 @@ const operators = {
   has: { of: (tag: Tag) => tag.attached.map(({ kind }) => kind), values: true },
   pushed: { time: (tag: Tag) => tag.moved_at },
   pulled: { time: (tag: Tag) => tag.pulled_at },
-  by: { of: (tag: Tag) => [tag.moved_by ?? ""], values: true },
+  by: { of: ({ moved_by }: Tag) => namesOf(moved_by), values: true },
   size: { bytes: (tag: Tag) => tag.size },
   digest: { of: (tag: Tag) => [tag.digest, `${tag.digest.replace(/^\w+:/, "")}*`.slice(0, 12)] },
   kind: { of: (tag: Tag) => [tag.kind], values: true },
@@ -354,7 +355,12 @@ function columnsOf({
       cell: ({ moved_at, moved_by }) => (
         <>
           <When time={moved_at} />
-          {moved_by !== null && <span className="by"> {text.by(moved_by)}</span>}
+          {moved_by !== null && (
+            <span className="by" title={moved_by}>
+              {" "}
+              {text.by(nameIn(repository, moved_by))}
+            </span>
+          )}
         </>
       ),
     },

@@ -167,7 +167,7 @@ const icons: Readonly<Record<Unit["kind"], IconName>> = {
   manifest: "box",
   blob: "box",
   repository: "layers",
-  project: "people",
+  project: "folder",
 };
 
 /** The name of a tag or manifest: the path quiet, the last part strong. */

@@ -7,7 +7,7 @@ import { Link } from "../app/link.tsx";
 import { CopyIcon, useCopy } from "../parts/copy.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { Filter, NoMatch, useFilter } from "../parts/filter.tsx";
-import { ago, digestGroups, exactTime } from "../parts/format.ts";
+import { ago, digestGroups, exactTime, namesOf } from "../parts/format.ts";
 import { Icon, type IconName, Mark } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Menu } from "../parts/menu.tsx";
@@ -196,7 +196,7 @@ const operators = {
   has: { of: ({ attached }: Untagged) => attached.map(({ kind }) => kind), values: true },
   pushed: { time: ({ pushed_at }: Untagged) => pushed_at },
   pulled: { time: ({ pulled_at }: Untagged) => pulled_at },
-  by: { of: ({ pushed_by }: Untagged) => [pushed_by ?? ""], values: true },
+  by: { of: ({ pushed_by }: Untagged) => namesOf(pushed_by), values: true },
   size: { bytes: ({ size }: Untagged) => size },
   kind: { of: ({ kind }: Untagged) => [kind], values: true },
 } as const;
@@ -347,7 +347,9 @@ function columnsOf({
       key: "pushed",
       className: "c-when cut",
       ...sortHead(sorting, text.tags.pushed, "pushed"),
-      cell: ({ pushed_at, pushed_by }) => <When time={pushed_at} by={pushed_by} />,
+      cell: ({ pushed_at, pushed_by }) => (
+        <When time={pushed_at} by={pushed_by} place={repository} />
+      ),
     },
     {
       key: "pulled",

@@ -4,7 +4,7 @@ import { FormDialog } from "../parts/dialog.tsx";
 import { Icon, Mark } from "../parts/icon.tsx";
 import { Notice } from "../parts/notice.tsx";
 import { Facts } from "../parts/place.tsx";
-import { When } from "../parts/signs.tsx";
+import { Pattern, When } from "../parts/signs.tsx";
 import { tellFailure, toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { setSearch } from "../state/location.ts";
@@ -176,7 +176,7 @@ function WebhookDetail({
         rows={[
           [text.webhooks.address, <code key="url">{url}</code>],
           [text.webhooks.told, webhook.events.map((type) => text.webhooks.events[type]).join(", ")],
-          [text.webhooks.repositories, <code key="pattern">{webhook.pattern}</code>],
+          [text.webhooks.repositories, <Pattern key="pattern" pattern={webhook.pattern} />],
           [text.webhooks.format, text.webhooks.formats[webhook.format]],
           ...(webhook.template === null
             ? []
@@ -224,13 +224,15 @@ function Failing({ webhook }: { webhook: Webhook }) {
       more={
         <>
           {text.webhooks.failsSince} <When time={failing_since} />
-          {next_attempt_at !== null && (
-            <>
-              {". "}
-              {text.webhooks.triedNext} <When time={next_attempt_at} />
-            </>
-          )}
-          {"."}
+          {". "}
+          {next_attempt_at !== null &&
+            (Date.parse(next_attempt_at) > Date.now() ? (
+              <>
+                {text.webhooks.triedNext} <When time={next_attempt_at} />.
+              </>
+            ) : (
+              text.webhooks.triedSoon
+            ))}
         </>
       }
     />

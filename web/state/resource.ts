@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useSyncExternalStore } from "react";
 import { ApiError } from "../../client/operation.ts";
+import { text } from "../text/text.ts";
 
 /** What is known of an answer. An older value stays on the screen while a new one is asked for. */
 export interface Resource<Value> {
@@ -110,6 +111,12 @@ export function asError(thrown: unknown): Error {
 /** What the server answered; null where it is no answer of it. */
 export function statusOf(error: Error | null): number | null {
   return error instanceof ApiError ? error.status : null;
+}
+
+/** What went wrong, in one sentence. */
+export function reasonOf(thrown: unknown): string {
+  const error = asError(thrown);
+  return statusOf(error) === 0 ? text.notConnected : error.message;
 }
 
 export function signInAgain(): void {

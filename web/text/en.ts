@@ -28,6 +28,8 @@ export const en = {
   kind: "Kind",
   when: "When",
   now: "now",
+  /** What `**` is of. */
+  everyRepository: "all repositories",
   justNow: "just now",
   never: "never",
   none: "none",
@@ -67,7 +69,6 @@ export const en = {
   triesAgain: "It catches up by itself when the server answers.",
   requestId: (id: string) => `id ${id}`,
   wayOut: (status: number) => {
-    if (status === 403) return "An owner of the project can do it, or give you the role for it.";
     if (status === 404)
       return "It may have been deleted: look in the trash. It may also be one that you may not see.";
     if (status === 409 || status === 412) return "Look at how it is now, then try again.";
@@ -75,6 +76,9 @@ export const en = {
     if (status >= 500) return "The server's log says why. What you see stays as it was.";
     return "Change what you typed, then try again.";
   },
+  /** Who can do what one may not. */
+  askOwner: "An owner of the project can do it, or give you the role for it.",
+  askAdministrator: "An administrator can do it.",
   mayNot: {
     lock: "Maintainers and owners lock tags",
     remove: "Maintainers and owners delete tags",
@@ -701,7 +705,7 @@ export const en = {
     role: "Role",
     since: "Since",
     filter: "anna role:developer",
-    add: "Add",
+    add: "Add a member",
     addTitle: (project: string) => `Add a member to ${project}`,
     whoHint: "The name of a user or a robot, or group:NAME",
     rolesHint:
@@ -820,6 +824,7 @@ export const en = {
     fails: (failures: number) => `${counted(failures, "try", "tries")} in a row failed.`,
     failsSince: "Since",
     triedNext: "It is tried again",
+    triedSoon: "It is tried again soon.",
     deliveries: "Deliveries",
     noDeliveries: "Nothing was sent yet. A test shows what comes there.",
     message: "Message",
@@ -941,6 +946,8 @@ export const en = {
     where: "Where",
     since: "Since",
     browser: "A browser",
+    browserOn: (browser: string, version: string, system: string) =>
+      `${browser} ${version} on ${system}`,
     thisOne: "this one",
     endSession: "End",
     sessionEnded: "The session is ended",
@@ -1055,6 +1062,7 @@ export const en = {
     title: "Growth",
     span: "How far back",
     asTable: "As a table",
+    asChart: "As a chart",
     day: "Day",
     blobs: "Blobs",
     ofTrash: "of it in the trash",
