@@ -1,5 +1,10 @@
+/** Those of the console, so that browsers have them when they come there; their names change with what is in them. */
+const fonts = `
+@font-face { font-family: "Plex Sans"; src: url(/console/plex-sans-var-7393248aa5.woff2) format("woff2"); font-weight: 400 600; font-display: swap; }
+@font-face { font-family: "Plex Mono"; src: url(/console/plex-mono-400-f32ec28ea1.woff2) format("woff2"); font-weight: 400; font-display: swap; }`;
+
 /** The look of the pages, served as a file: the pages themselves carry no style and no script. */
-export const stylesheet = `
+export const stylesheet = `${fonts}
 :root {
   color-scheme: light dark;
   --bg: #ffffff; --bg-sunken: #f4f6f7; --bg-hover: #f0f3f5;

@@ -68,11 +68,23 @@ describe("pages", () => {
   });
   afterAll(() => app.remove());
 
+  test("have the fonts of the console", async () => {
+    const { text } = await createBrowser(app).open("/signin");
+    const [, path = ""] = /rel="stylesheet" href="([^"]+)"/.exec(text) ?? [];
+    const style = await (await app.fetch(path)).text();
+    const fonts = [...style.matchAll(/url\(([^)]+)\)/g)].map(([, font = ""]) => font);
+    expect(fonts.length).toBe(2);
+    for (const font of fonts) {
+      const { status, headers } = await app.fetch(font);
+      expect([font, status, headers.get("content-type")]).toEqual([font, 200, "font/woff2"]);
+    }
+  }, 30_000);
+
   test("load nothing from elsewhere, run nothing, and stand in no frame", async () => {
     for (const path of ["/", "/signin", "/signup"]) {
       const { headers, text } = await createBrowser(app).open(path);
       expect(headers.get("content-security-policy")).toBe(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
       );
       expect(headers.get("x-content-type-options")).toBe("nosniff");
       expect(headers.get("referrer-policy")).toBe("no-referrer");
