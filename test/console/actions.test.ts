@@ -502,6 +502,17 @@ describeConsole("actions", (there) => {
     expect(await page.textContent(row("etc/.wh.localtime"))).toStartWith(
       "localtimedeleted from the layers below",
     );
+    // A long digest stays beside the button; nobody can bring what a layer never had.
+    await opened(await signedIn(), `/r/${withFiles}:1.0/files?path=none&file=none`);
+    await page.waitForSelector(".file .note.bad");
+    const [sentence, edges] = await page.evaluate(() => {
+      const edge = (name: string, side: string) =>
+        document.querySelector(`.file .note ${name}`).getBoundingClientRect()[side];
+      const { textContent } = document.querySelector(".file .note .grow");
+      return [textContent, { text: edge("b", "right"), button: edge(".btn", "left") }] as const;
+    });
+    expect(sentence).toMatch(/^There is no file none in sha256:[0-9a-f]{64}\.$/);
+    expect(edges.text).toBeLessThan(edges.button);
   }, 30_000);
 
   test("compare: two tags, their files, platforms, the other way round", async () => {
@@ -1695,6 +1706,33 @@ describeConsole("actions", (there) => {
     expect(watched.faults).toEqual([]);
     await watched.close();
   }, 60_000);
+
+  test("what is refused says whom to ask", async () => {
+    const { page } = await signedIn();
+    const refused = JSON.stringify({ status: 403, detail: "anna may not do that" });
+    for (const [path, operation, save, hint] of [
+      ["/projects/payments/settings", "projects/payments", "save-project", /An owner of the proj/],
+      ["/r/payments/api/-/about", "repositories/*", "save-repository", /An owner of the project/],
+      ["/admin/storage", "gc/run", "confirm-reclaim", /An administrator can do it\.$/],
+    ] as const) {
+      await opened(await signedIn(), path);
+      const url = `**/api/v1/${operation}`;
+      await page.route(url, (route) =>
+        route.request().method() === "GET"
+          ? route.continue()
+          : route.fulfill({ status: 403, contentType: "application/problem+json", body: refused }),
+      );
+      if (save === "confirm-reclaim") await act(page, "reclaim");
+      else await type(page, "description", "Something else");
+      await act(page, save);
+      await page.waitForSelector("form .note.warn");
+      const told = await page.textContent("form .note.warn");
+      expect(told).toContain("Anna may not do that.");
+      expect(told).toMatch(hint);
+      await page.unroute(url);
+    }
+    await act(page, "confirm-reclaim-cancel");
+  }, 30_000);
 
   test("on a phone: the menu and the order", async () => {
     const watched = await there().chromium.open({

@@ -77,9 +77,10 @@ export function Trouble({ error, onRetry }: { error: Error; onRetry?: () => void
   );
 }
 
-/** Null where nobody else can do anything about it, such as about a password that is wrong. */
+/** Null where there is none: nobody else knows a password, and what a layer holds never changes. */
 function wayOutOf({ status, path }: ApiError): string | null {
   if (status === 0) return text.triesAgain;
+  if (status === 404 && path.includes("/layers/")) return null;
   if (status !== 403) return text.wayOut(status);
   if (/\{(project|repository)\}|^\/api\/v1\/trash/.test(path)) return text.askOwner;
   return path.startsWith("/api/v1/account") ? null : text.askAdministrator;

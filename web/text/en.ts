@@ -273,7 +273,7 @@ export const en = {
       `Webhook to ${host}${project === null ? "" : ` of ${project}`}`,
     webhookOff: "It failed for so long that nothing is sent any more.",
     webhookFails: (count: number, since: string | null) =>
-      `${counted(count, "delivery", "deliveries")} failed in a row${since === null ? "" : `, the first ${since}`}`,
+      `${counted(count, "try", "tries")} failed in a row${since === null ? "" : `, the first ${since}`}`,
     robot: (name: string) => `Robot ${name}`,
     robotEnds: (when: string) => `It ends ${when}.`,
     trashEnds: (count: number, when: string) =>
