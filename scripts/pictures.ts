@@ -16,7 +16,7 @@ const bytesMax = 5_000_000;
 
 mkdirSync(folder, { recursive: true });
 const app = await foundCompany();
-const front = await startFront(app.url);
+const front = await startFront(app);
 const chromium = await openChromium(origin, [
   `--host-resolver-rules=MAP registry.example.com:443 127.0.0.1:${front.port}`,
 ]);

@@ -1617,6 +1617,33 @@ describeConsole("actions", (there) => {
     await page.waitForURL("**/projects");
   }, 30_000);
 
+  test("what is refused says whom to ask", async () => {
+    const { page } = await signedIn();
+    const refused = JSON.stringify({ status: 403, detail: "anna may not do that" });
+    for (const [path, operation, save, hint] of [
+      ["/projects/payments/settings", "projects/payments", "save-project", /An owner of the proj/],
+      ["/r/payments/api/-/about", "repositories/*", "save-repository", /An owner of the project/],
+      ["/admin/storage", "gc/run", "confirm-reclaim", /An administrator can do it\.$/],
+    ] as const) {
+      await opened(await signedIn(), path);
+      const url = `**/api/v1/${operation}`;
+      await page.route(url, (route) =>
+        route.request().method() === "GET"
+          ? route.continue()
+          : route.fulfill({ status: 403, contentType: "application/problem+json", body: refused }),
+      );
+      if (save === "confirm-reclaim") await act(page, "reclaim");
+      else await type(page, "description", "Something else");
+      await act(page, save);
+      await page.waitForSelector("form .note.warn");
+      const told = await page.textContent("form .note.warn");
+      expect(told).toContain("Anna may not do that.");
+      expect(told).toMatch(hint);
+      await page.unroute(url);
+    }
+    await act(page, "confirm-reclaim-cancel");
+  }, 30_000);
+
   test("without a connection what was read stays, and it catches up", async () => {
     const watched = await there().chromium.open(desktop);
     await signIn(watched);
@@ -1706,33 +1733,6 @@ describeConsole("actions", (there) => {
     expect(watched.faults).toEqual([]);
     await watched.close();
   }, 60_000);
-
-  test("what is refused says whom to ask", async () => {
-    const { page } = await signedIn();
-    const refused = JSON.stringify({ status: 403, detail: "anna may not do that" });
-    for (const [path, operation, save, hint] of [
-      ["/projects/payments/settings", "projects/payments", "save-project", /An owner of the proj/],
-      ["/r/payments/api/-/about", "repositories/*", "save-repository", /An owner of the project/],
-      ["/admin/storage", "gc/run", "confirm-reclaim", /An administrator can do it\.$/],
-    ] as const) {
-      await opened(await signedIn(), path);
-      const url = `**/api/v1/${operation}`;
-      await page.route(url, (route) =>
-        route.request().method() === "GET"
-          ? route.continue()
-          : route.fulfill({ status: 403, contentType: "application/problem+json", body: refused }),
-      );
-      if (save === "confirm-reclaim") await act(page, "reclaim");
-      else await type(page, "description", "Something else");
-      await act(page, save);
-      await page.waitForSelector("form .note.warn");
-      const told = await page.textContent("form .note.warn");
-      expect(told).toContain("Anna may not do that.");
-      expect(told).toMatch(hint);
-      await page.unroute(url);
-    }
-    await act(page, "confirm-reclaim-cancel");
-  }, 30_000);
 
   test("on a phone: the menu and the order", async () => {
     const watched = await there().chromium.open({
