@@ -26,12 +26,13 @@ export type PreparedRead<Row> = (
  *
  * `adds` to a repository: beside all but those that remove from it, or that name one of the same `tags`,
  * which need not be there. `removes`: beside none in it. `rows`: it relies on nothing but the rows that it
- * changes.
+ * changes. `long`: beside none, and each statement may take an hour, as of a migration.
  */
 export type Beside =
   | { readonly adds: RepositoryName; readonly tags?: readonly Tag[] }
   | { readonly removes: RepositoryName }
-  | "rows";
+  | "rows"
+  | "long";
 
 /**
  * Promises

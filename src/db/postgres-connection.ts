@@ -11,7 +11,7 @@ import type { Tables } from "./tables.ts";
 
 const connectMsMax = 3_000;
 /** Statements of a transaction; the server ends them itself somewhat earlier. */
-const statementMsMax = 35_000;
+export const statementMsMax = 35_000;
 /** The oldest that its makers still mend. */
 const versionMin = 14;
 /** Statements that a connection keeps prepared; more means that SQL text is being built from values. */
@@ -44,6 +44,8 @@ export interface PostgresConnection extends Queryable {
   readonly keepsSession: boolean;
   /** What failed first since whoever uses it set this to null: what comes after fails for that. */
   failure: unknown;
+  /** How long a statement of the transaction may take. */
+  patienceMs: number;
   /** Called behind each statement of the transaction. */
   onSent: (() => void) | null;
   /** Called when it ends although nobody uses it. */
@@ -99,7 +101,7 @@ async function connectTo(
     tx: new Kysely<Tables>({
       dialect: postgresDialect((text, values) => {
         guard(connection);
-        const answered = connection.run(text, values, statementMsMax);
+        const answered = connection.run(text, values, connection.patienceMs);
         connection.onSent?.();
         return answered;
       }),
@@ -111,6 +113,7 @@ async function connectTo(
       return keepsSession;
     },
     failure: null,
+    patienceMs: statementMsMax,
     onSent: null,
     onLost: null,
     run(text, values, msMax, name = isPrepared ? nameOf(text, values) : undefined) {

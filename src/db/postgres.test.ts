@@ -94,6 +94,20 @@ test("tables are taken from who reads them in another order, and nobody is ended
   await server.dropDatabase(url);
 });
 
+test("a transaction may be long, and the next one on its connection is not", async () => {
+  const server = await sharedPostgres();
+  const url = await server.createDatabase();
+  const db = await open(url);
+  const limit = async (tx: Tx) => {
+    const { rows } = await sql`select current_setting('statement_timeout') as limit`.execute(tx);
+    return rows[0];
+  };
+  expect(await db.transaction(limit, "long")).toEqual({ limit: "0" });
+  expect(await db.transaction(limit)).toEqual({ limit: "30s" });
+  await db.close();
+  await server.dropDatabase(url);
+});
+
 test("a read that was ended so that others go on is sent again", async () => {
   const server = await sharedPostgres();
   const url = await server.createDatabase();

@@ -14,6 +14,7 @@ import {
   connect,
   type PostgresConnection,
   settingsOf,
+  statementMsMax,
 } from "./postgres-connection.ts";
 import { postgresDialect, type Rows } from "./postgres-dialect.ts";
 import { createPostgresPool, type PostgresPool } from "./postgres-pool.ts";
@@ -45,6 +46,8 @@ const limits = [
   "statement_timeout=30s",
 ];
 const unsynced = "synchronous_commit=off";
+const unlimited = "statement_timeout=0";
+const longMsMax = 60 * 60 * 1_000;
 /** Locks of transactions, by two numbers: all of Berth, or one repository by a hash of its name. */
 const lockSpace = 0x62_65_72;
 const everything = `${lockSpace}, 0`;
@@ -120,6 +123,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     const { isOneStatement } = ofTransaction;
     if (isOneStatement && connection.keepsSession) return await attemptBare(connection, body);
     connection.failure = null;
+    connection.patienceMs = ofTransaction.beside === "long" ? longMsMax : statementMsMax;
     let committed: Promise<Rows> | null = null;
     const commitBehind = (statements: number) => {
       let left = statements;
@@ -278,7 +282,11 @@ function beginning(
   { keepsSession }: PostgresConnection,
   { beside, unsynced: isUnsynced }: Kind,
 ): string {
-  const settings = [...(keepsSession ? [] : limits), ...(isUnsynced ? [unsynced] : [])];
+  const settings = [
+    ...(keepsSession ? [] : limits),
+    ...(isUnsynced ? [unsynced] : []),
+    ...(beside === "long" ? [unlimited] : []),
+  ];
   const set = settings.length === 0 ? [] : [settingsOf(settings, "transaction")];
   const begun = [...set, ...locksBeside(beside)].join(", ");
   return `begin isolation level read committed; select ${begun}`;
@@ -287,7 +295,7 @@ function beginning(
 /** In the order in which they are taken. */
 function locksBeside(beside: Beside | undefined): readonly string[] {
   const lock = (mode: "" | "_shared", on: string) => `pg_advisory_xact_lock${mode}(${on})`;
-  if (beside === undefined) return [lock("", everything)];
+  if (beside === undefined || beside === "long") return [lock("", everything)];
   const shared = lock("_shared", everything);
   if (beside === "rows") return [shared];
   if ("removes" in beside) return [shared, lock("", lockOn(lockSpace + 1, beside.removes))];
