@@ -41,8 +41,8 @@ interface Done {
 }
 
 const donePurpose = "signed in with a provider";
-/** Characters: a browser takes cookies of 4 KiB (RFC 6265 §6.1), and this one is sealed. */
-const idTokenLengthMax = 2_600;
+/** Characters: sealed it goes into a cookie, and a proxy may take no more than 4 KiB of headers. */
+const idTokenLengthMax = 1_900;
 
 /** Somebody came back who may not sign in. `claim`: what of the provider's answer is wrong. */
 export class ProviderRefusal extends Error {

@@ -52,8 +52,10 @@ export async function returnFrom(visit: Visit, name: string): Promise<PageAnswer
   }
 }
 
-/** Sends the browser to where the provider signs it out too. */
+/** Sends the browser to where the provider signs it out too, from the link on the page of sign-in alone. */
 export async function signOutThere(visit: Visit, name: string): Promise<PageAnswer> {
+  const from = visit.context.request.headers.get("sec-fetch-site") ?? "none";
+  if (from !== "same-origin" && from !== "none") return redirectAnswer("/signin");
   const provider = await get(visit, name);
   const url = await signOutUrl(visit.management, provider, doneOf(visit));
   const cookies = [doneCookie(visit, null)];

@@ -70,6 +70,9 @@ test("somebody signs in with oidc-provider, whose userinfo says their groups", a
     const account = await browser.open("/account");
     expect((await browser.send(account, "/signout", {})).location).toBe("/signin");
     expect((await browser.open("/signin")).text).toContain('href="/signin/with/corp/end"');
+    const elsewhereLinked = { headers: { "sec-fetch-site": "cross-site" } };
+    const linked = await browser.open("/signin/with/corp/end", elsewhereLinked);
+    expect(linked.location).toBe("/signin");
     const end = (await browser.open("/signin/with/corp/end")).location ?? "";
     expect(end).toStartWith(`${url}/session/end?`);
     const asked = await elsewhere.open(end.slice(url.length));
