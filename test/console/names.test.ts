@@ -7,8 +7,8 @@ import { nameIn } from "../../web/parts/format.ts";
 import { browserName } from "../../web/screens/browser-name.ts";
 
 test.each([
-  ["payments/api", "robot.payments.ci-release", "ci-release"],
-  ["payments", "robot.payments.ci", "ci"],
+  ["payments/api", "robot.payments.ci-release", "robot ci-release"],
+  ["payments", "robot.payments.ci", "robot ci"],
   ["payments/api", "robot.web.ci", "robot.web.ci"],
   ["pay/api", "robot.payments.ci", "robot.payments.ci"],
   ["payments/api", "robot.prod-cluster", "robot.prod-cluster"],

@@ -128,10 +128,13 @@ export function withStop(words: string): string {
   return words.replace(/[^.!?…]$/, "$&.");
 }
 
-/** A robot without what all robots of its project have in front, where a screen is about that project. */
+/**
+ * A robot without what all robots of its project have in front, where a screen is about that project. Still as a
+ * robot: a person may be called the same.
+ */
 export function nameIn(place: string, name: string): string {
   const common = `robot.${place.split("/", 1)[0]}.`;
-  return name.startsWith(common) ? name.slice(common.length) : name;
+  return name.startsWith(common) ? text.robotNamed(name.slice(common.length)) : name;
 }
 
 /** What somebody is found by: a robot by its short name too. */

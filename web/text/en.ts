@@ -40,6 +40,7 @@ export const en = {
   lastUsed: "Last used",
   artifact: "Artifact",
   by: (name: string) => `by ${name}`,
+  robotNamed: (name: string) => `robot ${name}`,
   units: ["B", "KB", "MB", "GB", "TB", "PB"],
   bytes: (bytes: number) => counted(bytes, "byte", "bytes"),
   number: (number: number) => whole.format(number),
