@@ -50,15 +50,20 @@ export function describeGc(
 }
 
 function kept<Value>(clock: Clock, read: () => Promise<Value>): () => Promise<Value> {
-  let last: { readonly at: number; readonly value: Promise<Value> } | null = null;
+  /** `until` is far while it is read. */
+  let last: { until: number; readonly value: Promise<Value> } | null = null;
   return () => {
-    const at = clock.monotonic();
-    if (last !== null && at - last.at < keptMs) return last.value;
-    const value = read();
-    last = { at, value };
-    value.catch(() => {
-      if (last?.value === value) last = null;
-    });
-    return value;
+    if (last !== null && clock.monotonic() < last.until) return last.value;
+    const reading = { until: Number.POSITIVE_INFINITY, value: read() };
+    last = reading;
+    reading.value.then(
+      () => {
+        reading.until = clock.monotonic() + keptMs;
+      },
+      () => {
+        reading.until = 0;
+      },
+    );
+    return reading.value;
   };
 }

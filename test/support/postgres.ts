@@ -94,7 +94,8 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
     }
     const until = performance.now() + startMsMax;
     for (;;) {
-      if (await answers(port)) return;
+      // Else it may be another one, on a port that was free a moment ago.
+      if (existsSync(join(folder, "postmaster.pid")) && (await answers(port))) return;
       // One that was killed leaves processes behind, which hold its memory for a moment.
       if (/pre-existing shared memory|lock file/.test(output)) {
         child.stdin?.end();
