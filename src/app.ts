@@ -10,6 +10,7 @@ import { endpoints } from "./api/endpoints.ts";
 import { createApi } from "./api/router.ts";
 import { describePulls, describeRegistry, describeVerify } from "./app-metrics.ts";
 import { auditHead } from "./audit/audit.ts";
+import { recordRestore } from "./backup/backup-record.ts";
 import { assertNotRestoring } from "./backup/restoring.ts";
 import { interruptBackup } from "./backup/run-backup.ts";
 import type { BlobKey, BlobStore } from "./blobs/blob-store.ts";
@@ -188,6 +189,7 @@ async function openOn(
     ...{ db, blobs, clock, log, config, access, audit, secrets, workloads, server },
   };
   if (!moves.isMoving) await prepareAccounts(control, management, isChild);
+  if (!moves.isMoving && !isChild) await recordRestore(management);
 
   const pulls = createPullRecorder({ db, clock, log });
   const reads = prepareHotReads(db);

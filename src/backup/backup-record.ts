@@ -1,17 +1,18 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { z } from "zod";
 import { type ApiCall, defineEndpoint, type Management } from "../access/endpoint.ts";
 import { formatTime, pageInput, pageOutput, time } from "../access/schema.ts";
-import { searchAudit } from "../audit/audit-search-store.ts";
-import { actorName, auditActor, operator } from "../auth/principal.ts";
-import type { Database } from "../db/database.ts";
+import { isChainOf } from "../audit/audit.ts";
+import { auditActor, operator } from "../auth/principal.ts";
+import type { Reads } from "../db/database.ts";
 import type { AuditRow } from "../db/tables.ts";
+import { type BackupAction, backupActions, listBackupLines } from "./backup-line-store.ts";
 import type { BackupReport } from "./create-backup.ts";
+import { restoredMarkOf } from "./restoring.ts";
 
-const began = "backup.began";
-const made = "backup.made";
-/** Pages of the operator's lines in which the last backup is looked for: 10,000 lines each. */
-const pagesMax = 10;
-const linesLookedAt = 50;
+const { began, made, restored } = backupActions;
+/** Backups among which the last whole one is looked for: others make lists of blobs beside PostgreSQL. */
+const backupsLookedAt = 500;
 
 /** What the audit says of a backup that came to its end. */
 const madeDetail = z.object({
@@ -48,10 +49,30 @@ export async function recordEnd(
   }
 }
 
+/**
+ * Notes once that the folder's database came out of a backup, so that the one that was under way in it is
+ * not waited for. What cannot be noted now, the next start notes.
+ */
+export async function recordRestore(deps: Management): Promise<void> {
+  const { db, config, secrets, log } = deps;
+  const mark = restoredMarkOf(config.data);
+  if (!db.facts.oneServer || !existsSync(mark)) return;
+  try {
+    // A line under another key breaks the chain for good, and the right one may yet be brought.
+    if (!(await isChainOf(db.reads, secrets))) return;
+    const name = readFileSync(mark, "utf8").trim();
+    await record(deps, { principal: operator, address: "" }, restored, { name });
+    await db.flush();
+    rmSync(mark);
+  } catch (error) {
+    log.warn("Cannot note that a backup was restored", { error });
+  }
+}
+
 async function record(
   { db, audit }: Management,
-  { principal, address }: ApiCall,
-  action: string,
+  { principal, address }: Pick<ApiCall, "principal" | "address">,
+  action: BackupAction,
   detail: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   await db.transaction(async (tx) => {
@@ -64,6 +85,7 @@ async function record(
 
 /** Times are epoch milliseconds; null for never, as far back as the audit goes. */
 export interface LastBackups {
+  /** Since a backup was restored, if one was: what was under way in it never ends. */
   readonly begunAt: number | null;
   readonly madeAt: number | null;
   /** Of the last one that has more than the list of blobs. */
@@ -71,35 +93,20 @@ export interface LastBackups {
 }
 
 /** When the last backup was begun, and when the last ones were made. */
-export async function lastBackups(db: Database): Promise<LastBackups> {
-  const isWhole = ({ detail }: AuditRow) => readDetail(detail)?.whole === true;
+export async function lastBackups(reads: Reads): Promise<LastBackups> {
+  const [begunLine] = await listBackupLines(reads, began, null, 1);
+  const [restoredLine] = await listBackupLines(reads, restored, null, 1);
+  const madeLines = await listBackupLines(reads, made, null, backupsLookedAt);
+  const isLater = begunLine !== undefined && begunLine.seq > (restoredLine?.seq ?? 0);
   return {
-    begunAt: await lastTime(db, began, () => true),
-    madeAt: await lastTime(db, made, () => true),
-    wholeAt: await lastTime(db, made, isWhole),
+    begunAt: isLater ? begunLine.at : null,
+    madeAt: madeLines[0]?.at ?? null,
+    wholeAt: madeLines.find(isWhole)?.at ?? null,
   };
 }
 
-async function lastTime(
-  db: Database,
-  action: string,
-  isIt: (line: AuditRow) => boolean,
-): Promise<number | null> {
-  let before: number | null = null;
-  for (let pages = 0; pages < pagesMax; pages++) {
-    const { lines, next } = await linesOf(db, action, before, linesLookedAt);
-    const line = lines.find(isIt);
-    if (line !== undefined) return line.at;
-    if (next === null) return null;
-    before = next;
-  }
-  return null;
-}
-
-/** Only the operator makes backups, and finding the operator's lines does not take reading all. */
-function linesOf(db: Database, action: string, before: number | null, limit: number) {
-  const any = { resource: null, projects: null, since: null, until: null };
-  return searchAudit(db, { ...any, action, actor: actorName(operator) }, before, limit);
+function isWhole({ detail }: AuditRow): boolean {
+  return readDetail(detail)?.whole === true;
 }
 
 export const listMade = defineEndpoint({
@@ -135,8 +142,11 @@ export const listMade = defineEndpoint({
       .describe("When one was begun that is not made yet, or never will be; null: there is none."),
   }),
   async handler({ db }, { limit, after }) {
-    const { lines, next } = await linesOf(db, made, after === "" ? null : Number(after), limit);
-    const { begunAt, madeAt } = await lastBackups(db);
+    const before = after === "" ? null : Number(after);
+    const found = await listBackupLines(db.reads, made, before, limit + 1);
+    const lines = found.slice(0, limit);
+    const next = found.length > limit ? lines.at(-1)?.seq : undefined;
+    const { begunAt, madeAt } = await lastBackups(db.reads);
     await db.flush();
     const isUnfinished = begunAt !== null && begunAt > (madeAt ?? 0);
     return {
@@ -144,7 +154,7 @@ export const listMade = defineEndpoint({
         const read = readDetail(detail);
         return read === null ? [] : [{ made_at: formatTime(at), ...read }];
       }),
-      next: next === null ? null : String(next),
+      next: next === undefined ? null : String(next),
       unfinished_since: isUnfinished ? formatTime(begunAt) : null,
     };
   },

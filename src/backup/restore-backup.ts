@@ -13,7 +13,7 @@ import { syncFile, writeFile } from "./folder-target.ts";
 import { hashOf } from "./hash.ts";
 import { refused } from "./refused.ts";
 import { openRestored, type RestoredDatabase } from "./restored-store.ts";
-import { markerOf, restoringFile } from "./restoring.ts";
+import { markerOf, restoredMarkOf, restoringFile } from "./restoring.ts";
 import type { BlobPlace } from "./snapshot-store.ts";
 
 const blobsAtOnce = 8;
@@ -75,7 +75,8 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
   await syncFile(file);
   fs.renameSync(file, join(folder, "berth.db"));
   await syncFile(folder);
-  fs.rmSync(markerOf(folder));
+  // The audit is told at the first start: a line takes the secret key, which is brought later.
+  fs.renameSync(markerOf(folder), restoredMarkOf(folder));
   await syncFile(folder);
   return { manifest, ...blobsRestored };
 }

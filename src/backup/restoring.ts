@@ -11,6 +11,11 @@ export function markerOf(folder: string): string {
   return join(folder, "restoring");
 }
 
+/** There from the end of a restore until the audit has it; holds the backup's name. */
+export function restoredMarkOf(folder: string): string {
+  return join(folder, "restored");
+}
+
 /** The database before it is whole. */
 export function restoringFile(folder: string): string {
   return join(folder, "berth.db.restoring");

@@ -18,7 +18,7 @@ const namedMax = 5;
 
 /** What `berth backup create` made; whether it was read since, only who read it knows. */
 export async function lookAtBackups({ db, clock }: Management): Promise<Finding> {
-  const { begunAt, madeAt, wholeAt } = await lastBackups(db);
+  const { begunAt, madeAt, wholeAt } = await lastBackups(db.reads);
   if (!db.facts.oneServer) return lookAtLists(madeAt, clock.now());
   const advice = "Have a timer run berth backup create, and berth backup verify from time to time";
   if (wholeAt === null) {

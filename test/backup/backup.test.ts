@@ -178,7 +178,7 @@ describe.each(["kept", "kept.tar"])("a backup in %s", (target) => {
     await restore(target, "other");
     expect(blobsIn("other")).toEqual(Object.fromEntries(digests.map((digest) => [digest, digest])));
     expect(fs.readdirSync(join(folder, "other")).sort()).toEqual(
-      ["berth.db", "berth.lock", "blobs", "quarantine", "uploads"].sort(),
+      ["berth.db", "berth.lock", "blobs", "quarantine", "restored", "uploads"].sort(),
     );
   });
 

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
 import { type Child, runCommand, temporaryFolder } from "../faults/support/child.ts";
+import { operatorGets } from "../support/operator.ts";
 import { bringKey, fill, pullAll, serve } from "./world.ts";
 
 const size = { images: 40, layers: 2, layerBytes: 3_000_000 };
@@ -42,4 +43,10 @@ test("two processes on one folder are backed up beside pushes, and come back", a
   const restored = await serve(other, { BERTH_SERVER_PROCESSES: "2" });
   child = restored.child;
   expect(await pullAll(restored.client, stored)).toEqual([]);
+  // The backup that was under way in it was made: nobody is to wait for it.
+  expect(await operatorGets(other, "GET", "/backups")).toMatchObject({ unfinished_since: null });
+  const lines = await operatorGets(other, "GET", "/audit?action=backup.");
+  expect(lines).toMatchObject({
+    items: [{ action: "backup.restored" }, { action: "backup.began" }],
+  });
 }, 120_000);

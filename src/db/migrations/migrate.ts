@@ -21,6 +21,7 @@ import * as deviceSignIns from "./0017-device-sign-ins.ts";
 import * as passkeys from "./0018-passkeys.ts";
 import * as starsAndDays from "./0019-stars-and-days.ts";
 import * as untagged from "./0020-untagged.ts";
+import * as backupLines from "./0021-backup-lines.ts";
 
 /**
  * Which release this is, counted from 1: it goes up by one with each release whose migrations the one
@@ -58,6 +59,7 @@ const migrations: readonly Migration[] = [
   { ...passkeys, release: 3 },
   { ...starsAndDays, release: 3 },
   { ...untagged, release: 3, readsGoOn: true },
+  { ...backupLines, release: 3, readsGoOn: true },
 ];
 
 /** The tables are too new for this release. */
