@@ -1,13 +1,21 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onPostgres } from "../../test/support/test-database.ts";
+import { openTestRegistry, type TestRegistry } from "../../test/support/test-registry.ts";
 import type { Management, ThisServer } from "../access/endpoint.ts";
 import type { DiskSpace } from "../blobs/disk-reserve.ts";
 import { DatabaseAwayError } from "../db/database-away.ts";
 import { type Config, loadConfig } from "../platform/config.ts";
 import { lookAtAll } from "./health.ts";
-import { lookAtCertificate, lookAtDisk, lookAtServer, lookAtSettings } from "./look-at-server.ts";
+import {
+  lookAtCertificate,
+  lookAtDatabase,
+  lookAtDisk,
+  lookAtServer,
+  lookAtSettings,
+} from "./look-at-server.ts";
 
 /** Signed by itself, and of no use to anybody. */
 const certificate = `-----BEGIN CERTIFICATE-----
@@ -84,6 +92,48 @@ describe("the disk", () => {
     // Where neither rows nor blobs are here, nobody is kept from pushing.
     const elsewhere = manage(space(3e6, { isFull: true }), { oneServer: false });
     expect(lookAtDisk(elsewhere)?.state).toBe("warn");
+  });
+});
+
+describe("the database", () => {
+  let world: TestRegistry;
+  let ms = 0;
+  beforeAll(async () => {
+    world = await openTestRegistry();
+  });
+  beforeEach(() => {
+    ms = 0;
+  });
+  afterAll(() => world.remove());
+
+  /** Its clock goes on by so much with each look at it. */
+  const within = (step: number, server: Partial<ThisServer> = {}) => {
+    const clock = {
+      now: () => 0,
+      monotonic() {
+        ms += step;
+        return ms;
+      },
+    };
+    return { ...manage(server), db: world.registry.db, clock };
+  };
+
+  test("is well where it answers within 100 ms", async () => {
+    const name = onPostgres ? "PostgreSQL" : "SQLite";
+    const fine = { state: "ok", message: `${name} answers within 100 ms`, advice: null };
+    expect(await lookAtDatabase(within(100))).toMatchObject(fine);
+    const slow = { state: "warn", message: `${name} answers within 101 ms` };
+    expect(await lookAtDatabase(within(101))).toMatchObject(slow);
+  });
+
+  test("is not said to be slow for what others do meanwhile", async () => {
+    const space = () => {
+      ms += 5_000;
+      return null;
+    };
+    const checks = await lookAtAll(within(1, { space }));
+    expect(ms).toBeGreaterThan(5_000);
+    expect(checks.find(({ name }) => name === "database")).toMatchObject({ state: "ok" });
   });
 });
 

@@ -62,7 +62,10 @@ test("health: each part says how it is", async () => {
     expect(advice === null).toBe(one === "ok");
   }
   expect(["ok", "warn"]).toContain(state);
-  expect(await check("database")).toMatchObject({ state: "ok" });
+  // How fast it answers is up to what else runs here.
+  const database = await check("database");
+  expect(["ok", "warn"]).toContain(database.state);
+  expect(database.message).toMatch(/^(SQLite|PostgreSQL) answers within \d+ ms$/);
   expect(await check("blobs")).toMatchObject({ state: "ok" });
   // Neither is of concern to a server that is alone and has no certificate.
   if (!onPostgres) expect(names).not.toContain("clock");
