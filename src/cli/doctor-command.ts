@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { connectionTrouble } from "../client/client-error.ts";
 import { createConnections } from "../client/connections.ts";
 import { signInFor } from "../client/home-host.ts";
@@ -12,6 +13,7 @@ import type { Config } from "../platform/config.ts";
 import { version } from "../platform/version.ts";
 import { healthEndpoint, healthOutput } from "../system/health-endpoint.ts";
 import type { Command, CommandDeps } from "./command.ts";
+import { CallError } from "./control-client.ts";
 import { EXIT_CODES, explainFailure } from "./exit-codes.ts";
 import { rows } from "./help.ts";
 import { choosePlace, hostFlag, type Place, withPlace } from "./place.ts";
@@ -78,32 +80,52 @@ async function lookAtServer(config: Config, deps: CommandDeps): Promise<Finding[
   const warnings = config.warnings.map(
     (detail) => ({ state: "look", check: "settings", detail }) as const,
   );
+  let answer: Response;
   try {
-    const answer = await fetch(`http://berth${healthEndpoint.path}`, {
+    answer = await fetch(`http://berth${healthEndpoint.path}`, {
       unix,
       signal: AbortSignal.timeout(answerMsMax),
     });
-    if (answer.ok) return [ok("server", "runs and takes commands"), ...(await told(answer))];
-    await answer.body?.cancel();
-    const detail = `answers ${answer.status} on ${unix}`;
-    return [{ state: "bad", check: "server", detail }, ...warnings];
   } catch (error) {
     const detail = existsSync(unix)
       ? `does not answer on ${unix}: ${connectionTrouble(error)}`
       : "does not run on this folder";
     return [{ state: existsSync(unix) ? "bad" : "look", check: "server", detail }, ...warnings];
   }
+  const runs = ok("server", "runs and takes commands");
+  if (answer.ok) return [runs, ...(await told(answer))];
+  await answer.body?.cancel();
+  if (answer.status === 404) return [runs, untold("it is older than this berth"), ...warnings];
+  const detail = `answers ${answer.status} on ${unix}`;
+  return [{ state: "bad", check: "server", detail }, ...warnings];
 }
+
+/** A server of a later release looks at more. */
+const toldOutput = z.object({
+  checks: z.array(healthOutput.shape.checks.element.extend({ name: z.string() })),
+});
 
 /** What the server says of itself, but that it answers, which is known by then. */
 async function told(answer: Response): Promise<Finding[]> {
-  const { checks } = healthOutput.parse(await answer.json());
+  let checks: z.output<typeof toldOutput>["checks"];
+  try {
+    ({ checks } = toldOutput.parse(await answer.json()));
+  } catch (error) {
+    const isOther = error instanceof z.ZodError || error instanceof SyntaxError;
+    return [
+      untold(isOther ? "its answer is none that this berth knows" : connectionTrouble(error)),
+    ];
+  }
   return checks.flatMap(({ name, state, message, advice, at }) => {
     if (name === "server" && state === "ok") return [];
     const when = at === null ? "" : ` (${at})`;
     const detail = `${message}${when}${advice === null ? "" : `. ${advice}`}`;
     return [{ state: state === "warn" ? ("look" as const) : state, check: name, detail }];
   });
+}
+
+function untold(why: string): Finding {
+  return { state: "look", check: "health", detail: `the server does not tell it: ${why}` };
 }
 
 async function lookAtHost(
@@ -145,7 +167,10 @@ async function lookInside(
     return await withPlace(place, deps, async (send) =>
       told(await send("GET", healthEndpoint.path)),
     );
-  } catch {
+  } catch (error) {
+    const status = error instanceof CallError ? error.status : null;
+    if (status === 404) return [untold("it is older than this berth, or open to everybody")];
+    if (status !== null && status >= 500) return [untold((error as Error).message)];
     return [];
   }
 }

@@ -115,11 +115,11 @@ describe("berth doctor", () => {
     expect(out).not.toMatch(/database/);
     const here = await ran(["doctor", "--data", app.folder]);
     expect(here).toMatch(/ok +server +runs/);
-    expect(here).toMatch(/ok +database +\w+ answers/);
+    expect(here).toMatch(/(ok|look) +database +\w+ answers/);
     expect(here).toMatch(/ok +blobs/);
     expect(here).toMatch(/ok +chores/);
     await ran(["login", host, "-u", anna[0], "--password-stdin"], `${anna[1]}\n`);
-    expect(await ran(["doctor", "--host", host])).toMatch(/ok +database +\w+ answers/);
+    expect(await ran(["doctor", "--host", host])).toMatch(/(ok|look) +database +\w+ answers/);
   }, 60_000);
 
   test("says what a server finds wrong with itself", async () => {
@@ -131,6 +131,37 @@ describe("berth doctor", () => {
     expect(here.code).toBe(3);
     expect(here.out).toMatch(/bad +stored .*too much is wrong/);
     expect(here.out).toMatch(/look +chores .*failed: no room/);
+  }, 60_000);
+
+  test("reads what servers of other releases say, and that those before say nothing", async () => {
+    const check = { name: "weather", state: "warn", message: "it rains", advice: null, at: null };
+    const later = { node: {}, state: "warn", checks: [check], more: 1 };
+    let health = () => Response.json(later);
+    const fetch = (request: Request) =>
+      new URL(request.url).pathname === "/api/v1/health" ? health() : new Response("ready");
+    const data = join(home.folder, "data");
+    mkdirSync(data);
+    const unix = Bun.serve({ unix: join(data, "control.sock"), fetch });
+    const tcp = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch });
+    const both = async () => [
+      await ran(["doctor", "--data", data]),
+      await ran(["doctor", "--host", `http://127.0.0.1:${tcp.port}`]),
+    ];
+    try {
+      for (const out of await both()) expect(out).toMatch(/look +weather +it rains/);
+      health = () => new Response("none", { status: 404 });
+      for (const out of await both()) {
+        expect(out).toMatch(/ok +server/);
+        expect(out).toMatch(/look +health +.*older than this berth/);
+      }
+      health = () => Response.json({ checks: "all well" });
+      for (const out of await both()) {
+        expect(out).toMatch(/ok +server/);
+        expect(out).toMatch(/look +health +.*none that this berth knows/);
+      }
+    } finally {
+      await Promise.all([unix.stop(true), tcp.stop(true)]);
+    }
   }, 60_000);
 
   test("says what is wrong: exit code 3", async () => {
