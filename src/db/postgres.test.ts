@@ -56,6 +56,24 @@ test("what an extension has put beside the tables is left alone", async () => {
   await server.dropDatabase(url);
 });
 
+test("a manifest is found by its key also before the server knows how many there are", async () => {
+  const server = await sharedPostgres();
+  template ??= migrated();
+  const url = await server.createDatabase(await template);
+  const run = (text: string) => server.run(text, new URL(url).pathname.slice(1));
+  await run(`insert into projects (id, name, generation, state, created_at)
+    values ('p', 'team', 1, 'live', 1)`);
+  await run(`insert into repositories (id, project_id, name, state, created_at)
+    values ('r', 'p', 'team/app', 'live', 1)`);
+  await run(`insert into manifests
+      (repository_id, digest, media_type, size, bytes, state, pushed_at)
+    select 'r', md5(k::text), 'x', 2, 'x', 'live', k from generate_series(1, 5000) as k`);
+  const plan = await run(`explain select bytes from manifests
+     where repository_id = 'r' and digest = 'x' and state = 'live'`);
+  expect(JSON.stringify(plan)).toContain("Index Scan using manifests_key on manifests");
+  await server.dropDatabase(url);
+});
+
 test("tables are taken from who reads them in another order, and nobody is ended for it", async () => {
   const server = await sharedPostgres();
   const url = await server.createDatabase();

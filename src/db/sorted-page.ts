@@ -14,15 +14,25 @@ export function sortedPage(page: {
   const list = sql.join(columns.map((column) => sql.ref(column)));
   const direction = sql.raw(descending ? "desc" : "asc");
   const order = sql.join(columns.map((column) => sql`${sql.ref(column)} ${direction}`));
-  const values = after === null ? null : sql.join(after.map(typed));
   const behind =
-    values === null ? sql`` : sql`and (${list}) ${sql.raw(descending ? "<" : ">")} (${values})`;
+    after === null
+      ? sql``
+      : sql`and (${list}) ${sql.raw(descending ? "<" : ">")} (${rowValues(after)})`;
   return sql`${behind} order by ${order} limit ${limit}`;
 }
 
-/** A server must not guess what a parameter is in a comparison of several. */
-function typed(value: string | number): RawBuilder<unknown> {
-  return typeof value === "number" ? sql`cast(${value} as bigint)` : sql`cast(${value} as text)`;
+/**
+ * What columns of an index are compared with at once. A server must not guess what a parameter is there; and of
+ * a bare cast, which has a type as a column has, SQLite would compare the first one alone in the index.
+ */
+export function rowValues(values: readonly (string | number)[]): RawBuilder<unknown> {
+  return sql.join(
+    values.map((value) =>
+      typeof value === "number"
+        ? sql`cast(${value} as bigint) + 0`
+        : sql`cast(${value} as text) || ''`,
+    ),
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Reads, Tx } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
+import { rowValues } from "../db/sorted-page.ts";
 import type { GcStateRow } from "../db/tables.ts";
 import { assert } from "../lib/assert.ts";
 import { letOthersRun } from "../lib/let-others-run.ts";
@@ -178,14 +179,8 @@ async function countBetween(
   return oneOf(rows);
 }
 
-/**
- * A server must not guess what a parameter is in a comparison of several. A bare cast would have SQLite
- * compare the first one alone in the index.
- */
 function valuesOf({ collect_after, condemned_at, size }: Place): RawBuilder<unknown> {
-  return sql.join(
-    [collect_after, condemned_at, size].map((value) => sql`${value} + cast(0 as bigint)`),
-  );
+  return rowValues([collect_after, condemned_at, size]);
 }
 
 function oneOf<Row>([row]: readonly Row[]): Row {

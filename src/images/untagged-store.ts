@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import type { Place, Sort } from "../access/sorted-list.ts";
 import type { Database, Reads } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
-import { sortedPage } from "../db/sorted-page.ts";
+import { rowValues, sortedPage } from "../db/sorted-page.ts";
 import { letOthersRun } from "../lib/let-others-run.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/tag.ts";
@@ -83,8 +83,7 @@ export function untaggedQuery(
   const end =
     until === null
       ? sql``
-      : sql`and (${value}, ${digest}) ${compared}
-         (cast(${until.value} as bigint), cast(${until.name} as text))`;
+      : sql`and (${value}, ${digest}) ${compared} (${rowValues(valuesOf(until))})`;
   return sql<Untagged>`select ${digest} as digest, ${value} as value
       from ${table} ${manifest(repository)} ${isIn(repository)} ${end}
        and not exists (
@@ -95,8 +94,12 @@ export function untaggedQuery(
 
 function cut({ sort, after, limit }: UntaggedPage): RawBuilder<unknown> {
   const { columns } = orders[sort.by];
-  const place = after === null ? null : [after.value ?? 0, after.name];
+  const place = after === null ? null : valuesOf(after);
   return sortedPage({ columns, descending: sort.descending, after: place, limit });
+}
+
+function valuesOf({ value, name }: Place): readonly [number, string] {
+  return [value ?? 0, name];
 }
 
 type OfRepository = (repository: RawBuilder<string>) => RawBuilder<unknown>;
@@ -119,7 +122,7 @@ const orders: Readonly<Record<UntaggedPage["sort"]["by"], Order>> = {
     digest: sql<Digest>`m.digest`,
     table: sql`manifests as m`,
     isIn: (repository) =>
-      sql`m.repository_id = ${repository} and m.state = 'live' and m.pushed_at >= 0`,
+      sql`m.repository_id = ${repository} and length(m.repository_id) > 0 and m.state = 'live'`,
     manifest: () => sql`where`,
   },
   size: {
@@ -127,7 +130,7 @@ const orders: Readonly<Record<UntaggedPage["sort"]["by"], Order>> = {
     value: sql<number>`i.size`,
     digest: sql<Digest>`i.digest`,
     table: sql`images as i`,
-    isIn: (repository) => sql`i.repository_id = ${repository} and i.size >= 0`,
+    isIn: (repository) => sql`i.repository_id = ${repository} and length(i.repository_id) > 0`,
     manifest: (repository) => sql`cross join manifests as m
      where m.repository_id = ${repository} and m.digest = i.digest and m.state = 'live' and`,
   },

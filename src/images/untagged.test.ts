@@ -206,12 +206,17 @@ describe("among many manifests", () => {
     await db.transaction(async (tx) => {
       const put = (sql: string, ...values: readonly (string | number)[]) =>
         tx.executeQuery(Query.raw(sql, [...values]));
+      // Of sizes there are three, each that of more images than are looked at in one go.
+      const sizeOf = (k: number) => Math.floor((3 * k) / indexes);
       const manifest = async (of: string, at: number) => {
         await put(
           "insert into manifests (repository_id, digest, media_type, size, bytes, state, pushed_at) values ('r', ?, 'x', 2, 'x', 'live', ?)",
           ...[of, at],
         );
-        await put("insert into images (repository_id, digest, size) values ('r', ?, ?)", of, at);
+        await put(
+          "insert into images (repository_id, digest, size) values ('r', ?, ?)",
+          ...[of, sizeOf(at)],
+        );
       };
       for (let k = 0; k < indexes; k++) {
         const index = digest(`index ${k}`);
@@ -242,11 +247,10 @@ describe("among many manifests", () => {
     const { rows } = await db.reads.executeQuery(plan);
     return (rows as { detail: string }[]).map(({ detail }) => detail).join("\n");
   }
-  async function all(by: "pushed" | "size", looks?: number) {
+  async function all(sort: UntaggedPage["sort"], looks?: number) {
     const digests: string[] = [];
     let [pages, after]: [number, Place | null] = [0, null];
     do {
-      const sort = { by, descending: true };
       const page = { repositoryId: "r", sort, after, limit: 50 };
       const found = await listUntagged(db.reads, page, looks);
       digests.push(...found.rows.map((row) => row.digest));
@@ -256,18 +260,25 @@ describe("among many manifests", () => {
     return { pages, digests };
   }
 
-  test.each(["pushed", "size"] as const)(
-    "the few that nothing names are found piece by piece, by %s",
-    async (by) => {
+  const orders = (["pushed", "size"] as const).flatMap((by) => [
+    { by, descending: true },
+    { by, descending: false },
+  ]);
+
+  test.each(orders)(
+    "the few that nothing names are found piece by piece, in the order %j",
+    async (sort) => {
       const begin = performance.now();
-      expect((await all(by)).digests).toEqual([]);
-      console.log(`${indexes * 3} by ${by}: ${(performance.now() - begin).toFixed(1)} ms`);
-      const wanted = [indexes - 1, Math.floor(indexes / 2), 0];
+      expect((await all(sort)).digests).toEqual([]);
+      const tookMs = (performance.now() - begin).toFixed(1);
+      console.log(`${indexes * 3} in the order ${JSON.stringify(sort)}: ${tookMs} ms`);
+      const wanted = [0, Math.floor(indexes / 2), indexes - 1];
+      if (sort.descending) wanted.reverse();
       for (const k of wanted) await run("delete from tags where name = ?", `v${k}`);
       const found = wanted.map((k) => digest(`index ${k}`));
-      expect((await all(by)).digests).toEqual(found);
+      expect((await all(sort)).digests).toEqual(found);
       // A page ends before it is full where it took long to come so far.
-      const short = await all(by, 2);
+      const short = await all(sort, 2);
       expect(short.digests).toEqual(found);
       expect(short.pages).toBeGreaterThan(5);
       for (const k of wanted) {
@@ -282,23 +293,34 @@ describe("among many manifests", () => {
     60_000,
   );
 
-  test.each(["pushed", "size"] as const)(
-    "a piece is a range of an index, by %s, and no other statement takes that",
-    async (by) => {
-      const index = { pushed: "manifests_by_push", size: "images_by_size" }[by];
+  test.each(orders)(
+    "a piece is a range of an index from both its ends, in the order %j",
+    async (sort) => {
+      const index = { pushed: "manifests_by_push", size: "images_by_size" }[sort.by];
+      const columns = { pushed: "(pushed_at,digest)", size: "(size,digest)" }[sort.by];
+      const [above, below] = [`AND ${columns}>(?,?)`, `AND ${columns}<(?,?)`];
+      const [behind, before] = sort.descending ? [below, above] : [above, below];
+      const range = (...ends: readonly string[]) =>
+        `USING COVERING INDEX ${index} (${["repository_id=?", ...ends].join(" ")})`;
       const after = { name: digest("index 9"), value: 900 };
-      for (const descending of [true, false]) {
-        const page = { repositoryId: "r", sort: { by, descending }, after, limit: 50 };
-        const until = { name: digest("index 1"), value: descending ? 100 : 1_700 };
-        const plan = await planOf(untaggedQuery({ ...page, until }));
-        expect(plan).toMatch(new RegExp(`SEARCH [mi] USING (COVERING )?INDEX ${index} \\(`));
+      const until = { name: digest("index 1"), value: sort.descending ? 100 : 1_700 };
+      const page = { repositoryId: "r", sort, limit: 50 };
+      expect(await planOf(boundQuery({ ...page, after: null }))).toEndWith(range());
+      expect(await planOf(boundQuery({ ...page, after }))).toEndWith(range(behind));
+      for (const [ends, wanted] of [
+        [{ after: null, until: null }, range()],
+        [{ after: null, until }, range(before)],
+        [{ after, until: null }, range(behind)],
+        [{ after, until }, range(above, below)],
+      ] as const) {
+        const plan = await planOf(untaggedQuery({ ...page, ...ends }));
+        expect(plan).toContain(wanted);
         expect(plan.split(index)).toHaveLength(2);
         expect(plan).toContain("SEARCH t USING COVERING INDEX tags_by_digest");
         expect(plan).toMatch(
           /SEARCH e USING COVERING INDEX manifest_edges_by_child[\s\S]*SEARCH p /,
         );
         expect(plan).not.toMatch(/SCAN [a-z] |TEMP B-TREE/);
-        expect(await planOf(boundQuery(page))).toContain(`USING COVERING INDEX ${index} (`);
       }
     },
   );
