@@ -3,7 +3,7 @@ import { text } from "../text/text.ts";
 import { RemovalDialog } from "./removal.tsx";
 import type { Tag } from "./tags.ts";
 
-export function DeleteTags({
+export default function DeleteTags({
   repository,
   tags,
   all,

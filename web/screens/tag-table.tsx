@@ -1,4 +1,13 @@
-import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  lazy,
+  type ReactNode,
+  Suspense,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import {
   deleteRepositoriesTagsLockOfRepositoryTag,
   putRepositoriesTagsLockOfRepositoryTag,
@@ -24,8 +33,9 @@ import { text } from "../text/text.ts";
 import { Attached, Platforms } from "./image-signs.tsx";
 import { PushGuide } from "./push-guide.tsx";
 import { ColumnsMenu, useHiddenColumns } from "./tag-columns.tsx";
-import { DeleteTags } from "./tag-delete.tsx";
 import type { Tag, Tags } from "./tags.ts";
+
+const DeleteTags = lazy(() => import("./tag-delete.tsx"));
 
 /** The tags of a repository: what people come for. */
 export function TagTable({
@@ -177,17 +187,19 @@ export function TagTable({
         )}
       </ListTable>
       {isDeleting && chosen.length > 0 && (
-        <DeleteTags
-          repository={repository}
-          tags={chosen}
-          all={tags.all}
-          isComplete={tags.isComplete}
-          onClose={() => setDeleting(false)}
-          onDone={() => {
-            setDeleting(false);
-            setSelected(new Set());
-          }}
-        />
+        <Suspense>
+          <DeleteTags
+            repository={repository}
+            tags={chosen}
+            all={tags.all}
+            isComplete={tags.isComplete}
+            onClose={() => setDeleting(false)}
+            onDone={() => {
+              setDeleting(false);
+              setSelected(new Set());
+            }}
+          />
+        </Suspense>
       )}
     </>
   );
