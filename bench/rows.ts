@@ -738,6 +738,15 @@ export const rows: Row[] = [
     goal: atMost(15),
   },
   {
+    key: "layers_index_beside",
+    title: "the same beside pulls, for ten seconds of it",
+    unit: "s",
+    better: "less",
+    digits: 1,
+    only: "berth",
+    goal: atMost(15),
+  },
+  {
     key: "layers_pulls",
     title: "manifest GET by tag beside that, share of the rate alone",
     ...berthBeside,

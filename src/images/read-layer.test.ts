@@ -10,6 +10,7 @@ import fc from "fast-check";
 import { digestOf, type TarPart, tarOf } from "../../test/support/tar.ts";
 import type { BlobKey, BlobStore } from "../blobs/blob-store.ts";
 import { createMemoryBlobStore } from "../blobs/memory-blob-store.ts";
+import { systemClock } from "../lib/clock.ts";
 import { parseDigest } from "../oci/digest.ts";
 import type { LayerFile } from "./layer-file.ts";
 import { createLayerIndex, type LayerFacts, openLayerIndex } from "./layer-index-store.ts";
@@ -245,7 +246,7 @@ describe("what is no layer, or too much of one", () => {
     const digest = parseDigest(`sha256:${digestOf("")}`);
     const blob = { digest, key: "key" as BlobKey, size: 1 };
     const request = { kind: "extract", offset: 0, size: 1 } as const;
-    const work = unpack({ blobs }, blob, request, { afterMs: 300 });
+    const work = unpack({ blobs, clock: systemClock }, blob, request, { afterMs: 300 });
     await expect(work).rejects.toThrow("did not end within 300 ms");
   });
 

@@ -1,5 +1,6 @@
 import type { Management } from "../access/endpoint.ts";
 import type { BlobKey } from "../blobs/blob-store.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
 import type { Digest } from "../oci/digest.ts";
 import { bytesOf } from "./body-bytes.ts";
 import type { LayerReply, LayerRequest } from "./layer-worker.ts";
@@ -12,7 +13,13 @@ const pieceBytes = 4 * 1024 * 1024;
 /** The worker looks at the time itself as bytes come; where none do or it is stuck, it is ended a bit later. */
 const endedAfterMs = layerLimits.millisecondsMax + 60_000;
 
-type Deps = Pick<Management, "blobs">;
+/** So many turns of the event loop take a tenth of a millisecond at rest; where they take longer, others have work. */
+const turns = 5;
+const busyMs = 0.25;
+/** Times as long as a piece took it stands still then. Unpacking has threads that no priority puts behind pulls. */
+const restedTimes = 12;
+
+type Deps = Pick<Management, "blobs" | "clock">;
 interface Packed {
   readonly digest: Digest;
   readonly key: BlobKey;
@@ -39,11 +46,13 @@ export function unpack(
     }, afterMs);
     let next = readPiece(deps, blob, 0);
     let offset = 0;
+    let handedAt: number | null = null;
     worker.onmessage = async ({ data }: MessageEvent<LayerReply>) => {
       switch (data.kind) {
         case "more":
           try {
             const bytes = await next;
+            if (handedAt !== null) await standBack(deps, handedAt);
             offset += bytes?.length ?? 0;
             // The one behind it is read while this one is unpacked.
             next = readPiece(deps, blob, offset);
@@ -52,6 +61,7 @@ export function unpack(
               { kind: "bytes", bytes } satisfies LayerRequest,
               bytes === null ? [] : [bytes.buffer],
             );
+            handedAt = deps.clock.monotonic();
           } catch (error) {
             end(() => reject(error));
           }
@@ -66,6 +76,14 @@ export function unpack(
     worker.onerror = (event) => end(() => reject(new Error(event.message)));
     worker.postMessage(request);
   });
+}
+
+/** After a piece that the worker was given then. */
+async function standBack({ clock }: Deps, handedAt: number): Promise<void> {
+  const begun = clock.monotonic();
+  for (let turn = 0; turn < turns; turn++) await letOthersRun();
+  if (clock.monotonic() - begun < busyMs) return;
+  await Bun.sleep(restedTimes * (begun - handedAt));
 }
 
 /** Null at the end. */
