@@ -148,6 +148,21 @@ describeConsole("actions", (there) => {
     await act(page, "dismiss");
   }, 60_000);
 
+  test("tags: the only one of a repository goes and comes back", async () => {
+    const of = "alone/app";
+    await there().world.oci.pushImage(of, imageWithHistory("alone", "amd64"), "1.0");
+    const { page } = await signedIn();
+    await opened(await signedIn(), `/r/${of}`);
+    await act(page, "select", row("1.0"));
+    await act(page, "delete-tags");
+    await act(page, "confirm-delete-tags");
+    await page.waitForSelector(".emp a[href='/trash']");
+    expect(await page.textContent("main")).not.toContain("first push");
+    await act(page, "undo");
+    await page.waitForSelector(row("1.0"));
+    await act(page, "dismiss");
+  }, 30_000);
+
   test("tags: what goes along with an image is shown before it goes", async () => {
     const { app, oci } = there().world;
     const of = "along/app";

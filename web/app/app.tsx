@@ -6,7 +6,7 @@ import { Toasts } from "../parts/toast.tsx";
 import { HomeScreen } from "../screens/home.tsx";
 import { ProjectScreen } from "../screens/project.tsx";
 import { ProjectsScreen } from "../screens/projects.tsx";
-import { PushGuideScreen } from "../screens/push-guide.tsx";
+import { PushGuideScreen } from "../screens/push-guide-later.tsx";
 import { RepositoryScreen } from "../screens/repository.tsx";
 import { UnknownScreen } from "../screens/unknown.tsx";
 import { type Screen, screenOf, usePlace } from "../state/location.ts";

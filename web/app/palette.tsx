@@ -23,7 +23,7 @@ interface Entry {
 const shownOfGroup = 6;
 
 /** Searches and jumps. What is typed must appear in order, each word somewhere. */
-export default function Palette({ onClose }: { onClose: () => void }) {
+export function Palette({ onClose }: { onClose: () => void }) {
   const [typed, setTyped] = useState("");
   const [chosen, setChosen] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);

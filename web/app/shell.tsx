@@ -1,4 +1,4 @@
-import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { deleteAccountSessionsOfId, getAccountSessions } from "../../client/operations.ts";
 import { Brand, Icon } from "../parts/icon.tsx";
 import { Menu } from "../parts/menu.tsx";
@@ -10,8 +10,7 @@ import { useAccount } from "../state/session.ts";
 import { text } from "../text/text.ts";
 import { KeysDialog } from "./keys.tsx";
 import { Link } from "./link.tsx";
-
-const Palette = lazy(() => import("./palette.tsx"));
+import { Palette } from "./palette.tsx";
 
 /** The top bar, and what is there on every screen. */
 export function Shell({ screen, children }: { screen: Screen; children: ReactNode }) {
@@ -83,11 +82,7 @@ export function Shell({ screen, children }: { screen: Screen; children: ReactNod
         <AccountMenu name={account.name} onKeys={() => setOpen("keys")} />
       </header>
       {children}
-      {open === "palette" && (
-        <Suspense>
-          <Palette onClose={() => setOpen(null)} />
-        </Suspense>
-      )}
+      {open === "palette" && <Palette onClose={() => setOpen(null)} />}
       {open === "keys" && <KeysDialog onClose={() => setOpen(null)} />}
     </>
   );

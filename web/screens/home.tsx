@@ -16,7 +16,7 @@ import { host, useAccount } from "../state/session.ts";
 import { useStars } from "../state/stars.ts";
 import { text } from "../text/text.ts";
 import { Attention } from "./attention.tsx";
-import { PushGuideScreen } from "./push-guide.tsx";
+import { PushGuideScreen } from "./push-guide-later.tsx";
 
 const projectsShown = 6;
 

@@ -13,7 +13,7 @@ import { useList } from "../state/list.ts";
 import { go, paths } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
 import { text } from "../text/text.ts";
-import { PushGuide } from "./push-guide.tsx";
+import { PushGuide } from "./push-guide-later.tsx";
 import { useProjectUsage } from "./usage.ts";
 
 // What few people open comes when they do.

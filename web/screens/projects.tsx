@@ -17,7 +17,7 @@ import { go, paths } from "../state/location.ts";
 import { changed, useResource } from "../state/resource.ts";
 import { host, useAccount } from "../state/session.ts";
 import { text } from "../text/text.ts";
-import { PushGuide } from "./push-guide.tsx";
+import { PushGuide } from "./push-guide-later.tsx";
 
 type Project = Awaited<ReturnType<typeof getProjects>>["items"][number];
 

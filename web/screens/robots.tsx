@@ -183,6 +183,10 @@ function RobotDetail({
             text.robots.from,
             robot.cidrs.length === 0 ? text.robots.anywhere : robot.cidrs.join(", "),
           ],
+          [
+            text.robots.end,
+            robot.expires_at === null ? text.never : <When key="end" time={robot.expires_at} />,
+          ],
           [text.lastUsed, <WhenOrNever key="used" time={robot.last_used_at} />],
           [
             text.robots.secrets,
@@ -191,7 +195,7 @@ function RobotDetail({
                 {text.robots.made} <When time={created_at} />
                 <span className="q3">
                   {", "}
-                  {expires_at === null ? text.robots.endsNever : text.robots.ends(ago(expires_at))}
+                  {endOf(expires_at, robot)}
                 </span>
               </div>
             )),
@@ -298,6 +302,12 @@ function ExpiryField() {
       ]}
     />
   );
+}
+
+/** Of a secret. */
+function endOf(expiresAt: string | null, robot: Robot): string {
+  if (expiresAt !== null) return text.robots.ends(ago(expiresAt));
+  return robot.expires_at === null ? text.robots.endsNever : text.robots.endsWithRobot;
 }
 
 function expiryOf(fields: FormData): { expires_in_days: number | null } {

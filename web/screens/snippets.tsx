@@ -63,8 +63,14 @@ function linesFor(where: Where, user: string): readonly string[] {
         "  services: [docker:27-dind]",
         "  script:",
         `    - echo "$BERTH_SECRET" | docker login ${host} --username ${user} --password-stdin`,
-        `    - docker build -t ${host}/$CI_PROJECT_PATH:$CI_COMMIT_SHORT_SHA .`,
-        `    - docker push ${host}/$CI_PROJECT_PATH:$CI_COMMIT_SHORT_SHA`,
+        `    - docker build -t ${imageOf(user)}:$CI_COMMIT_SHORT_SHA .`,
+        `    - docker push ${imageOf(user)}:$CI_COMMIT_SHORT_SHA`,
       ];
   }
+}
+
+/** What GitLab fills in: a robot of a project pushes to that alone. */
+function imageOf(user: string): string {
+  const [, project] = /^robot\.(.+)\.[^.]+$/.exec(user) ?? [];
+  return `${host}/${project === undefined ? "$CI_PROJECT_PATH" : `${project}/$CI_PROJECT_NAME`}`;
 }

@@ -14,6 +14,7 @@ import {
 } from "../../client/operations.ts";
 import { Link } from "../app/link.tsx";
 import { CopyIcon, useCopy } from "../parts/copy.tsx";
+import { Empty } from "../parts/empty.tsx";
 import { Filter, NoMatch, useFilter } from "../parts/filter.tsx";
 import { nameIn, namesOf } from "../parts/format.ts";
 import { Icon } from "../parts/icon.tsx";
@@ -31,7 +32,7 @@ import { changed } from "../state/resource.ts";
 import { host } from "../state/session.ts";
 import { text } from "../text/text.ts";
 import { Attached, Platforms } from "./image-signs.tsx";
-import { PushGuide } from "./push-guide.tsx";
+import { PushGuide } from "./push-guide-later.tsx";
 import { ColumnsMenu, useHiddenColumns } from "./tag-columns.tsx";
 import type { Tag, Tags } from "./tags.ts";
 
@@ -55,6 +56,8 @@ export function TagTable({
   // Whoever came before the first push sees it arrive where they waited for it.
   const [isDone, setDone] = useState(false);
   const waits = useRef(false);
+  /** What was there may come back out of the trash: nobody waits for a first push. */
+  const had = useRef(false);
   const { copy } = useCopy();
   const reference = useCopyReference();
   const rows = useMemo(
@@ -106,7 +109,9 @@ export function TagTable({
     rows,
     setSelected,
   });
-  waits.current ||= tags.isComplete && tags.all.length === 0;
+  had.current ||= tags.all.length > 0;
+  const isEmpty = tags.isComplete && tags.all.length === 0;
+  waits.current ||= isEmpty && !had.current;
   if (waits.current && !isDone) {
     return (
       <PushGuide
@@ -179,7 +184,12 @@ export function TagTable({
           ) : undefined
         }
       >
-        {rows.length === 0 && (
+        {isEmpty && (
+          <Empty title={text.tags.noneLeft} lead={text.tags.noneLeftLead}>
+            <Link href={paths.trash}>{text.nav.trash}</Link>
+          </Empty>
+        )}
+        {!isEmpty && rows.length === 0 && (
           <NoMatch
             filter={filter}
             countFor={(terms) => tags.all.filter(matcher(terms, operators)).length}

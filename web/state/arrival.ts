@@ -13,8 +13,8 @@ export interface Push {
 }
 
 const lookEveryMs = 3_000;
-/** After looks that found nothing, for which the server looks furthest, and failed ones. */
-const pauseMsMax = 30_000;
+/** After looks that found nothing, for which the server looks furthest, and failed ones. Somebody looks on. */
+const pauseMsMax = 5_000;
 
 /**
  * The first push that comes while somebody waits, into a project, a repository, or ("") anywhere. `isFirst`:

@@ -559,6 +559,8 @@ export const en = {
     wasPulled: "was pulled",
     none: "No tags yet",
     noneLead: "A push to a name with a tag makes one. These lines do it.",
+    noneLeft: "No tags are left",
+    noneLeftLead: "What is deleted lies in the trash for a while. From there it can be put back.",
   },
   image: {
     overview: "Overview",
@@ -735,7 +737,9 @@ export const en = {
     secrets: "Secrets",
     made: "made",
     ends: (when: string) => `ends ${when}`,
+    end: "Ends",
     endsNever: "never ends",
+    endsWithRobot: "ends with the robot",
     endsAfter: "It ends after",
     paused: "paused",
     pause: "Pause",
