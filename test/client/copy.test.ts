@@ -306,6 +306,7 @@ describe("interrupted", () => {
       for (let at = 0; at < layer.length; at += 4) layer[at] = ((at >> 2) * (index + 1)) & 0xff;
       return layer;
     });
+    const smallest = layers.at(-1) ?? new Uint8Array();
     const several = JSON.stringify({
       schemaVersion: 2,
       mediaType: types.image,
@@ -315,6 +316,8 @@ describe("interrupted", () => {
     for (const layer of layers) await source.pushBlob("team/several", bytesOf(layer));
     await source.pushBlob("team/several", config);
     await source.pushManifest("team/several", "v1", several);
+    // Which of the layers is whole at a kill is a matter of luck, so one is from the beginning.
+    await target.pushBlob("killed/several", bytesOf(smallest));
     const notes = join(home.folder, ".cache", "berth", "uploads");
 
     /** What of a layer is at the target: of an upload under way, the bytes that it has. */
@@ -342,8 +345,8 @@ describe("interrupted", () => {
       `http://127.0.0.1:${proxy.port}/killed/several:v1`,
     ];
     const total = layers.reduce((sum, layer) => sum + layer.byteLength, 0);
-    let left = total;
-    for (const share of [0.5, 0.35, null]) {
+    let left = total - smallest.byteLength;
+    for (const share of [0.4, 0.35, null]) {
       const before = proxy.received;
       if (share === null) await ran(...line);
       else {
@@ -357,7 +360,6 @@ describe("interrupted", () => {
       const arrived = await Promise.all(layers.map(arrivedBytes));
       const whole = arrived.reduce((sum, bytes) => sum + bytes, 0);
       left = total - whole - (await uploadedBytes());
-      if (share !== 0.5) expect(whole).toBeGreaterThan(0);
     }
     expect(left).toBe(0);
     for (const layer of layers) {
