@@ -25,6 +25,8 @@ interface Heard {
   readonly outcome: Outcome;
   /** Names of tests that did not run. */
   readonly skips: string[];
+  /** Names of tests that passed at a second attempt. */
+  readonly unsteady: string[];
   /** What was printed about each failure, the last lines of it. */
   readonly failures: string[];
 }
@@ -91,6 +93,7 @@ export function bunTest(title: string, paths: readonly string[], env: Group["env
 export async function runBeside(...rows: readonly (readonly Group[])[]): Promise<number> {
   const sum: Outcome = { passed: 0, failed: 0, skipped: 0 };
   const notRun: string[] = [];
+  const unsteady: string[] = [];
   const failures: string[] = [];
   await Promise.all(
     rows.map(async (groups) => {
@@ -107,12 +110,14 @@ export async function runBeside(...rows: readonly (readonly Group[])[]): Promise
         sum.failed += outcome.failed;
         sum.skipped += outcome.skipped;
         notRun.push(...heard.skips);
+        unsteady.push(...heard.unsteady.map((name) => `${group.title}: ${name}`));
         failures.push(...heard.failures.map((lines) => `failed: ${group.title}\n${lines}\n`));
       }
     }),
   );
   console.log("");
   for (const skip of new Set(notRun)) console.log(`not run: ${skip}`);
+  for (const name of unsteady) console.log(`unsteady: ${name}`);
   // Once more, because a long output is often read from its end.
   for (const failure of failures) console.log(`\n${failure}`);
   console.log(words(sum));
@@ -152,6 +157,7 @@ function childEnvironment(): Record<string, string | undefined> {
 function createReader(isBunTest: boolean, say: (line: string) => void) {
   const outcome: Outcome = { passed: 0, failed: 0, skipped: 0 };
   const skips: string[] = [];
+  const unsteady: string[] = [];
   const failures: string[] = [];
   let file = "";
   let isRepeating = false;
@@ -173,6 +179,8 @@ function createReader(isBunTest: boolean, say: (line: string) => void) {
     // Before its counts, Bun says once more what failed.
     isRepeating ||= /^\d+ tests? failed:$/.test(line);
     if (isRepeating) return;
+    const again = /^\(pass\) (.* \(attempt \d+\))/.exec(line);
+    if (again !== null) unsteady.push(again[1] ?? "");
     if (/^\(pass\) /.test(line)) lastLines = [];
     if (/^\(pass\) |^bun test v|^ \d+ expect\(\) calls|^Ran \d+ tests? |^$/.test(line)) return;
     if (/^\S+\.test\.ts:$/.test(line)) {
@@ -184,7 +192,7 @@ function createReader(isBunTest: boolean, say: (line: string) => void) {
     tell(line);
     if (line.startsWith("(fail) ")) fail();
   };
-  return { outcome, skips, failures, read, fail };
+  return { outcome, skips, unsteady, failures, read, fail };
 }
 
 function add(outcome: Outcome, kind: string, count: number): void {

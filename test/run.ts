@@ -21,6 +21,11 @@ const waiting = [
   "trash",
   "verify",
 ];
+/**
+ * A browser and other people's clients keep times of their own: a test that fails is tried once more, and if it
+ * passes then, the run says so at its end. Tests that look for what is lost, or let through, have one try.
+ */
+const withOthersTimes = ["client", "clients", "console", "deploy"];
 /** What is seen through the door is the same whichever the database. */
 const onPostgresToo = ["protocol", "accounts", "access", "asof", "events"];
 /** And whichever node answers: on PostgreSQL and S3, behind a balancer. */
@@ -50,7 +55,10 @@ for (const path of new Glob("test/*/**/*.test.ts").scanSync(projectFolder)) {
 const place = (folder: string) => (order.includes(folder) ? order.indexOf(folder) : order.length);
 const sorted = [...folders].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
 
-const groupOf = (folder: string) => bunTest(`test/${folder}`, [`./test/${folder}`]);
+const groupOf = (folder: string) => {
+  const retry = withOthersTimes.includes(folder) ? ["--retry=1"] : [];
+  return bunTest(`test/${folder}`, [`./test/${folder}`, ...retry]);
+};
 const groups = sorted.filter((folder) => !waiting.includes(folder)).map(groupOf);
 if (whyNoPostgres() === null) {
   const paths = onPostgresToo.map((folder) => `./test/${folder}`);
