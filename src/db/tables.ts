@@ -226,6 +226,7 @@ export interface TagRow {
   digest: Digest;
   version: number;
   sort_key: string;
+  /** As a line of its history says: the last one, unless that brought it back from the trash. */
   moved_at: number;
   moved_by: string | null;
   /** That of the image it points to. */

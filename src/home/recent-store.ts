@@ -22,7 +22,10 @@ export interface RecentMove extends MovePlace {
   readonly repository: RepositoryName | null;
 }
 
-/** Moves of tags behind one, the newest first: cut from one index, and only then joined. */
+/**
+ * Moves of tags behind one, the newest first: cut from one index, and only then joined. The time of a tag is
+ * that of one line of its history alone: of one that came back from the trash, of its push.
+ */
 export async function listRecentMoves(
   reads: Reads,
   after: MovePlace | null,
@@ -43,7 +46,7 @@ export async function listRecentMoves(
              order by moved_at desc, repository_id desc, tag desc, version desc
              limit ${limit}) as h
       left join tags as t on t.repository_id = h.repository_id and t.name = h.tag
-                         and t.version = h.version and t.attached = 0
+                         and t.moved_at = h.moved_at and t.attached = 0
       left join repositories as r on r.id = h.repository_id and r.state = 'live'
       left join projects as p on p.id = r.project_id and p.state = 'live'
       left join principals as m on m.id = h.moved_by

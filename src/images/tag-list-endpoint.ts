@@ -27,7 +27,9 @@ const tagOutput = z.object({
   size: z.int().describe("Bytes that a pull takes; of an index, of all its platforms together."),
   platforms: z.array(z.string()),
   attached: attachedCounts,
-  moved_at: time.describe("When it was pushed, or moved otherwise. RFC 3339, UTC."),
+  moved_at: time.describe(
+    "When it was pushed, or moved otherwise; coming back from the trash is no move. RFC 3339, UTC.",
+  ),
   moved_by: z.string().nullable(),
   pulled_at: time.nullable().describe("When the image was last pulled by this digest or a tag."),
   locked_at: time.nullable().describe("Null for a tag without a lock."),

@@ -9,8 +9,8 @@ import type { NamedTag } from "./tag-store.ts";
 /** Which manifests of a repository are meant: those that are older than a time. */
 export interface Sweep {
   /**
-   * `pushed`: nobody pushed them, or moved a tag to them, since then. `untagged`: nor had they a tag
-   * since then.
+   * `pushed`: nobody pushed them, or moved or brought back a tag of them, since then. `untagged`: nor had
+   * they a tag since then.
    */
   readonly by: "pushed" | "untagged";
   /** Epoch milliseconds. */
@@ -32,7 +32,9 @@ export async function listSwept(
     by === "pushed"
       ? sql`m.digest not in (
           select t.digest from tags as t
-           where t.repository_id = ${repository} and t.moved_at >= ${before})`
+            join tag_history as h
+              on h.repository_id = t.repository_id and h.tag = t.name and h.version = t.version
+           where t.repository_id = ${repository} and h.moved_at >= ${before})`
       : sql`not exists (
           select 1 from tags as t
            where t.repository_id = ${repository} and t.digest = m.digest)

@@ -4,6 +4,7 @@ import { compiled } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
 import type { TagHistoryRow } from "../db/tables.ts";
+import { assert } from "../lib/assert.ts";
 import { together } from "../lib/together.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isAttachedTag, type Tag, tagSortKey } from "../oci/tag.ts";
@@ -72,17 +73,36 @@ export async function pointTag(
   const { repositoryId, tag, actor } = move;
   const next = lineAfter(last, move.now);
   const { version, moved_at } = next;
+  // One that was deleted comes back as it was pushed: the line alone says who brought it back.
+  const [pushed] =
+    current === null && cause === "restore"
+      ? await selectPushOf(tx, repositoryId, tag, digest)
+      : [{ moved_at, moved_by: actor }];
+  assert(pushed !== undefined, "a tag comes back to what its history names");
   await together([
     appendLine(tx, move, next, { digest, cause, trashId: null }),
     current === null
       ? insertTag(
           tx,
           ...([repositoryId, tag, tagSortKey(tag), isAttachedTag(tag) ? 1 : 0] as const),
-          ...([digest, version, moved_at, actor] as const),
+          ...([digest, version, pushed.moved_at, pushed.moved_by] as const),
         )
       : updateTag(tx, digest, version, moved_at, actor, repositoryId, tag),
   ]);
 }
+
+/** The last push of the manifest by the tag; a move to it where none is left. */
+const selectPushOf = compiled((db, repositoryId: string, tag: Tag, digest: Digest) =>
+  db
+    .selectFrom("tag_history")
+    .select(["moved_at", "moved_by"])
+    .where("repository_id", "=", repositoryId)
+    .where("tag", "=", tag)
+    .where("digest", "=", digest)
+    .orderBy(sql`case cause when 'push' then 0 else 1 end`)
+    .orderBy("version", "desc")
+    .limit(1),
+);
 
 const insertTag = compiled(
   (
@@ -162,11 +182,15 @@ export async function removeTagsOf(
     insert into tag_history
       (repository_id, tag, version, digest, moved_at, moved_by, cause, trash_id)
     select t.repository_id, t.name, t.version + 1, null,
-           case when t.moved_at >= ${now} then t.moved_at + 1 else ${now} end,
+           case when h.moved_at >= ${now} then h.moved_at + 1 else ${now} end,
            cast(${actor} as text), 'delete', own.unit
       from own
      cross join tags as t
-     where t.repository_id = ${bound(repositoryId)} and t.name = own.name`.execute(tx);
+     cross join tag_history as h
+     where t.repository_id = ${bound(repositoryId)} and t.name = own.name
+       and h.repository_id = ${bound(repositoryId)} and h.tag = t.name and h.version = t.version`.execute(
+    tx,
+  );
   await sql`
     delete from tags
      where repository_id = ${bound(repositoryId)} and name in (${own(sql`t.name`)})`.execute(tx);

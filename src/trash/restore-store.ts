@@ -109,12 +109,14 @@ export async function isBlobLive(tx: Tx, digest: Digest): Promise<boolean> {
   return row !== undefined;
 }
 
-/** Tags that went with the unit, with where each is now (null: nowhere) and its last move. */
+/** Tags that went with the unit, with where each is now (null: nowhere), its last move, and its push. */
 export interface WentTag {
   readonly tag: Tag;
   readonly current: Digest | null;
   readonly version: number;
   readonly moved_at: number;
+  readonly pushed_at: number;
+  readonly pushed_by: string | null;
 }
 
 export async function tagsOfUnit(
@@ -123,8 +125,18 @@ export async function tagsOfUnit(
   trashId: string,
 ): Promise<WentTag[]> {
   const { rows } = await sql<WentTag>`
-    select h.tag, t.digest as current, l.version, l.moved_at
+    select h.tag, t.digest as current, l.version, l.moved_at,
+           p.moved_at as pushed_at, p.moved_by as pushed_by
       from tag_history as h
+      join tag_history as b
+        on b.repository_id = h.repository_id and b.tag = h.tag and b.version = h.version - 1
+      join tag_history as p
+        on p.repository_id = h.repository_id and p.tag = h.tag
+       and p.version = (select x.version from tag_history as x
+                         where x.repository_id = h.repository_id and x.tag = h.tag
+                           and x.digest = b.digest
+                         order by case x.cause when 'push' then 0 else 1 end, x.version desc
+                         limit 1)
       join tag_history as l
         on l.repository_id = h.repository_id and l.tag = h.tag
        and l.version = (select max(x.version) from tag_history as x
@@ -135,14 +147,17 @@ export async function tagsOfUnit(
   return rows;
 }
 
-/** Makes tags that are not there point to the manifest, and writes their histories. */
+/**
+ * Makes tags that are not there point to the manifest, and writes their histories. They come back as they were
+ * pushed: the history alone says who brought them back.
+ */
 export async function bringBackTags(
   tx: Tx,
   of: { readonly repositoryId: string; readonly digest: Digest; readonly actor: string | null },
   tags: readonly WentTag[],
   now: number,
 ): Promise<void> {
-  const { repositoryId: repository_id, digest, actor: moved_by } = of;
+  const { repositoryId: repository_id, digest, actor } = of;
   const image = await tx
     .selectFrom("images")
     .select("size")
@@ -151,27 +166,23 @@ export async function bringBackTags(
     .executeTakeFirst();
   const size = image?.size ?? 0;
   for (let at = 0; at < tags.length; at += insertRowsMax) {
-    const moves = tags.slice(at, at + insertRowsMax).map(({ tag, version, moved_at }) => ({
-      tag,
-      version: version + 1,
-      moved_at: Math.max(now, moved_at + 1),
-    }));
+    const some = tags.slice(at, at + insertRowsMax);
     await tx
       .insertInto("tag_history")
       .values(
-        moves.map((move) => ({
-          ...{ repository_id, digest, moved_by, cause: "restore" as const, trash_id: null },
-          ...move,
+        some.map(({ tag, version, moved_at }) => ({
+          ...{ repository_id, tag, digest, cause: "restore" as const, trash_id: null },
+          ...{ version: version + 1, moved_at: Math.max(now, moved_at + 1), moved_by: actor },
         })),
       )
       .execute();
     await tx
       .insertInto("tags")
       .values(
-        moves.map(({ tag, ...move }) => ({
-          ...{ repository_id, digest, moved_by, name: tag, sort_key: tagSortKey(tag) },
-          ...{ attached: isAttachedTag(tag) ? 1 : 0, size },
-          ...move,
+        some.map(({ tag, version, pushed_at, pushed_by }) => ({
+          ...{ repository_id, digest, size, name: tag, sort_key: tagSortKey(tag) },
+          ...{ attached: isAttachedTag(tag) ? 1 : 0, version: version + 1 },
+          ...{ moved_at: pushed_at, moved_by: pushed_by },
         })),
       )
       .execute();

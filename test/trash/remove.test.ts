@@ -83,6 +83,9 @@ describe("berth rm", () => {
       expect(await status(name, there)).toBe(200);
     }
     expect(await restoreOnly(name)).toMatchObject({ manifests: old.digests.length, tags: ["old"] });
+    // Somebody wanted it back: the next one leaves it.
+    const again = await rm(name, { pushed_before: before });
+    expect(again.body).toMatchObject({ units: 0, manifests: 0 });
   });
 
   test("leaves what is tagged at the same time where it is", async () => {

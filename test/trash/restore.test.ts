@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import type { ApiAnswer, ApiClient } from "../support/api-client.ts";
-import { digestOf, makeImage, makeIndex } from "../support/images.ts";
+import { digestOf, type Json, makeImage, makeIndex } from "../support/images.ts";
 import { queryStore } from "../support/test-database.ts";
 import { trashWorld, type Unit } from "./world.ts";
 
@@ -23,6 +23,12 @@ const {
   server,
   client,
 } = trashWorld();
+
+/** What the list of tags says of each. */
+async function pushesOf(name: string): Promise<string[]> {
+  const items = (await as("owner").get(`${path(name)}/tags`)).body["items"] as Json[];
+  return items.map(({ name: tag, moved_at, moved_by }) => `${tag} ${moved_at} ${moved_by}`);
+}
 
 describe("a manifest", () => {
   test("comes back with its children, referrers and tags", async () => {
@@ -65,6 +71,34 @@ describe("a manifest", () => {
       "1 push",
       "2 delete",
       "3 restore",
+    ]);
+  });
+
+  test("comes back as it was pushed, also twice: only the history says who brought it back", async () => {
+    const name = await newRepository();
+    const image = makeImage(name);
+    await client().pushImage(name, image, "v1");
+    await client().pushManifest(name, "v2", image.manifest);
+    const pushes = await pushesOf(name);
+    for (const reference of [image.digest, "v1", image.digest]) {
+      await remove(name, reference);
+      const [unit] = await trashOf(name);
+      await restore([unit?.id ?? ""], "maintainer");
+      expect(await pushesOf(name)).toEqual(pushes);
+    }
+    const { body } = await as("owner").get(`${path(name)}/tags/v1/history`);
+    const moves = body["items"] as Json[];
+    expect(moves.map(({ cause, moved_by }) => `${cause} ${moved_by}`)).toEqual([
+      ...["restore maintainer", "delete admin", "restore maintainer", "delete admin"],
+      ...["restore maintainer", "delete admin", "push admin"],
+    ]);
+    const times = moves.map(({ moved_at }) => String(moved_at));
+    expect(times).toEqual([...new Set(times)].sort().reverse());
+    const recent = (await as("owner").get("/recent/pushes")).body["items"] as Json[];
+    const listed = recent.filter(({ repository }) => repository === name);
+    expect(listed.map(({ tag, pushed_by }) => `${tag} ${pushed_by}`)).toEqual([
+      "v2 admin",
+      "v1 admin",
     ]);
   });
 
