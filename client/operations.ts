@@ -946,7 +946,7 @@ export const getRepositoriesPullsSummaryOfRepository = /* @__PURE__ */ operation
 /** Tells how many bytes everything takes, and what holds them. */
 export const getUsage = /* @__PURE__ */ operation<
   Record<never, never>,
-  { readonly logical_bytes: number; readonly unique_bytes: number; readonly shared_bytes: number; readonly leased_bytes: number; readonly trash_bytes: number; readonly trash_until: string | null; readonly reclaimable_bytes: number; readonly stored_bytes: number }
+  { readonly logical_bytes: number; readonly unique_bytes: number; readonly shared_bytes: number; readonly leased_bytes: number; readonly trash_bytes: number; readonly trash_until: string | null; readonly reclaimable_bytes: number; readonly stored_bytes: number; readonly blobs: number }
 >("GET", "/api/v1/usage");
 
 /** Lists how many bytes everything took, the latest day first; a year is kept. */
@@ -1006,7 +1006,7 @@ export const deleteProjectsTrashOfProject = /* @__PURE__ */ operation<
 /** Moves tags, manifests or all of a repository to the trash. */
 export const postRepositoriesRemovalsOfRepository = /* @__PURE__ */ operation<
   { readonly repository: string; readonly tags?: readonly (string)[] | undefined; readonly digests?: readonly (string)[] | undefined; readonly pushed_before?: string | undefined; readonly untagged_older_than?: string | undefined; readonly everything?: boolean | undefined; readonly preview?: boolean | undefined },
-  { readonly preview: boolean; readonly units: number; readonly manifests: number; readonly tags: number; readonly bytes: number; readonly removed: readonly ({ readonly name: string; readonly tags: readonly (string)[] })[]; readonly kept: readonly ({ readonly name: string; readonly why: string })[]; readonly complete: boolean }
+  { readonly preview: boolean; readonly units: number; readonly manifests: number; readonly tags: number; readonly bytes: number; readonly shared_bytes: number; readonly removed: readonly ({ readonly name: string; readonly tags: readonly (string)[] })[]; readonly kept: readonly ({ readonly name: string; readonly why: string })[]; readonly complete: boolean }
 >("POST", "/api/v1/repositories/{repository}/removals");
 
 /** Checks every stored byte and every reference; repairs what is damaged where asked to. */

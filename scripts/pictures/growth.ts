@@ -11,6 +11,7 @@ export async function growthOf(
     readonly stored_bytes: number;
     readonly logical_bytes: number;
     readonly trash_bytes: number;
+    readonly blobs: number;
   },
 ): Promise<void> {
   const rows = Array.from({ length: days + 1 }, (_none, ago) => {
@@ -24,7 +25,7 @@ export async function growthOf(
       Math.round((now.stored_bytes - now.trash_bytes) * share + trash),
       Math.round(now.logical_bytes * share ** 1.3),
       Math.round(trash),
-      Math.round(214 * share),
+      Math.round(now.blobs * share),
       time,
     ];
   });

@@ -9,7 +9,13 @@ import type { RegistryError } from "../oci/registry-error.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { Registry } from "./registry.ts";
 import { findRepositoryId } from "./repository-store.ts";
-import { bytesHeldOnlyBy, listSwept, listTagsOfAll, type Sweep } from "./sweep-store.ts";
+import {
+  bytesHeldBy,
+  type HeldBytes,
+  listSwept,
+  listTagsOfAll,
+  type Sweep,
+} from "./sweep-store.ts";
 import { insertTrashOf } from "./trash-store.ts";
 import { trashUnits } from "./trash-unit.ts";
 
@@ -31,7 +37,7 @@ export interface SweepOf extends TagPlace {
   readonly reason: string | null;
 }
 
-export interface Swept {
+export interface Swept extends HeldBytes {
   readonly units: number;
   readonly manifests: number;
   readonly tags: number;
@@ -39,8 +45,6 @@ export interface Swept {
   readonly named: readonly { readonly digest: Digest; readonly tags: readonly Tag[] }[];
   /** What stays since a tag of it is protected. */
   readonly kept: readonly { readonly digest: Digest; readonly why: string }[];
-  /** That come back once their time in the trash is over. */
-  readonly bytes: number;
   /** False where a preview came to its end before everything was looked at. */
   readonly isComplete: boolean;
 }
@@ -59,7 +63,8 @@ export async function sweepManifests(
   // Most often there is nothing: a look keeps nobody waiting.
   const first = { after: "", limit: 1 };
   const [any] = await listSwept(db.reads, of.repositoryId, of.sweep, first);
-  if (any === undefined) return { ...(await sum.done(async () => 0)), kept: [], isComplete: true };
+  if (any === undefined)
+    return { ...(await sum.done(async () => noBytes)), kept: [], isComplete: true };
   await passes(sum, kept, async (after) => {
     if (signal?.aborted === true) return noBatch;
     await letOthersRun();
@@ -67,7 +72,7 @@ export async function sweepManifests(
       db.transaction((tx) => sweepBatch(deps, tx, of, kept, after), { removes: of.repository }),
     );
   });
-  const swept = await sum.done((units) => bytesHeldOnlyBy(db, db.reads, { units }));
+  const swept = await sum.done((units) => bytesHeldBy(db, db.reads, { units }));
   return { ...swept, kept: keptOf([kept]), isComplete: signal?.aborted !== true };
 }
 
@@ -93,7 +98,7 @@ export async function previewSweeps(deps: Deps, places: readonly SweepOf[]): Pro
           return isComplete ? await sweepBatch(deps, tx, of, known, after) : noBatch;
         });
       }
-      return await sum.done((units) => bytesHeldOnlyBy(db, tx, { units }));
+      return await sum.done((units) => bytesHeldBy(db, tx, { units }));
     };
     try {
       const swept = await rolledBack((body) => db.transaction(body, beside), sweepAll);
@@ -220,6 +225,8 @@ async function passes(
 
 type Sum = ReturnType<typeof createSum>;
 
+const noBytes: HeldBytes = { bytes: 0, sharedBytes: 0 };
+
 function keptOf(all: readonly Kept[]): Swept["kept"] {
   return all
     .flatMap((kept) => [...kept])
@@ -241,10 +248,10 @@ function createSum() {
       }
       manifests += batch.manifests;
     },
-    async done(bytesOf: (units: readonly string[]) => Promise<number>) {
+    async done(bytesOf: (units: readonly string[]) => Promise<HeldBytes>) {
       return {
         ...{ units: units.length, manifests, tags, named },
-        bytes: units.length === 0 ? 0 : await bytesOf(units),
+        ...(units.length === 0 ? noBytes : await bytesOf(units)),
       };
     },
   };

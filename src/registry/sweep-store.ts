@@ -100,15 +100,20 @@ export async function listSweptRepositories(
   return await query.orderBy("r.id").limit(page.limit).execute();
 }
 
-/**
- * Bytes of blobs that nothing but the units, or the repository, holds: they come back when these are
- * purged.
- */
-export async function bytesHeldOnlyBy(
+/** Bytes of the blobs that something holds. */
+export interface HeldBytes {
+  /** That nothing else holds: they come back when it is purged. */
+  readonly bytes: number;
+  /** That others hold as well: they stay. */
+  readonly sharedBytes: number;
+}
+
+/** Of the units, or of the repository. */
+export async function bytesHeldBy(
   db: Database,
   reads: Reads,
   by: { readonly units: readonly string[] } | { readonly repositoryId: string },
-): Promise<number> {
+): Promise<HeldBytes> {
   const units = "units" in by ? db.facts.values(JSON.stringify(by.units)) : null;
   const gone =
     units === null
@@ -122,22 +127,22 @@ export async function bytesHeldOnlyBy(
     units === null
       ? sql`manifests as m where ${gone}`
       : sql`${units} as u join manifests as m on m.trash_id = u.value`;
-  const { rows } = await sql<{ bytes: number | string | null }>`
+  const { rows } = await sql<Record<"alone" | "whole", number | string | null>>`
     with gone as (select m.repository_id, m.digest from ${from}),
     held as (
       select e.child as digest from gone as g
         join manifest_edges as e on e.repository_id = g.repository_id and e.parent = g.digest
       ${linked})
-    select sum(b.size) as bytes
-      from (select distinct digest from held) as h
-      join blobs as b on b.digest = h.digest
-     where not exists (
+    select sum(b.size) as whole,
+           sum(case when not exists (
              select 1 from manifest_edges as e
                join manifests as m on m.repository_id = e.repository_id and m.digest = e.parent
               where e.child = b.digest and not (${gone}))
        and not exists (
-             select 1 from trash as t where t.kind = 'blob' and t.digest = b.digest)`.execute(
-    reads,
-  );
-  return Number(rows[0]?.bytes ?? 0);
+             select 1 from trash as t where t.kind = 'blob' and t.digest = b.digest)
+           then b.size else 0 end) as alone
+      from (select distinct digest from held) as h
+      join blobs as b on b.digest = h.digest`.execute(reads);
+  const bytes = Number(rows[0]?.alone ?? 0);
+  return { bytes, sharedBytes: Number(rows[0]?.whole ?? 0) - bytes };
 }

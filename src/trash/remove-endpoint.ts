@@ -25,7 +25,7 @@ import {
   type Swept,
   sweepManifests,
 } from "../registry/sweep-manifests.ts";
-import { bytesHeldOnlyBy, type Sweep } from "../registry/sweep-store.ts";
+import { bytesHeldBy, type HeldBytes, type Sweep } from "../registry/sweep-store.ts";
 import { trashRepository } from "../registry/trash-store.ts";
 import { unknownRepository } from "../registry/unknown.ts";
 import { remembered } from "./remembered.ts";
@@ -66,6 +66,7 @@ const removalOutput = z.object({
   manifests: z.int(),
   tags: z.int(),
   bytes: z.int().describe("That come back once their time in the trash is over."),
+  shared_bytes: z.int().describe("That others hold too: they stay."),
   removed: z
     .array(z.object({ name: z.string(), tags: z.array(z.string()) }))
     .describe(`At most ${namedMax} of them.`),
@@ -144,15 +145,19 @@ async function removeSwept(
 
 function sweptAnswer(repository: RepositoryName, preview: boolean, swept: Swept): Answer {
   const nameOf = (digest: Digest) => `${repository}@${digest}`;
-  const { units, manifests, tags, bytes, isComplete: complete } = swept;
+  const { units, manifests, tags, isComplete: complete } = swept;
   return {
-    ...{ preview, units, manifests, tags, bytes, complete },
+    ...{ preview, units, manifests, tags, ...bytesAnswer(swept), complete },
     removed: swept.named.map(({ digest, tags: went }) => ({
       name: nameOf(digest),
       tags: [...went],
     })),
     kept: swept.kept.map(({ digest, why }) => ({ name: nameOf(digest), why })),
   };
+}
+
+function bytesAnswer({ bytes, sharedBytes }: HeldBytes) {
+  return { bytes, shared_bytes: sharedBytes };
 }
 
 /** All of them, or none: in one transaction, as one may say it of each by itself. */
@@ -188,7 +193,7 @@ async function removeNamed(
       preview,
       units: trashIds.length,
       ...(await countOf(db, tx, trashIds)),
-      bytes: await bytesHeldOnlyBy(db, tx, { units: trashIds }),
+      ...bytesAnswer(await bytesHeldBy(db, tx, { units: trashIds })),
       removed: await namesOf(db, tx, what, trashIds),
       ...{ kept: [], complete: true },
     };
@@ -235,9 +240,9 @@ async function removeRepository(
     await assertTagsMayGo(tx, found);
     const count = await countOf(db, tx, { repositoryId });
     await trashRepository(tx, repositoryId, { actor: actorOf(call.principal), now: clock.now() });
-    const bytes = await bytesHeldOnlyBy(db, tx, { repositoryId });
+    const bytes = bytesAnswer(await bytesHeldBy(db, tx, { repositoryId }));
     const removed = [{ name: `repository ${repository}`, tags: [] }];
-    return { preview, units: 1, ...count, bytes, removed, kept: [], complete: true };
+    return { preview, units: 1, ...count, ...bytes, removed, kept: [], complete: true };
   };
   if (preview) return await rolledBack((body) => db.transaction(body), remove);
   const entry = () => ({

@@ -36,10 +36,13 @@ const store = defineEndpoint({
   summary: "Tells how many bytes everything takes, and what holds them.",
   action: "system:manage",
   input: z.strictObject({}),
-  output: output.extend({ stored_bytes: z.int().describe("All that the blob store holds.") }),
+  output: output.extend({
+    stored_bytes: z.int().describe("All that the blob store holds."),
+    blobs: z.int().describe("How many that are."),
+  }),
   handler: async (deps) => {
-    const { shown, stored } = await usageOf(deps, { kind: "store" });
-    return { ...shown, stored_bytes: stored ?? 0 };
+    const { shown, stored, blobs } = await usageOf(deps, { kind: "store" });
+    return { ...shown, stored_bytes: stored ?? 0, blobs: blobs ?? 0 };
   },
 });
 
@@ -106,8 +109,8 @@ const history = defineEndpoint({
 async function usageOf(
   deps: Management,
   scope: Scope,
-): Promise<{ shown: z.input<typeof output>; stored: number | null }> {
-  const { stored, ...usage } = await countUsage(deps, scope);
+): Promise<{ shown: z.input<typeof output>; stored: number | null; blobs: number | null }> {
+  const { stored, blobs, ...usage } = await countUsage(deps, scope);
   return {
     shown: {
       logical_bytes: usage.logical,
@@ -118,7 +121,7 @@ async function usageOf(
       trash_until: formatTimeOrNull(usage.trashUntil),
       reclaimable_bytes: usage.reclaimable,
     },
-    stored,
+    ...{ stored, blobs },
   };
 }
 

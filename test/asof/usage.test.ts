@@ -84,6 +84,7 @@ describe("usage", () => {
       trash_until: expect.any(String),
       reclaimable_bytes: 1_300,
       stored_bytes: expect.any(Number),
+      blobs: expect.any(Number),
     });
     const kinds = ["unique", "shared", "leased", "trash", "reclaimable"];
     const sum = kinds.reduce((total, kind) => total + Number(store[`${kind}_bytes`]), 0);

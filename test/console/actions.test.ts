@@ -8,6 +8,7 @@ import { anna, basic } from "../accounts/closed-app.ts";
 import { openReceiver } from "../events/world.ts";
 import { startIssuer } from "../support/identity-issuer.ts";
 import { clientSecret, startProvider } from "../support/identity-provider.ts";
+import { makeImage, types } from "../support/images.ts";
 import { createOciClient } from "../support/oci-client.ts";
 import {
   bindDn,
@@ -457,6 +458,86 @@ describeConsole("actions", (there) => {
     expect(lines).toContain("npm ci --omit=dev");
     expect(lines).toContain("no data");
   }, 30_000);
+
+  test("an image: what no build line made says so, and what has no platform", async () => {
+    const { oci } = there().world;
+    const of = "plain/app";
+    await oci.pushImage(of, makeImage("no history"), "1");
+    const { page } = await signedIn();
+    await opened(await signedIn(), `/r/${of}:1/layers`);
+    await page.waitForSelector(".layers [data-row='1']");
+    expect(await page.textContent(".layers [data-row='1']")).toContain("no build line");
+    expect(await page.locator(".pl em").allTextContents()).toEqual([
+      "no build line",
+      "no build line",
+    ]);
+    const empty = JSON.stringify({ schemaVersion: 2, mediaType: types.index, manifests: [] });
+    await oci.pushManifest(of, "empty", empty);
+    await opened(await signedIn(), `/r/${of}`);
+    const told = page.locator(`${row("empty")} .c-plat [aria-label]`);
+    await told.waitFor();
+    expect([await told.getAttribute("aria-label"), await told.textContent()]).toEqual([
+      "no platform",
+      "–",
+    ]);
+  }, 30_000);
+
+  test("an image: its tag goes with it, or alone; by its digest it goes with all of them", async () => {
+    const { oci } = there().world;
+    const of = "page/app";
+    const path = `/api/v1/repositories/${encodeURIComponent(of)}/tags`;
+    const image = imageWithHistory("page", "amd64");
+    await oci.pushImage(of, image, "1.0");
+    await oci.pushManifest(of, "stable", image.manifest);
+    const before = (await api(path)).body;
+    const { page } = await signedIn();
+    const asked = async (page_: string) => {
+      await opened(await signedIn(), `/r/${of}${page_}`);
+      await act(page, "delete-image");
+      await page.waitForSelector("dialog .cons li > :not(.skel)");
+      await page.waitForSelector("dialog .skel", { state: "detached" });
+      return (await page.textContent("dialog")) ?? "";
+    };
+    // What was pushed when, and by whom, is as it was.
+    const same = JSON.stringify(before.items);
+    const undone = async () => {
+      await act(page, "undo");
+      await seen(path, (body) => JSON.stringify(body.items) === same);
+    };
+    const alone = await asked(":1.0");
+    expect(alone).toContain("Goes1.0the tag alone");
+    expect(alone).toContain("Staysstablekeeps the image of 1.0");
+    expect(alone).toContain("Freesnothing");
+    expect(await findings(await signedIn(), null)).toEqual([]);
+    await act(page, "confirm-delete-image-cancel");
+    await act(page, "delete-image");
+    await act(page, "confirm-delete-image");
+    await page.waitForURL(`**/r/${of}`);
+    await seen(path, (body) => tagNames(body).join() === "stable");
+    await undone();
+
+    const all = await asked(`@${image.digest}`);
+    expect(all).toContain("Delete this image of page/app?");
+    expect(all).toContain("stablegoes with its image");
+    expect(all).not.toContain("Stays");
+    await act(page, "confirm-delete-image");
+    // Nobody waits for a first push where there were some.
+    await page.waitForSelector(".emp a[href='/trash']");
+    await undone();
+    await page.waitForSelector(row("stable"));
+
+    await oci.status(`/v2/${of}/manifests/stable`, "DELETE");
+    await oci.pushImage("page/other", image, "1");
+    const last = await asked(":1.0");
+    expect(last).toContain("and its image");
+    expect(last).not.toContain("Stays");
+    expect(last).toContain("is shared and stays");
+    await act(page, "confirm-delete-image");
+    await page.waitForSelector(".emp a[href='/trash']");
+    await act(page, "undo");
+    await page.waitForSelector(row("1.0"));
+    expect((await api(path)).body.items).toHaveLength(1);
+  }, 60_000);
 
   test("an image: the files of its layers", async () => {
     const { page } = await signedIn();
@@ -944,6 +1025,11 @@ describeConsole("actions", (there) => {
     await opened(await signedIn(), "/projects/payments/robots");
     const robots = "/api/v1/projects/payments/robots";
     await act(page, "new-robot");
+    // What a name may be is said before one is refused.
+    expect(await page.textContent("dialog")).toContain("robot.payments.NAME");
+    expect(await page.locator("dialog [name=role] option").allTextContents()).toContain(
+      "CI: pulls and pushes",
+    );
     await act(page, "make-robot-cancel");
     await act(page, "new-robot");
     await type(page, "name", "release");
@@ -953,7 +1039,7 @@ describeConsole("actions", (there) => {
     const { app } = there().world;
     const name = "robot.payments.release";
     expect((await app.api([name, first], "GET", "/api/v1/projects")).status).toBe(200);
-    for (const place of ["podman", "kubernetes", "github", "gitlab", "docker"]) {
+    for (const place of ["podman", "crane", "kubernetes", "github", "gitlab", "docker"]) {
       await act(page, `snippet-${place}`);
       const text = await page.textContent(".code pre");
       expect(text).toContain(place === "gitlab" ? "docker push" : new URL(page.url()).host);
@@ -1428,8 +1514,13 @@ describeConsole("actions", (there) => {
     const history = "/api/v1/usage/history";
     await seen(history, (body) => body.items.length === 1);
     await opened(await signedIn(), "/admin/storage");
+    // What was counted at the start of a server that was empty then says nothing of now.
+    await app.rows("update storage_days set stored_bytes = 0, logical_bytes = 0, blobs = 0");
+    await opened(await signedIn(), "/admin/storage");
     await page.waitForFunction(() =>
-      /One day is known/.test(document.querySelector("main").textContent),
+      /begins with the second day. Now: [1-9].* stored.*[1-9] blobs/.test(
+        document.querySelector("main").textContent,
+      ),
     );
     for (const ago of [1, 2, 3, 40, 41, 100]) {
       const at = Date.now() - ago * 86_400_000;
@@ -1444,6 +1535,7 @@ describeConsole("actions", (there) => {
     clicked.add("growth-day");
     const told = () => page.getAttribute("[data-action=growth-day]", "aria-valuetext");
     await page.focus("[data-action=growth-day]");
+    expect(await told()).not.toContain("0 B stored");
     await page.keyboard.press("ArrowLeft");
     const [, yesterday] = (await api(history)).body.items;
     expect(await told()).toContain("5.00 KB stored, 1.00 KB of it in the trash");

@@ -43,6 +43,7 @@ describe("berth rm", () => {
         body: { preview: true, manifests: 1, tags: 1 },
       });
       expect(preview.body["bytes"]).toBe(sizeOf(image));
+      expect(preview.body["shared_bytes"]).toBe(0);
     }
     expect(await status(name, "v1")).toBe(200);
     expect(await trashOf(name)).toEqual([]);
@@ -86,6 +87,24 @@ describe("berth rm", () => {
     // Somebody wanted it back: the next one leaves it.
     const again = await rm(name, { pushed_before: before });
     expect(again.body).toMatchObject({ units: 0, manifests: 0 });
+  });
+
+  test("tells how much of it others hold, and stays", async () => {
+    const name = await newRepository();
+    const [image, other] = [makeImage(name), makeImage(`${name} other`)];
+    await client().pushImage(name, image, "v1");
+    await client().pushImage(name, other, "v2");
+    const [layer = ""] = image.layers;
+    const sharing = JSON.parse(other.manifest);
+    sharing.layers.push(JSON.parse(image.manifest).layers[0]);
+    await client().pushManifest(name, "v2", JSON.stringify(sharing));
+    const told = { bytes: sizeOf(image) - layer.length, shared_bytes: layer.length };
+    const asked = { digests: [image.digest], preview: true };
+    expect((await rm(name, asked)).body).toMatchObject(told);
+    expect((await rm(name, { digests: [image.digest] })).body).toMatchObject(told);
+    // The empty blob may be in other repositories.
+    const rest = await rm(name, { everything: true, preview: true });
+    expect(rest.body["shared_bytes"]).toBeLessThanOrEqual("{}".length);
   });
 
   test("leaves what is tagged at the same time where it is", async () => {

@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from "react";
 import { text } from "../text/text.ts";
+import { sizeText } from "./format.ts";
 
 export function Consequence({ name, children }: { name: string; children: ReactNode }) {
   return (
@@ -7,6 +8,36 @@ export function Consequence({ name, children }: { name: string; children: ReactN
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
+  );
+}
+
+/** What comes back once it is gone for good; of what others hold too only where there is such. */
+export function Frees({
+  told,
+  isKept = true,
+}: {
+  /** Undefined: it is not known yet. */
+  told: { readonly bytes: number; readonly shared_bytes: number } | undefined;
+  /** In the trash, for a while. */
+  isKept?: boolean;
+}) {
+  return (
+    <Consequence name={text.frees}>
+      <ul>
+        <li>
+          {told === undefined ? (
+            <span className="skel w-2" />
+          ) : (
+            <>
+              <span>{text.trash.freed(told.bytes === 0 ? "" : sizeText(told.bytes), isKept)}</span>
+              {told.shared_bytes > 0 && (
+                <span className="q3">{text.trash.shared(sizeText(told.shared_bytes))}</span>
+              )}
+            </>
+          )}
+        </li>
+      </ul>
+    </Consequence>
   );
 }
 

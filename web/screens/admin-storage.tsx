@@ -90,9 +90,9 @@ export function Storage() {
               </span>
             </p>
           </div>
+          <Growth now={used} />
         </>
       )}
-      <Growth />
       {work?.stopped != null && (
         <div className="apart">
           <Notice kind="warn" what={text.storage.stopped} more={work.stopped} />

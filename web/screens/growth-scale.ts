@@ -9,6 +9,20 @@ export function dayNumber(day: string): number {
   return Date.parse(`${day}T00:00:00Z`) / dayMs;
 }
 
+/** Some times a day it is counted and kept: the last day is as it is now. `days`: the last one first. */
+export function withNow<Day extends { readonly day: string; readonly measured_at: string }>(
+  days: readonly Day[],
+  now: Omit<Day, "day" | "measured_at">,
+): readonly Day[] {
+  const measured_at = new Date().toISOString();
+  const today = measured_at.slice(0, 10);
+  // The server may be in the next day already.
+  const [last] = days;
+  const isThere = last !== undefined && last.day >= today;
+  const newest = { ...now, measured_at, day: isThere ? last.day : today } as Day;
+  return [newest, ...days.slice(isThere ? 1 : 0)];
+}
+
 /** Days without a gap between them: over a day on which nothing was counted no line is drawn. */
 export function runsOf<Day extends { readonly day: string }>(
   days: readonly Day[],

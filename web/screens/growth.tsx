@@ -5,10 +5,10 @@ import { Loaded } from "../parts/loaded.tsx";
 import { Section } from "../parts/place.tsx";
 import { Size } from "../parts/signs.tsx";
 import { type Column, Table } from "../parts/table.tsx";
-import { type List, type MoreList, useList } from "../state/list.ts";
+import { type MoreList, useList } from "../state/list.ts";
 import { setSearch, usePlace } from "../state/location.ts";
 import { text } from "../text/text.ts";
-import { dayNumber, runsOf, scaleOf } from "./growth-scale.ts";
+import { dayNumber, runsOf, scaleOf, withNow } from "./growth-scale.ts";
 
 export type Day = Awaited<ReturnType<typeof getUsageHistory>>["items"][number];
 
@@ -17,8 +17,8 @@ const height = 176;
 /** For what stands at the end of the lines. */
 const gutter = 64;
 
-/** How much was stored on each day: a chart, or the same as a table. */
-export function Growth() {
+/** How much was stored on each day, and is now: a chart, or the same as a table. */
+export function Growth({ now }: { now: Omit<Day, "day" | "measured_at"> }) {
   const list: MoreList<Day> = useList("usage-history", (page) => getUsageHistory(page));
   const { search } = usePlace();
   const asked = Number(search.get("days"));
@@ -55,23 +55,19 @@ export function Growth() {
       }
     >
       <Loaded of={list} waits={<p className="none">{text.growth.waits}</p>}>
-        {(value) => <Shown days={daysOf(value, span)} isTable={isTable} />}
+        {({ items }) => <Shown days={daysOf(withNow(items, now), span)} isTable={isTable} />}
       </Loaded>
     </Section>
   );
 }
 
 /** The first one first. */
-function daysOf({ items }: List<Day>, span: number): readonly Day[] {
-  const last = items[0];
-  if (last === undefined) return [];
-  const from = dayNumber(last.day) - span;
-  return items.filter(({ day }) => dayNumber(day) > from).toReversed();
+function daysOf(days: readonly Day[], span: number): readonly Day[] {
+  const from = dayNumber(days[0]?.day ?? "") - span;
+  return days.filter(({ day }) => dayNumber(day) > from).toReversed();
 }
 
 function Shown({ days, isTable }: { days: readonly Day[]; isTable: boolean }) {
-  const [first] = days;
-  if (first === undefined) return <p className="none">{text.growth.none}</p>;
   if (isTable) {
     return (
       <Table
@@ -83,10 +79,11 @@ function Shown({ days, isTable }: { days: readonly Day[]; isTable: boolean }) {
       />
     );
   }
-  if (days.length === 1) {
+  const [only, ...others] = days;
+  if (only !== undefined && others.length === 0) {
     return (
       <p className="none">
-        {text.growth.oneDay(dayText(first.day))} {valuesOf(first)}
+        {text.growth.oneDay} {valuesOf(only)}
       </p>
     );
   }

@@ -16,6 +16,8 @@ interface Row {
   readonly size: number;
   readonly verb: string;
   readonly line: string;
+  /** In the bar. */
+  readonly label: string;
 }
 
 /** The layers from the bottom up, each with the line of the build that made it. */
@@ -32,8 +34,8 @@ export function ImageLayers({ image }: { image: Image }) {
       head: text.image.buildLine,
       className: "cut li",
       cell: ({ verb, line }) => (
-        <span title={`${verb} ${line}`}>
-          <b>{verb}</b> {line}
+        <span title={`${verb} ${line}`.trim()} className={isStated(line) ? undefined : "q3"}>
+          {verb !== "" && <b>{verb}</b>} {line}
         </span>
       ),
     },
@@ -65,7 +67,7 @@ export function ImageLayers({ image }: { image: Image }) {
     <>
       <figure className="plan">
         <div className="pl" role="img" aria-label={text.image.plan(sizeText(total), layers.length)}>
-          {layers.map(({ key, size, verb, line }) => (
+          {layers.map(({ key, size, label }) => (
             <span
               key={key}
               className={pointed === key ? "own on" : "own"}
@@ -73,7 +75,7 @@ export function ImageLayers({ image }: { image: Image }) {
               onPointerEnter={() => setPointed(key)}
               onPointerLeave={() => setPointed(null)}
             >
-              <em>{firstWord(line) || verb}</em>
+              <em>{label}</em>
             </span>
           ))}
         </div>
@@ -115,15 +117,20 @@ function rowsOf({ layers }: Image): Row[] {
     const { verb, line } = wordsOf(created_by ?? "");
     return {
       key: `${index}`,
-      ...{ digest, size, verb, line },
+      ...{ digest, size, verb, line, label: labelOf(verb, line) },
       number: digest === null ? null : number,
     };
   });
 }
 
-/** Some builders have lines that are comments. */
-function firstWord(line: string): string {
-  return line.replace(/^#\s*/, "").split(" ")[0]?.slice(0, 24) ?? "";
+function isStated(line: string): boolean {
+  return line !== text.image.noLine;
+}
+
+/** The first word of what the line does; some builders have lines that are comments. */
+function labelOf(verb: string, line: string): string {
+  if (!isStated(line)) return line;
+  return line.replace(/^#\s*/, "").split(" ")[0]?.slice(0, 24) || verb;
 }
 
 /** What made a layer, in one line. */

@@ -5,7 +5,12 @@ import { text } from "../text/text.ts";
 /** The system only where it is not linux; past three, two and how many more. */
 export function Platforms({ kind, platforms }: { kind: string; platforms: readonly string[] }) {
   if (platforms.length === 0) {
-    return kind === "artifact" ? <span className="q3">{text.artifact}</span> : null;
+    if (kind === "artifact") return <span className="q3">{text.artifact}</span>;
+    return (
+      <span className="q3" role="img" aria-label={text.noPlatform} title={text.noPlatform}>
+        –
+      </span>
+    );
   }
   const shown = platforms.length > 3 ? platforms.slice(0, 2) : platforms;
   return (

@@ -1,4 +1,4 @@
-import { lazy, type ReactNode, Suspense } from "react";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import {
   getRepositoriesImagesOfRepositoryReference,
   getRepositoriesOfRepository,
@@ -12,7 +12,7 @@ import { Trouble } from "../parts/notice.tsx";
 import { Place, Tabs } from "../parts/place.tsx";
 import { ReferenceLabel } from "../parts/reference.tsx";
 import { Digest, ReferenceTitle, Size, When, WhenOrNever } from "../parts/signs.tsx";
-import { paths, setSearch, usePlace } from "../state/location.ts";
+import { go, paths, setSearch, usePlace } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
 import { text } from "../text/text.ts";
 import { Attachments } from "./image-attachments.tsx";
@@ -21,7 +21,9 @@ import { ImageLayers } from "./image-layers.tsx";
 import { ImageOverview } from "./image-overview.tsx";
 import { Attached, type AttachedKind } from "./image-signs.tsx";
 import { Pulls } from "./pulls.tsx";
+import { noteTags } from "./tags.ts";
 
+const DeleteImage = lazy(() => import("./image-delete.tsx"));
 const ImageFiles = lazy(() => import("./image-files.tsx"));
 
 export type Image = Awaited<ReturnType<typeof getRepositoriesImagesOfRepositoryReference>>;
@@ -52,7 +54,9 @@ export default function ImageScreen({
   );
   const image = shown.value;
   const pulls = usePullCount(repository, image?.digest);
-  const allowed = about.value?.allowed ?? [];
+  const mayDelete = about.value?.allowed.includes("repository:delete") === true;
+  const [isDeleting, setDeleting] = useState(false);
+  if (image !== undefined && image.tags.length > 0) noteTags(repository);
   const [project = "", ...rest] = repository.split("/");
   const to = (part: string) =>
     (tag === null
@@ -87,18 +91,33 @@ export default function ImageScreen({
           />
         }
         beside={
-          <Link
-            className="btn quiet"
-            href={paths.compare(
-              `${repository}${tag === null ? "@" : ":"}${reference}`,
-              "",
-              platform,
+          <span className="row">
+            <Link
+              className="btn quiet"
+              href={paths.compare(
+                `${repository}${tag === null ? "@" : ":"}${reference}`,
+                "",
+                platform,
+              )}
+              data-action="open-compare"
+            >
+              <Icon name="swap" small />
+              {text.compare.title}
+            </Link>
+            {image !== undefined && (
+              <button
+                type="button"
+                className="btn quiet"
+                data-action="delete-image"
+                disabled={!mayDelete}
+                title={mayDelete ? undefined : text.mayNot.remove}
+                onClick={() => setDeleting(true)}
+              >
+                <Icon name="trash" small />
+                {tag === null ? text.untagged.remove(1) : text.tags.remove(1)}
+              </button>
             )}
-            data-action="open-compare"
-          >
-            <Icon name="swap" small />
-            {text.compare.title}
-          </Link>
+          </span>
         }
         end={<ReferenceLabel repository={repository} tag={tag} digest={image?.digest ?? digest} />}
       />
@@ -117,11 +136,7 @@ export default function ImageScreen({
         </div>
       )}
       {tab === "history" && tag !== null && (
-        <ImageHistory
-          repository={repository}
-          tag={tag}
-          mayRestore={allowed.includes("repository:delete")}
-        />
+        <ImageHistory repository={repository} tag={tag} mayRestore={mayDelete} />
       )}
       {tab === "activity" && image !== undefined && (
         <Pulls repository={repository} digest={image.digest} />
@@ -136,6 +151,15 @@ export default function ImageScreen({
       )}
       {tab === "attachments" && image !== undefined && (
         <Attachments repository={repository} image={image} />
+      )}
+      {isDeleting && image !== undefined && (
+        <Suspense>
+          <DeleteImage
+            {...{ image, tag }}
+            onClose={() => setDeleting(false)}
+            onDone={() => go(paths.repository(repository))}
+          />
+        </Suspense>
       )}
     </main>
   );

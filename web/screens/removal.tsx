@@ -4,7 +4,7 @@ import {
   getProjectsOfProject,
   postRepositoriesRemovalsOfRepository,
 } from "../../client/operations.ts";
-import { Consequence, type NamedItem, Names } from "../parts/consequences.tsx";
+import { Consequence, Frees, type NamedItem, Names } from "../parts/consequences.tsx";
 import { FormDialog } from "../parts/dialog.tsx";
 import { dayTime, sizeText } from "../parts/format.ts";
 import { Mark } from "../parts/icon.tsx";
@@ -98,6 +98,8 @@ export function RemovalDialog({
         await changed(
           `tags ${repository} `,
           `untagged ${repository} `,
+          `image ${repository} `,
+          `history ${repository} `,
           "trash",
           `repository ${repository}`,
           "usage",
@@ -110,23 +112,12 @@ export function RemovalDialog({
           <Names items={goes} />
           {told !== undefined && <Along told={told} chosen={tags} />}
         </Consequence>
-        <Consequence name={text.stays}>
-          <Names items={stays} />
-        </Consequence>
-        <Consequence name={text.frees}>
-          <ul>
-            <li>
-              {told === undefined ? (
-                <span className="skel w-2" />
-              ) : (
-                <>
-                  <span>{text.trash.freed(sizeText(told.bytes))}</span>
-                  <span className="q3">{text.trash.freedRest}</span>
-                </>
-              )}
-            </li>
-          </ul>
-        </Consequence>
+        {stays.length > 0 && (
+          <Consequence name={text.stays}>
+            <Names items={stays} />
+          </Consequence>
+        )}
+        <Frees told={told} isKept={days !== 0} />
         {used.length > 0 && (
           <Consequence name={text.lookTwice}>
             <Names

@@ -3,10 +3,9 @@ import {
   patchRepositoriesOfRepository,
   postRepositoriesRemovalsOfRepository,
 } from "../../client/operations.ts";
-import { Consequence, Names } from "../parts/consequences.tsx";
+import { Consequence, Frees, Names } from "../parts/consequences.tsx";
 import { FormDialog } from "../parts/dialog.tsx";
 import { Area, Field, fieldOf } from "../parts/field.tsx";
-import { sizeText } from "../parts/format.ts";
 import { Loaded } from "../parts/loaded.tsx";
 import { Trouble } from "../parts/notice.tsx";
 import { Facts, Section } from "../parts/place.tsx";
@@ -153,17 +152,7 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
                 items={[{ key: "all", name: text.repository.goes(told.tags, told.manifests) }]}
               />
             </Consequence>
-            <Consequence name={text.frees}>
-              <Names
-                items={[
-                  {
-                    key: "all",
-                    name: text.trash.freed(sizeText(told.bytes)),
-                    beside: text.trash.freedRest,
-                  },
-                ]}
-              />
-            </Consequence>
+            <Frees told={told} />
           </dl>
         )}
       </Loaded>

@@ -342,17 +342,16 @@ function MakeRobot({
         await onMade({ robot: made.name, secret: made.secret });
       }}
     >
-      <Field label={text.robots.name} name="name" required autoComplete="off" className="in mono" />
-      <Select
-        label={text.members.role}
-        name="role"
-        value="ci"
-        choices={(["ci", "reader", "developer", "maintainer"] as const).map((value) => ({
-          value,
-          label: text.roles[value],
-        }))}
-        hint={text.members.rolesHint}
+      <Field
+        label={text.robots.name}
+        name="name"
+        required
+        autoComplete="off"
+        maxLength={64}
+        className="in mono"
+        hint={text.robots.nameHint(project)}
       />
+      <Select label={text.members.role} name="role" value="ci" choices={text.robots.roles} />
       <ExpiryField />
       <Field label={text.description} name="description" autoComplete="off" maxLength={1000} />
     </FormDialog>

@@ -39,7 +39,10 @@ function linesFor(where: Where, user: string): readonly string[] {
   switch (where) {
     case "docker":
     case "podman":
-      return [`echo "$BERTH_SECRET" | ${where} login ${host} --username ${user} --password-stdin`];
+    case "crane": {
+      const client = where === "crane" ? "crane auth" : where;
+      return [`echo "$BERTH_SECRET" | ${client} login ${host} --username ${user} --password-stdin`];
+    }
     case "kubernetes":
       return [
         "kubectl create secret docker-registry berth \\",

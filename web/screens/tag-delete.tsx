@@ -21,6 +21,8 @@ export default function DeleteTags({
   const what = removalOf(tags, all, isComplete);
   const names = tags.map(({ name }) => name);
   const left = all.filter(({ name }) => !names.includes(name));
+  const same = sharing(tags, left);
+  const others = left.length - same.length;
   return (
     <RemovalDialog
       {...{ repository, what, onClose, onDone }}
@@ -38,21 +40,25 @@ export default function DeleteTags({
         beside: what.digests.includes(tag.digest)
           ? text.tags.withImage(tag.attached.length > 0)
           : text.tags.alone,
-        end: <Size bytes={tag.size} />,
+        end: what.digests.includes(tag.digest) && <Size bytes={tag.size} />,
       }))}
       stays={[
-        ...sharing(tags, left).map(({ name, digest }) => ({
+        ...same.map(({ name, digest }) => ({
           key: name,
           name: <code>{name}</code>,
           beside: text.tags.staysWith(
             tags.filter((tag) => tag.digest === digest).map((tag) => tag.name),
           ),
         })),
-        {
-          key: "",
-          name: <span>{text.tags.others(left.length, isComplete)}</span>,
-          beside: text.tags.othersStay,
-        },
+        ...(others === 0 && isComplete
+          ? []
+          : [
+              {
+                key: "",
+                name: <span>{text.tags.others(others, isComplete)}</span>,
+                beside: text.tags.othersStay(others, isComplete),
+              },
+            ]),
       ]}
       pulled={tags.map(({ name, pulled_at }) => ({
         key: name,

@@ -56,8 +56,6 @@ export function TagTable({
   // Whoever came before the first push sees it arrive where they waited for it.
   const [isDone, setDone] = useState(false);
   const waits = useRef(false);
-  /** What was there may come back out of the trash: nobody waits for a first push. */
-  const had = useRef(false);
   const { copy } = useCopy();
   const reference = useCopyReference();
   const rows = useMemo(
@@ -109,9 +107,8 @@ export function TagTable({
     rows,
     setSelected,
   });
-  had.current ||= tags.all.length > 0;
   const isEmpty = tags.isComplete && tags.all.length === 0;
-  waits.current ||= isEmpty && !had.current;
+  waits.current ||= isEmpty && !tags.had;
   if (waits.current && !isDone) {
     return (
       <PushGuide

@@ -16,6 +16,8 @@ export interface Tags {
   readonly isRead: boolean;
   /** Whether these are all of the repository. */
   readonly isComplete: boolean;
+  /** Whether there are some, or were. */
+  readonly had: boolean;
   readonly sort: TagSort;
   readonly setSort: (sort: TagSort) => void;
   /** What the label of the repository names. */
@@ -23,6 +25,13 @@ export interface Tags {
 }
 
 const none: readonly Tag[] = [];
+
+/** Where this window saw tags: what is gone may come back out of the trash, and nobody waits for a first push. */
+const hadTags = new Set<string>();
+
+export function noteTags(repository: string): void {
+  hadTags.add(repository);
+}
 
 export function useTags(repository: string): Tags {
   const { search } = usePlace();
@@ -45,6 +54,7 @@ export function useTags(repository: string): Tags {
   const all = list.value?.items ?? known.current?.items ?? none;
   const isRead = list.value?.next === null;
   const newest = useMemo(() => newestOf(all), [all]);
+  if (all.length > 0) noteTags(repository);
   if (filter === "") isLong.current = list.value?.next != null || (isLong.current && !list.value);
   return {
     all,
@@ -54,6 +64,7 @@ export function useTags(repository: string): Tags {
     },
     isRead,
     isComplete: isRead && filter === "",
+    had: hadTags.has(repository),
     sort,
     setSort: (next) => setSearch({ sort: next === "-pushed" ? null : next }),
     newest,

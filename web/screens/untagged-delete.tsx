@@ -33,7 +33,7 @@ export function DeleteUntagged({
         beside: text.untagged.along(last_tag, attached.length > 0),
         end: <Size bytes={size} />,
       }))}
-      stays={[{ key: "", name: <span>{text.untagged.tags}</span>, beside: text.tags.othersStay }]}
+      stays={[]}
       pulled={images.map(({ digest, pulled_at }) => ({
         key: digest,
         name: <Digest digest={digest} />,

@@ -39,6 +39,7 @@ export const en = {
   description: "Description",
   lastUsed: "Last used",
   artifact: "Artifact",
+  noPlatform: "no platform",
   by: (name: string) => `by ${name}`,
   robotNamed: (name: string) => `robot ${name}`,
   units: ["B", "KB", "MB", "GB", "TB", "PB"],
@@ -464,7 +465,6 @@ export const en = {
       [tag === null ? "" : `was ${tag}`, hasMore ? "with what is attached" : ""]
         .filter((part) => part !== "")
         .join(", "),
-    tags: "all tags",
     none: "Every image has a tag",
     noneLead:
       "When a push moves a tag, or somebody deletes one, the image it named stays and is listed here, by its digest. It can still be pulled by that.",
@@ -555,7 +555,8 @@ export const en = {
     staysWith: (names: readonly string[]) => `keeps the image of ${names.join(", ")}`,
     others: (count: number, isComplete: boolean) =>
       isComplete ? counted(count, "other tag", "other tags") : "all other tags",
-    othersStay: "none of them changes",
+    othersStay: (count: number, isComplete: boolean) =>
+      isComplete && count === 1 ? "it does not change" : "none of them changes",
     wasPulled: "was pulled",
     none: "No tags yet",
     noneLead: "A push to a name with a tag makes one. These lines do it.",
@@ -573,6 +574,7 @@ export const en = {
     below: "Everything below is about",
     notHere: "It is listed, and was not pushed here",
     copyDigest: "Copy the digest",
+    removeTitle: (repository: string) => `Delete this image of ${repository}?`,
     pulls: "Pulls, 30 days",
     alsoTagged: "Also tagged",
     runs: "Runs",
@@ -601,7 +603,7 @@ export const en = {
     share: "Share of the image",
     compressed: "Compressed",
     noData: "no data",
-    noLine: "not stated",
+    noLine: "no build line",
     noLayers: "It has no layers.",
     plan: (size: string, layers: number) => `${size} in ${counted(layers, "layer", "layers")}`,
     layerCount: (layers: number) => counted(layers, "layer", "layers"),
@@ -700,8 +702,12 @@ export const en = {
       days === 0
         ? "This project keeps no trash: nothing brings it back."
         : `It moves to the trash. You can put it back for ${counted(days, "day", "days")}.`,
-    freed: (size: string) => `${size} when the trash empties`,
-    freedRest: "the rest is shared and stays",
+    /** "": nothing. */
+    freed: (size: string, isKept: boolean) =>
+      size === ""
+        ? "nothing"
+        : `${size} ${isKept ? "when the trash empties" : "once it is collected"}`,
+    shared: (size: string) => `${size} is shared and stays`,
   },
   members: {
     who: "Who",
@@ -712,7 +718,7 @@ export const en = {
     addTitle: (project: string) => `Add a member to ${project}`,
     whoHint: "The name of a user or a robot, or group:NAME",
     rolesHint:
-      "Reader pulls. CI also pushes. Developer also describes. Maintainer also deletes, restores and locks. Owner does all.",
+      "Reader pulls. CI also pushes. Developer also describes. Maintainer also deletes, restores and locks. Owner also manages members, robots, rules and settings.",
     count: (shown: number, all: number) => shownOf(shown, all, "member", "members"),
     roleOf: (name: string) => `Role of ${name}`,
     isSet: (name: string, role: string) => `${name} is ${role} now`,
@@ -730,6 +736,14 @@ export const en = {
     make: "New robot",
     makeTitle: (project: string) => `New robot in ${project}`,
     makeLead: "Its secret is shown once, with lines to paste.",
+    nameHint: (project: string) =>
+      `Lower-case letters and digits, with - or _ between them. It signs in as robot.${project}.NAME`,
+    roles: [
+      { value: "ci", label: "CI: pulls and pushes" },
+      { value: "reader", label: "Reader: pulls" },
+      { value: "developer", label: "Developer: pulls, pushes, describes repositories" },
+      { value: "maintainer", label: "Maintainer: also deletes, restores and locks" },
+    ],
     may: "May",
     in: "in",
     from: "From",
@@ -863,6 +877,7 @@ export const en = {
     where: {
       docker: "docker",
       podman: "podman",
+      crane: "crane",
       kubernetes: "Kubernetes",
       github: "GitHub Actions",
       gitlab: "GitLab CI",
@@ -870,6 +885,7 @@ export const en = {
     lead: {
       docker: "With the secret in BERTH_SECRET:",
       podman: "With the secret in BERTH_SECRET:",
+      crane: "With the secret in BERTH_SECRET:",
       kubernetes: "Makes a pull secret for imagePullSecrets:",
       github: "Save the secret in the repository as BERTH_SECRET, then:",
       gitlab: "Save the secret as a masked variable BERTH_SECRET, then:",
@@ -1072,9 +1088,7 @@ export const en = {
     blobs: "Blobs",
     ofTrash: "of it in the trash",
     waits: "…",
-    none: "Nothing was counted yet. It begins a few minutes after the start, and goes on some times a day.",
-    oneDay: (day: string) =>
-      `One day is known, which is too little for a chart: it begins with the second. ${day}:`,
+    oneDay: "The chart begins with the second day. Now:",
     values: (stored: string, trash: string, logical: string, blobs: number) =>
       `${stored} stored, ${trash} of it in the trash; ${logical} if nothing were shared; ${counted(blobs, "blob", "blobs")}`,
     sentence: (from: string, to: string, first: string, last: string) =>
