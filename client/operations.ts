@@ -15,7 +15,7 @@ export const getSetup = /* @__PURE__ */ operation<
 
 /** Makes the first administrator, who proves with the setup token that it is theirs to do. */
 export const postSetup = /* @__PURE__ */ operation<
-  { readonly token?: string | undefined; readonly name: string; readonly password: string; readonly email?: string | null | undefined },
+  { readonly token?: string | undefined; readonly name: string; readonly password: string; readonly email?: string | null | undefined; readonly visibility?: "private" | "internal" | "public" | undefined },
   { readonly id: string; readonly name: string; readonly email: string | null; readonly description: string; readonly administrator: boolean; readonly disabled: boolean; readonly has_password: boolean; readonly second_factor: boolean; readonly cidrs: readonly (string)[]; readonly created_at: string; readonly last_used_at: string | null; readonly version: number }
 >("POST", "/api/v1/setup");
 

@@ -3,7 +3,7 @@ import { findProject, insertProject } from "../access/project-store.ts";
 import { conflict } from "../access/unknown.ts";
 import { insertPrincipal } from "../auth/principal-store.ts";
 import type { Tx } from "../db/database.ts";
-import type { PrincipalRow } from "../db/tables.ts";
+import type { PrincipalRow, Visibility } from "../db/tables.ts";
 import type { ProjectName } from "../oci/repository-name.ts";
 import { assertNameIsFree, type UserName } from "./account-name.ts";
 
@@ -20,6 +20,8 @@ export interface NewUser {
   readonly reuseName: boolean;
   /** Whether a project of this name that is there already becomes theirs. */
   readonly adoptProject: boolean;
+  /** Of their project where it is made. */
+  readonly visibility?: Visibility;
 }
 
 /** Makes the user and their project of the same name, which they own. Throws 409 where a name is taken. */
@@ -34,8 +36,9 @@ export async function createUser(tx: Tx, user: NewUser, now: number): Promise<Pr
     );
   }
   const row = await insertPrincipal(tx, { ...user, kind: "user", now });
+  const { visibility = "private" } = user;
   const projectId =
-    taken?.id ?? (await insertProject(tx, { name: project, createdBy: row.id, now }));
+    taken?.id ?? (await insertProject(tx, { name: project, createdBy: row.id, now, visibility }));
   await grantOwner(tx, { projectId, project, principalId: row.id, actor: user.createdBy, now });
   return row;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
 import { addressHere } from "../platform/config.ts";
 import { email, password, userName } from "./schemas.ts";
-import { assertSetupToken, isSetUp, setUp, setupAddress } from "./setup.ts";
+import { assertSetupToken, isSetUp, setUp, setupAddress, visibilities } from "./setup.ts";
 import { userOutput } from "./user-view.ts";
 
 const setupStatus = z.object({
@@ -41,6 +41,10 @@ export const setupEndpoints: readonly Endpoint[] = [
       name: userName,
       password,
       email: email.default(null),
+      visibility: z
+        .enum(visibilities)
+        .default("private")
+        .describe("Who may pull from their project without being let in."),
     }),
     output: userOutput,
     status: 201,

@@ -8,6 +8,7 @@ import { operator } from "../auth/principal.ts";
 import { isAnyAdministrator } from "../auth/principal-store.ts";
 import type { SecretBox } from "../auth/secret-box.ts";
 import { perDatabase } from "../db/compiled.ts";
+import type { Visibility } from "../db/tables.ts";
 import { hashOfSecret, looksLikeSecret, secretOfBytes } from "../lib/secret-text.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { ConfigError } from "../platform/config.ts";
@@ -19,10 +20,14 @@ import { type User, userView } from "./user-view.ts";
 /** Of the user that an installation without people begins with. */
 const unattendedName = "admin";
 
+export const visibilities = ["private", "internal", "public"] as const satisfies Visibility[];
+
 export interface FirstAdministrator {
   readonly name: UserName;
   readonly password: string;
   readonly email: string | null;
+  /** Who may pull from their project without being let in. */
+  readonly visibility: Visibility;
 }
 
 /** Whether there is an administrator. Asked with every page until there is, and never again after. */
@@ -65,7 +70,7 @@ export function assertSetupToken(secrets: SecretBox, text: string): void {
 export async function setUp(
   deps: Management,
   call: ApiCall,
-  { name, password, email }: FirstAdministrator,
+  { name, password, email, visibility }: FirstAdministrator,
 ): Promise<User> {
   if (await isSetUp(deps)) throw alreadySetUp();
   const passwordHash = await hashPassword(password);
@@ -74,7 +79,11 @@ export async function setUp(
   const user = await change(
     deps,
     call,
-    () => ({ action: "setup.done", resource: `user ${name}`, detail: { projects: adopted } }),
+    () => ({
+      action: "setup.done",
+      resource: `user ${name}`,
+      detail: { projects: adopted, visibility },
+    }),
     async (tx) => {
       if (await isAnyAdministrator(tx)) throw alreadySetUp();
       const row = await createUser(
@@ -89,6 +98,7 @@ export async function setUp(
           createdBy: null,
           reuseName: false,
           adoptProject: true,
+          visibility,
         },
         now,
       );
@@ -121,7 +131,7 @@ export async function setUpUnattended(deps: Management): Promise<void> {
   };
   const name = parseUserName(unattendedName);
   try {
-    await setUp(deps, call, { name, password: adminPassword, email: null });
+    await setUp(deps, call, { name, password: adminPassword, email: null, visibility: "private" });
     deps.log.info(`Made the administrator ${name} with the password from the settings`);
   } catch (error) {
     // Another node of the same database was faster.

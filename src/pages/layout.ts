@@ -116,12 +116,16 @@ export function select(
   label: string,
   choices: readonly Choice[],
   chosen: string,
+  hint?: string,
 ): Html {
+  const hintId = `${name}-hint`;
   const options = choices.map(
     (choice) =>
       html`<option value="${choice.value}"${choice.value === chosen && html` selected`}>${choice.label}</option>`,
   );
-  return html`<div class="field"><label for="${name}">${label}</label><select id="${name}" name="${name}">${options}</select></div>`;
+  return html`<div class="field"><label for="${name}">${label}</label><select id="${name}" name="${name}"${hint === undefined ? null : html` aria-describedby="${hintId}"`}>${options}</select>${
+    hint === undefined ? null : html`<span class="small" id="${hintId}">${hint}</span>`
+  }</div>`;
 }
 
 /** Lines for a terminal. */

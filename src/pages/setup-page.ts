@@ -1,12 +1,12 @@
 import { parseUserName } from "../accounts/account-name.ts";
-import { assertSetupToken, isSetUp, setUp } from "../accounts/setup.ts";
+import { assertSetupToken, isSetUp, setUp, visibilities } from "../accounts/setup.ts";
 import { program, version } from "../platform/version.ts";
 import { type PageAnswer, type PageOptions, pageAnswer, redirectAnswer } from "./answer.ts";
 import { type Html, html } from "./html.ts";
-import { commands, field, gatePage, marks } from "./layout.ts";
+import { commands, field, gatePage, marks, select } from "./layout.ts";
 import { newPassword, newPasswordFields } from "./password-fields.ts";
 import { signIn } from "./sign-in.ts";
-import { callOf, plainHttpNotice, tell, type Visit } from "./visit.ts";
+import { callOf, hostOf, plainHttpNotice, tell, type Visit } from "./visit.ts";
 
 const unattendedName = "admin";
 
@@ -34,7 +34,9 @@ export async function sendSetup(visit: Visit): Promise<PageAnswer> {
     assertSetupToken(management.secrets, fields.get("token") ?? "");
     const name = parseUserName(fields.get("user") ?? "");
     const password = newPassword(fields);
-    await setUp(management, callOf(visit), { name, password, email: null });
+    const asked = fields.get("visibility");
+    const visibility = visibilities.find((each) => each === asked) ?? "private";
+    await setUp(management, callOf(visit), { name, password, email: null, visibility });
     return redirectAnswer("/", [await signIn(visit, name, password)]);
   } catch (error) {
     const { notice, options, fields: typed } = tell(error);
@@ -75,12 +77,36 @@ ${field({
   maxLength: 64,
 })}
 ${newPasswordFields}
+${select(
+  ...(["visibility", "Who may pull your images", mayPull] as const),
+  fields.get("visibility") ?? "private",
+  "For the project of your name, and to be changed later. Each other project has a choice of its own.",
+)}
 <button class="go">Make the account and go on</button></form>`;
-  const page = gatePage({ title: "Set up", main, aside: progress(true) });
+  const aside = progress(true, publicAddress(visit));
+  const page = gatePage({ title: "Set up", main, aside });
   return pageAnswer(page, { ...options, cookies: [cookie] });
 }
 
-function progress(hasToken: boolean): Html {
+const mayPull = [
+  { value: "private", label: "You, and whom you let in" },
+  { value: "internal", label: "Everybody who signs in" },
+  { value: "public", label: "Everybody, without an account" },
+];
+
+/** It is a setting, and needs a restart: said while nobody has pulled by another name yet. */
+function publicAddress(visit: Visit): Html {
+  const { url } = visit.management.config;
+  const asked = visit.context.request.headers.get("host");
+  const image = html`<code>${hostOf(visit)}/PROJECT/IMAGE</code>`;
+  const told =
+    url === null
+      ? html`<p class="small">None is set, so images are called as this page was: ${image}. If other machines know this one by another name, set <code>BERTH_URL</code> to it, such as <code>https://registry.example.com</code>, and start Berth again. Sign-in providers need it, and so do passkeys that are not used at this machine.</p>`
+      : html`<p class="small"><code>${url}</code>, by the setting <code>BERTH_URL</code>. Images are called ${image}.${new URL(url).host === asked ? null : html` You opened this page as <code>${asked}</code>: others should take the public address.`}</p>`;
+  return html`<section><h2>Public address</h2>${told}</section>`;
+}
+
+function progress(hasToken: boolean, known: Html | null = null): Html {
   const account = hasToken
     ? html`<li aria-current="step">${marks.now}First account</li>`
     : html`<li>${marks.waiting}First account</li>`;
@@ -88,5 +114,5 @@ function progress(hasToken: boolean): Html {
     ? html`<li>${marks.done}Setup address opened</li>`
     : html`<li aria-current="step">${marks.now}Setup address</li>`;
   return html`<section><h2>Setting up</h2><ol class="steps"><li>${marks.done}Server started</li>${address}${account}<li>${marks.waiting}First push</li></ol></section>
-<section><h2>Good to know</h2><p class="small">Everything that is pushed is private until somebody opens it. What was pushed before setup will belong to the first account.</p><p class="small">Berth ${version}</p></section>`;
+${known}<section><h2>Good to know</h2><p class="small">A project is private until somebody opens it. What was pushed before setup will belong to the first account.</p><p class="small">Berth ${version}</p></section>`;
 }

@@ -45,7 +45,7 @@ svg { display: block; flex: none; }
 .brand svg { width: 20px; height: 20px; }
 .mark { width: 12px; height: 12px; margin-top: 4px; }
 .ok { color: var(--ok-solid); } .info { color: var(--info-solid); } .quiet { color: var(--text-3); }
-.small { font-size: 12px; line-height: 18px; color: var(--text-3); }
+.small { font-size: 12px; line-height: 18px; color: var(--text-3); } .small code { font-size: 12px; overflow-wrap: anywhere; }
 
 .gate { display: grid; grid-template-columns: minmax(0, 560px) minmax(0, 1fr); min-height: 100vh; }
 .gate > main { padding: 40px 56px 48px 64px; border-inline-end: 1px solid var(--edge); }

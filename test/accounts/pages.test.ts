@@ -46,9 +46,14 @@ describe("setup", () => {
   test("makes the administrator, signs them in, and is over", async () => {
     const browser = createBrowser(app);
     const form = await browser.open(address);
-    const fields = { user: anna[0], password: anna[1], again: anna[1] };
+    // By which address others come, and who may pull without an account, is asked before the first push.
+    expect(form.text).toContain(`<code>127.0.0.1:${app.port}/PROJECT/IMAGE</code>`);
+    expect(form.text).toContain("set <code>BERTH_URL</code>");
+    const fields = { user: anna[0], password: anna[1], again: anna[1], visibility: "public" };
     const sent = await browser.send(form, "/setup", fields);
     expect([sent.status, sent.location]).toEqual([303, "/"]);
+    const project = await app.api(null, "GET", "/api/v1/projects/anna");
+    expect([project.status, project.body.visibility]).toEqual([200, "public"]);
     expect((await browser.open("/")).location).toBe("/home");
     const home = await browser.open("/account");
     expect(home.text).toContain("Signed in as anna");

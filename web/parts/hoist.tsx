@@ -1,7 +1,10 @@
 import { text } from "../text/text.ts";
 
+const square = "M0 0h20v16H0z";
+const swallowtail = "M0 0h20l-5 8 5 8H0z";
+
 const flags = {
-  b: <path d="M0 0h20l-5 8 5 8H0z" className="f-red" />,
+  b: <path d={swallowtail} className="f-red" />,
   e: (
     <>
       <path d="M0 0h20v8H0z" className="f-blue" />
@@ -10,7 +13,7 @@ const flags = {
   ),
   r: (
     <>
-      <path d="M0 0h20v16H0z" className="f-red" />
+      <path d={square} className="f-red" />
       <path d="M8 0h4v16H8zM0 6h20v4H0z" className="f-yellow" />
     </>
   ),
@@ -36,6 +39,7 @@ export function Hoist() {
       {Object.entries(flags).map(([letter, flag]) => (
         <svg key={letter} viewBox="0 0 20 16" aria-hidden="true">
           {flag}
+          <path d={letter === "b" ? swallowtail : square} className="f-edge" />
         </svg>
       ))}
     </span>

@@ -383,7 +383,7 @@ export const en = {
       host: (address: string) =>
         [
           "no such host, connection refused",
-          `The machine where you type does not reach this registry by that name. There, try: curl ${address}`,
+          `These lines name the registry as your browser's address does. The machine where you type may not know that name: open this page by the address that others use, which an administrator sets as BERTH_URL. There, try: curl ${address}`,
         ] as const,
     },
     arrived: "Your push is in",
