@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { defineEndpoint, type Endpoint, lines } from "../access/endpoint.ts";
 import { ofItsProject, ofRepository } from "../access/place.ts";
 import {
   formatTime,
+  moment,
   pageInput,
   pageOutput,
   parsed,
@@ -12,6 +13,7 @@ import {
 import { parseDigest } from "../oci/digest.ts";
 import { getRepositoryId } from "../registry/repository-store.ts";
 import { type DigestPulls, digestPulls, listPulls, nextDigestPulls } from "./pull-list-store.ts";
+import { everyPull, type PullFilter, searchPulls } from "./pull-search.ts";
 
 const recentDays = 30;
 const dayMs = 24 * 60 * 60 * 1000;
@@ -20,6 +22,24 @@ const inRepository = z.strictObject({
   repository: repositoryName,
   digest: parsed(parseDigest).optional().describe("Only of this manifest."),
   ...pageInput,
+});
+
+const pullOutput = z.object({
+  at: time,
+  digest: z.string(),
+  tag: z.string().nullable().describe("By which it was asked for; null: by digest."),
+  platform: z.string().nullable().describe("As the index says that lists it."),
+  principal: z.string().nullable().describe("Name of the user or robot; null: anonymous."),
+  workload: z
+    .string()
+    .nullable()
+    .describe("Whom the identity token named by which a robot signed in."),
+  credential_id: z.string().nullable(),
+  address: z.string(),
+  user_agent: z.string(),
+});
+const foundOutput = pullOutput.extend({
+  repository: z.string().nullable().describe("Null where it is gone for good."),
 });
 
 const list = defineEndpoint({
@@ -31,33 +51,85 @@ const list = defineEndpoint({
   action: "project:manage",
   resource: ofItsProject,
   input: inRepository,
-  output: pageOutput(
-    z.object({
-      at: time,
-      digest: z.string(),
-      tag: z.string().nullable().describe("By which it was asked for; null: by digest."),
-      platform: z.string().nullable().describe("As the index says that lists it."),
-      principal: z.string().nullable().describe("Name of the user or robot; null: anonymous."),
-      workload: z
-        .string()
-        .nullable()
-        .describe("Whom the identity token named by which a robot signed in."),
-      credential_id: z.string().nullable(),
-      address: z.string(),
-      user_agent: z.string(),
-    }),
-  ),
+  output: pageOutput(pullOutput),
   async handler({ db }, input) {
     const repositoryId = await getRepositoryId(db.reads, input.repository);
     const before = input.after === "" ? null : input.after;
     const wanted = input.digest ?? null;
     const page = await listPulls(db.reads, repositoryId, wanted, before, input.limit);
-    return {
-      items: page.pulls.map(({ id: _, at, ...pull }) => ({ at: formatTime(at), ...pull })),
-      next: page.next,
-    };
+    return { items: page.pulls.map(toPull), next: page.next };
   },
 });
+
+const filters = z.strictObject({
+  principal: z.string().max(256).optional().describe("The name of who pulled."),
+  repository: z.string().max(256).optional().describe("Part of the name of the repository."),
+  address: z.string().max(64).optional().describe("Part of the client's address."),
+  since: moment.optional().describe("Not before this time, RFC 3339."),
+  until: moment.optional().describe("Before this time, RFC 3339."),
+});
+
+const search = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/pulls",
+  command: "pulls search",
+  summary: "Lists who pulled what from the whole registry, newest first.",
+  action: "system:manage",
+  input: filters.extend(pageInput),
+  output: pageOutput(foundOutput),
+  async handler({ db }, { limit, after, ...input }) {
+    const page = await searchPulls(db, filterOf(input), after === "" ? null : after, limit);
+    return { items: page.pulls.map(toPull), next: page.next };
+  },
+});
+
+const exportAll = defineEndpoint({
+  method: "GET",
+  path: "/api/v1/pulls/export",
+  command: "pulls export",
+  summary: "Writes who pulled what from the whole registry as lines of JSON, oldest first.",
+  action: "system:manage",
+  streams: true,
+  input: filters,
+  output: lines,
+  async handler({ db }, input) {
+    const pulls = everyPull(db, filterOf(input));
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const { done, value } = await pulls.next();
+          if (done) return controller.close();
+          const text = value.map((pull) => `${JSON.stringify(toPull(pull))}\n`).join("");
+          controller.enqueue(encoder.encode(text));
+        },
+        async cancel() {
+          await pulls.return(undefined);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  },
+});
+
+const encoder = new TextEncoder();
+
+function filterOf(given: z.output<typeof filters>): PullFilter {
+  return {
+    principal: given.principal ?? null,
+    repository: given.repository ?? null,
+    address: given.address ?? null,
+    since: given.since ?? null,
+    until: given.until ?? null,
+  };
+}
+
+function toPull<Pull extends { readonly id: string; readonly at: number }>({
+  id: _,
+  at,
+  ...pull
+}: Pull) {
+  return { at: formatTime(at), ...pull };
+}
 
 const summary = defineEndpoint({
   method: "GET",
@@ -100,4 +172,4 @@ function toItem({ digest, recent, total, last_day }: DigestPulls) {
   return { digest, recent, total, last_day: formatTime(last_day * dayMs).slice(0, 10) };
 }
 
-export const pullEndpoints: readonly Endpoint[] = [list, summary];
+export const pullEndpoints: readonly Endpoint[] = [list, summary, search, exportAll];

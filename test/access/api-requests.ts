@@ -265,6 +265,8 @@ export const apiRequests: Readonly<Record<string, Make>> = {
 
   "GET /api/v1/audit": plain,
   "GET /api/v1/audit/export": plain,
+  "GET /api/v1/pulls": plain,
+  "GET /api/v1/pulls/export": plain,
   "GET /api/v1/audit/head": plain,
   "POST /api/v1/audit/verify": { body: {} },
 };

@@ -67,7 +67,7 @@ system  GET POST /webhooks, GET PATCH DELETE /webhooks/{webhook}, GET /webhooks/
 system  GET /webhooks/{webhook}/deliveries/{delivery}, POST /webhooks/{webhook}/deliveries/{delivery}/redeliver
 system  POST /webhooks/{webhook}/test, POST /webhooks/{webhook}/replay
 operator POST /backups, POST /move, POST /move/plan, POST /move/cancel
-system  GET /audit, GET /audit/export, GET /audit/head, POST /audit/verify`;
+system  GET /audit, GET /audit/export, GET /audit/head, POST /audit/verify, GET /pulls, GET /pulls/export`;
 /** Pages that are the same for everybody, and for GET alone. */
 export const publicPages = [
   "/docs",

@@ -877,6 +877,40 @@ describeConsole("actions", (there) => {
     await seen("/api/v1/trash", (body) => body.items.length === 0);
   }, 60_000);
 
+  test("projects: as cards, kept by the browser, and as a table again", async () => {
+    const { app } = there().world;
+    const watched = await there().chromium.open(desktop);
+    await signIn(watched);
+    const { page } = watched;
+    for (let count = 0; count < 50; count++) {
+      await app.api(anna, "POST", "/api/v1/projects", { name: `many-${count}` });
+    }
+    await page.goto("/projects");
+    await page.waitForSelector(row("payments"));
+    await act(page, "projects-as-cards");
+    await page.waitForSelector(".cards [data-name='many-0'] .chip");
+    await page.reload();
+    await page.waitForSelector(".cards [data-name='many-0'] .num");
+    expect(await page.locator(".cards > li").count()).toBe(48);
+    await act(page, "more-cards");
+    await page.waitForSelector(".cards [data-name=payments]");
+    expect(await page.textContent(".cards [data-name=payments]")).toContain("Ledger postings");
+    expect(await page.locator("[data-action=more-cards]").count()).toBe(0);
+    expect(await findings(watched, null)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(
+      await page.evaluate(() => document.documentElement.scrollWidth - document.body.clientWidth),
+    ).toBe(0);
+    await page.setViewportSize(desktop.viewport);
+    await act(page, "projects-as-table");
+    await page.waitForSelector(row("many-0"));
+    for (let count = 0; count < 50; count++) {
+      await app.api(anna, "DELETE", `/api/v1/projects/many-${count}`);
+    }
+    expect(watched.faults).toEqual([]);
+    await watched.close();
+  }, 60_000);
+
   test("a project: make, describe, members, rules, delete", async () => {
     const { app } = there().world;
     await app.api(anna, "POST", "/api/v1/users", { name: "piotr", password: "another battery" });
@@ -1616,6 +1650,40 @@ describeConsole("actions", (there) => {
     await page.waitForFunction(
       () => document.querySelectorAll(".audit [role=row][data-row]").length > 1,
     );
+    const saved = async (action: string) => {
+      const download = page.waitForEvent("download");
+      await act(page, action);
+      const text = readFileSync(await (await download).path(), "utf8");
+      return text
+        .trim()
+        .split("\n")
+        .map((line): Body => JSON.parse(line));
+    };
+    expect((await saved("export-audit"))[0]).toMatchObject({ action: "setup.done" });
+
+    const { oci } = there().world;
+    for (const tag of ["latest", "main"]) await oci.json(`/v2/${repository}/manifests/${tag}`);
+    const isOf = (tag: string) => (pull: Body) =>
+      pull.repository === repository && pull.tag === tag;
+    await seen("/api/v1/pulls", (body) =>
+      ["latest", "main"].every((tag) => body.items.some(isOf(tag))),
+    );
+    await opened(await signedIn(), "/admin/pulls");
+    await type(page, "repository", repository);
+    await act(page, "filter-pulls");
+    await page.waitForURL(`**/admin/pulls?repository=${encoded}`);
+    await page.waitForSelector(`.all-pulls a:text-is("${repository}:main")`);
+    const lines = await saved("export-pulls");
+    expect(lines.some(isOf("main"))).toBe(true);
+    expect(lines.filter((pull) => pull.repository !== repository)).toEqual([]);
+    await type(page, "principal", "nobody-like-this");
+    await act(page, "filter-pulls");
+    await page.waitForFunction(() =>
+      /No pull matches/.test(document.querySelector("main").textContent),
+    );
+    await act(page, "clear-pulls-filter");
+    await page.waitForSelector(".all-pulls [data-row]");
+    expect(await findings(await signedIn(), null)).toEqual([]);
 
     await opened(await signedIn(), "/admin/storage");
     const before = (await api("/api/v1/gc")).body.last_cycle_at;

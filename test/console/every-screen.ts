@@ -51,6 +51,7 @@ const screens: readonly (readonly [string, string])[] = [
   ["/admin/nodes", ".nodes [data-row]"],
   ["/admin/users", ".users [data-row]"],
   ["/admin/audit", ".audit [data-row]"],
+  ["/admin/pulls", ".none, .all-pulls [data-row]"],
   ["/admin/health", ".checks [data-name=database]"],
   ["/admin/backup", ".backups [data-row]"],
   ["/admin/backup?target=s3", "[data-name=collect] pre"],

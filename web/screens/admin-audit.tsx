@@ -1,64 +1,33 @@
-import type { FormEvent } from "react";
 import { getAudit } from "../../client/operations.ts";
-import { Field, fieldOf } from "../parts/field.tsx";
 import { exactTime } from "../parts/format.ts";
 import { Mark } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Middle } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
-import { setSearch, usePlace } from "../state/location.ts";
 import { text } from "../text/text.ts";
+import { Ask, useAsked } from "./admin-ask.tsx";
 import { AdminPlace } from "./admin-place.tsx";
 
 type Line = Awaited<ReturnType<typeof getAudit>>["items"][number];
 
-const filters = ["actor", "action", "resource"] as const;
-
-/** Who changed what, the newest first. The server looks: the record is long. */
+/** Who changed what, the newest first. */
 export function Audit() {
-  const { search } = usePlace();
-  const asked = Object.fromEntries(
-    filters.flatMap((name) => {
-      const value = search.get(name) ?? "";
-      return value === "" ? [] : [[name, value]];
-    }),
-  );
+  const asked = useAsked(["actor", "action", "resource"]);
   const list = useList(`audit ${JSON.stringify(asked)}`, (page) => getAudit({ ...asked, ...page }));
-  const apply = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const fields = new FormData(event.currentTarget);
-    setSearch(Object.fromEntries(filters.map((name) => [name, fieldOf(fields, name)])));
-  };
   return (
     <>
       <AdminPlace tab="audit" sub={text.audit.what} />
-      <form className="ask" onSubmit={apply} key={JSON.stringify(asked)}>
-        {filters.map((name) => (
-          <Field
-            key={name}
-            label={text.audit.filters[name]}
-            name={name}
-            className="in mono"
-            autoComplete="off"
-            placeholder={text.audit.examples[name]}
-            defaultValue={search.get(name) ?? ""}
-          />
-        ))}
-        <button type="submit" className="btn" data-action="filter-audit">
-          {text.audit.show}
-        </button>
-        {Object.keys(asked).length > 0 && (
-          <button
-            type="button"
-            className="btn quiet"
-            data-action="clear-audit-filter"
-            onClick={() => setSearch({ actor: null, action: null, resource: null })}
-          >
-            {text.filter.clear}
-          </button>
-        )}
-      </form>
+      <Ask
+        record="audit"
+        asked={asked}
+        fields={text.audit.filters}
+        exported={{
+          label: text.audit.export,
+          href: "/api/v1/audit/export",
+          file: "audit.ndjson",
+        }}
+      />
       <ListTable
         list={list}
         className="audit"
@@ -91,19 +60,19 @@ const columns: readonly Column<Line>[] = [
   },
   {
     key: "actor",
-    head: text.audit.filters.actor,
+    head: text.audit.filters.actor.label,
     className: "cut a-who",
     cell: ({ actor }) => <Middle name={actor} />,
   },
   {
     key: "action",
-    head: text.audit.filters.action,
+    head: text.audit.filters.action.label,
     className: "cut mono a-what",
     cell: ({ action }) => action,
   },
   {
     key: "resource",
-    head: text.audit.filters.resource,
+    head: text.audit.filters.resource.label,
     className: "cut mono a-on",
     cell: ({ resource, detail }) => (
       <span title={`${resource} ${JSON.stringify(detail)}`}>{resource}</span>

@@ -10,6 +10,7 @@ import { Health } from "./admin-health.tsx";
 import { Jobs } from "./admin-jobs.tsx";
 import { Nodes } from "./admin-nodes.tsx";
 import { Providers } from "./admin-providers.tsx";
+import { RegistryPulls } from "./admin-pulls.tsx";
 import { Settings } from "./admin-settings.tsx";
 import { Storage } from "./admin-storage.tsx";
 import { Users } from "./admin-users.tsx";
@@ -21,7 +22,7 @@ type AdminTab = keyof typeof text.admin.tabs;
 const groups: readonly { readonly name: string; readonly tabs: readonly AdminTab[] }[] = [
   { name: text.admin.people, tabs: ["users", "providers", "workloads"] },
   { name: text.admin.registry, tabs: ["storage", "webhooks", "jobs", "nodes"] },
-  { name: text.admin.record, tabs: ["audit"] },
+  { name: text.admin.record, tabs: ["audit", "pulls"] },
   { name: text.admin.server, tabs: ["health", "backup", "settings"] },
 ];
 
@@ -69,6 +70,7 @@ export default function AdminScreen({ tab }: { tab: string }) {
         {shown === "providers" && <Providers />}
         {shown === "workloads" && <Workloads />}
         {shown === "audit" && <Audit />}
+        {shown === "pulls" && <RegistryPulls />}
         {shown === "health" && <Health />}
         {shown === "backup" && <Backup />}
         {shown === "settings" && <Settings />}

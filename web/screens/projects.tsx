@@ -1,4 +1,4 @@
-import { useRef, useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import { getProjects, getProjectsUsageOfProject, postProjects } from "../../client/operations.ts";
 import { Link } from "../app/link.tsx";
 import { FormDialog } from "../parts/dialog.tsx";
@@ -14,12 +14,16 @@ import { toast } from "../parts/toast.tsx";
 import { matcher } from "../state/filter.ts";
 import { useList } from "../state/list.ts";
 import { go, paths } from "../state/location.ts";
+import { setPreference, usePreference } from "../state/preferences.ts";
 import { changed, useResource } from "../state/resource.ts";
 import { host, useAccount } from "../state/session.ts";
 import { text } from "../text/text.ts";
 import { PushGuide } from "./push-guide-later.tsx";
 
-type Project = Awaited<ReturnType<typeof getProjects>>["items"][number];
+// Only for who likes it so.
+const ProjectCards = lazy(() => import("./project-cards.tsx"));
+
+export type Project = Awaited<ReturnType<typeof getProjects>>["items"][number];
 
 export function ProjectsScreen() {
   const list = useList("projects", (page) => getProjects(page));
@@ -33,6 +37,10 @@ export function ProjectsScreen() {
   const isEmpty = waits.current && !isDone;
   const all = list.value?.items ?? [];
   const rows = all.filter(matcher(filter.terms, operators));
+  const areCards = usePreference("projects", "table") === "cards";
+  const noMatch = rows.length === 0 && list.value !== undefined && (
+    <NoMatch filter={filter} countFor={(terms) => all.filter(matcher(terms, operators)).length} />
+  );
   return (
     <main className="page" id="main">
       <Place
@@ -73,23 +81,48 @@ export function ProjectsScreen() {
             rows={all}
             example={text.projects.filter}
             count={text.projects.count(rows.length, all.length)}
-          />
-          <ListTable
-            list={list}
-            className="prj"
-            label={text.nav.projects}
-            columns={columns}
-            rows={rows}
-            keyOf={({ name }) => name}
-            onOpen={({ name }) => go(paths.project(name))}
           >
-            {rows.length === 0 && (
-              <NoMatch
-                filter={filter}
-                countFor={(terms) => all.filter(matcher(terms, operators)).length}
-              />
-            )}
-          </ListTable>
+            {/* biome-ignore lint/a11y/useSemanticElements: buttons that belong together, of no form */}
+            <span className="seg" role="group" aria-label={text.projects.shownAs}>
+              {(["table", "cards"] as const).map((each) => (
+                <button
+                  key={each}
+                  type="button"
+                  aria-pressed={areCards === (each === "cards")}
+                  data-action={`projects-as-${each}`}
+                  onClick={() => setPreference("projects", each === "table" ? null : each)}
+                >
+                  {text.projects[each]}
+                </button>
+              ))}
+            </span>
+          </Filter>
+          {areCards ? (
+            <Loaded of={list}>
+              {() => (
+                <Suspense>
+                  <ProjectCards
+                    projects={rows}
+                    more={list.more}
+                    sizeOf={(name) => <ProjectSize project={name} />}
+                  />
+                  {noMatch}
+                </Suspense>
+              )}
+            </Loaded>
+          ) : (
+            <ListTable
+              list={list}
+              className="prj"
+              label={text.nav.projects}
+              columns={columns}
+              rows={rows}
+              keyOf={({ name }) => name}
+              onOpen={({ name }) => go(paths.project(name))}
+            >
+              {noMatch}
+            </ListTable>
+          )}
         </>
       )}
       {isMaking && <MakeProject onClose={() => setMaking(false)} />}

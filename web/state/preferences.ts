@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from "react";
 
 /** What this browser keeps of a person's choices. */
-type Preference = "theme" | "client" | "keys" | "tag-columns";
+type Preference = "theme" | "client" | "keys" | "tag-columns" | "projects";
 
 const changed = "berth:preference";
 

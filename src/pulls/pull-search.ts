@@ -1,0 +1,88 @@
+import type { Database } from "../db/database.ts";
+import { letOthersRun } from "../lib/let-others-run.ts";
+import { type FoundPull, listAllPulls } from "./pull-search-store.ts";
+
+/** Pulls of one query. */
+const batch = 500;
+/** Pulls that one page looks at: what matches nothing ends all the same. */
+const lookedAtMax = 10_000;
+/** Nodes' clocks, and the times of pulls and of their ids, differ by less. */
+const slackMs = 60 * 60 * 1000;
+
+export interface PullFilter {
+  /** The name of who pulled. */
+  readonly principal: string | null;
+  /** Part of the repository's name. */
+  readonly repository: string | null;
+  /** Part of the client's address. */
+  readonly address: string | null;
+  /** Epoch milliseconds; `until` is not included. */
+  readonly since: number | null;
+  readonly until: number | null;
+}
+
+export interface FoundPulls {
+  /** Newest first; may be empty though there is a next page. */
+  readonly pulls: FoundPull[];
+  /** What to give as `before` for the next page; null at the end. */
+  readonly next: string | null;
+}
+
+export async function searchPulls(
+  { reads }: Database,
+  filter: PullFilter,
+  before: string | null,
+  limit: number,
+): Promise<FoundPulls> {
+  const floor = filter.since === null ? "" : idAt(filter.since - slackMs);
+  const pulls: FoundPull[] = [];
+  let after = before ?? (filter.until === null ? pastEnd : idAt(filter.until + slackMs));
+  for (let looked = 0; looked < lookedAtMax; looked += batch) {
+    const rows = await listAllPulls(reads, { after, newestFirst: true, limit: batch });
+    for (const row of rows) {
+      if (row.id < floor) return { pulls, next: null };
+      if (matches(row, filter)) pulls.push(row);
+      if (pulls.length === limit) return { pulls, next: row.id };
+      after = row.id;
+    }
+    if (rows.length < batch) return { pulls, next: null };
+    await letOthersRun();
+  }
+  return { pulls, next: after };
+}
+
+/** All that match, oldest first, as fast as the reader reads. */
+export async function* everyPull(
+  { reads }: Database,
+  filter: PullFilter,
+): AsyncGenerator<readonly FoundPull[]> {
+  const ceiling = filter.until === null ? pastEnd : idAt(filter.until + slackMs);
+  let after = filter.since === null ? "" : idAt(filter.since - slackMs);
+  for (;;) {
+    const rows = await listAllPulls(reads, { after, newestFirst: false, limit: batch });
+    const last = rows.at(-1);
+    yield rows.filter((row) => row.id < ceiling && matches(row, filter));
+    if (last === undefined || rows.length < batch || last.id >= ceiling) return;
+    after = last.id;
+    await letOthersRun();
+  }
+}
+
+/** Sorts after every id. */
+const pastEnd = "g";
+
+/** The least id of a time: a UUIDv7 begins with its milliseconds (RFC 9562, 5.7). */
+function idAt(ms: number): string {
+  const hex = Math.max(0, Math.trunc(ms)).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
+function matches({ principal, repository, address, at }: FoundPull, filter: PullFilter): boolean {
+  return (
+    (filter.principal === null || principal === filter.principal) &&
+    (filter.repository === null || (repository ?? "").includes(filter.repository.toLowerCase())) &&
+    (filter.address === null || address.includes(filter.address)) &&
+    (filter.since === null || at >= filter.since) &&
+    (filter.until === null || at < filter.until)
+  );
+}

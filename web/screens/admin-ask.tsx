@@ -1,0 +1,75 @@
+import type { FormEvent } from "react";
+import { Field, fieldOf } from "../parts/field.tsx";
+import { setSearch, usePlace } from "../state/location.ts";
+import { text } from "../text/text.ts";
+
+/** What is asked of a record, as the address has it. */
+export function useAsked<Name extends string>(
+  names: readonly Name[],
+): Readonly<Partial<Record<Name, string>>> {
+  const { search } = usePlace();
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = search.get(name) ?? "";
+      return value === "" ? [] : [[name, value]];
+    }),
+  ) as Partial<Record<Name, string>>;
+}
+
+/** Fields that the server looks by, since the record is long, and all of it as a file. */
+export function Ask<Name extends string>({
+  record,
+  asked,
+  fields,
+  exported,
+}: {
+  /** Of `data-action`. */
+  record: "audit" | "pulls";
+  asked: Readonly<Partial<Record<Name, string>>>;
+  fields: Readonly<Record<Name, { readonly label: string; readonly example: string }>>;
+  exported: { readonly label: string; readonly href: string; readonly file: string };
+}) {
+  const names = Object.keys(fields) as Name[];
+  const apply = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const given = new FormData(event.currentTarget);
+    setSearch(Object.fromEntries(names.map((name) => [name, fieldOf(given, name)])));
+  };
+  return (
+    <form className="ask" onSubmit={apply} key={JSON.stringify(asked)}>
+      {names.map((name) => (
+        <Field
+          key={name}
+          label={fields[name].label}
+          name={name}
+          className="in mono"
+          autoComplete="off"
+          placeholder={fields[name].example}
+          defaultValue={asked[name] ?? ""}
+        />
+      ))}
+      <button type="submit" className="btn" data-action={`filter-${record}`}>
+        {text.audit.show}
+      </button>
+      {Object.keys(asked).length > 0 && (
+        <button
+          type="button"
+          className="btn quiet"
+          data-action={`clear-${record}-filter`}
+          onClick={() => setSearch(Object.fromEntries(names.map((name) => [name, null])))}
+        >
+          {text.filter.clear}
+        </button>
+      )}
+      <span className="grow" />
+      <a
+        className="btn quiet"
+        href={exported.href}
+        download={exported.file}
+        data-action={`export-${record}`}
+      >
+        {exported.label}
+      </a>
+    </form>
+  );
+}
