@@ -883,17 +883,17 @@ describeConsole("actions", (there) => {
     await signIn(watched);
     const { page } = watched;
     for (let count = 0; count < 50; count++) {
-      await app.api(anna, "POST", "/api/v1/projects", { name: `many-${count}` });
+      await app.api(anna, "POST", "/api/v1/projects", { name: `z-many-${count}` });
     }
     await page.goto("/projects");
     await page.waitForSelector(row("payments"));
     await act(page, "projects-as-cards");
-    await page.waitForSelector(".cards [data-name='many-0'] .chip");
+    await page.waitForSelector(".cards [data-name=payments] .chip");
     await page.reload();
-    await page.waitForSelector(".cards [data-name='many-0'] .num");
+    await page.waitForSelector(".cards [data-name=payments] .num");
     expect(await page.locator(".cards > li").count()).toBe(48);
     await act(page, "more-cards");
-    await page.waitForSelector(".cards [data-name=payments]");
+    await page.waitForSelector(".cards [data-name='z-many-49']");
     expect(await page.textContent(".cards [data-name=payments]")).toContain("Ledger postings");
     expect(await page.locator("[data-action=more-cards]").count()).toBe(0);
     expect(await findings(watched, null)).toEqual([]);
@@ -903,9 +903,9 @@ describeConsole("actions", (there) => {
     ).toBe(0);
     await page.setViewportSize(desktop.viewport);
     await act(page, "projects-as-table");
-    await page.waitForSelector(row("many-0"));
+    await page.waitForSelector(row("payments"));
     for (let count = 0; count < 50; count++) {
-      await app.api(anna, "DELETE", `/api/v1/projects/many-${count}`);
+      await app.api(anna, "DELETE", `/api/v1/projects/z-many-${count}`);
     }
     expect(watched.faults).toEqual([]);
     await watched.close();

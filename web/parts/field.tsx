@@ -8,16 +8,23 @@ import {
 export function Field({
   label,
   hint,
-  className = "in",
+  isCode = false,
   ...input
-}: InputHTMLAttributes<HTMLInputElement> & { label: string; hint?: ReactNode; name: string }) {
+}: InputHTMLAttributes<HTMLInputElement> & {
+  label: string;
+  hint?: ReactNode;
+  name: string;
+  /** What a machine reads: a name, an address, a pattern. */
+  isCode?: boolean;
+}) {
   const id = useId();
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
       <input
         id={id}
-        className={className}
+        className={isCode ? "in mono" : "in"}
+        autoComplete={isCode ? "off" : undefined}
         aria-describedby={hint === undefined ? undefined : `${id}-hint`}
         {...input}
       />

@@ -8,6 +8,7 @@ import {
   useRef,
   useState,
 } from "react";
+import { text } from "../text/text.ts";
 
 export interface Column<Row> {
   readonly key: string;
@@ -17,6 +18,13 @@ export interface Column<Row> {
   readonly sort?: "ascending" | "descending" | "none";
   readonly cell: (row: Row, isActive: boolean) => ReactNode;
 }
+
+/** The last one, of what may be done with a row: with a `cell`. */
+export const actionsColumn = {
+  key: "do",
+  head: <span className="sr">{text.actions}</span>,
+  className: "do",
+} as const;
 
 /** Rows beyond this are made only where they are seen; a window that is higher has as many as it shows. */
 const rowsMax = 60;

@@ -42,8 +42,7 @@ export function Ask<Name extends string>({
           key={name}
           label={fields[name].label}
           name={name}
-          className="in mono"
-          autoComplete="off"
+          isCode
           placeholder={fields[name].example}
           defaultValue={asked[name] ?? ""}
         />

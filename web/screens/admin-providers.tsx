@@ -15,7 +15,7 @@ import { ListTable } from "../parts/loaded.tsx";
 import { Menu } from "../parts/menu.tsx";
 import { Notice } from "../parts/notice.tsx";
 import { Chip, When } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { Try } from "../parts/try.tsx";
 import { useList } from "../state/list.ts";
@@ -24,7 +24,7 @@ import { saveChanges } from "../state/submit.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 import { CompareDirectory } from "./directory-compare.tsx";
-import { EditDirectory, MakeDirectory, type Provider } from "./directory-form.tsx";
+import { EditDirectory, MakeDirectory, type Provider, WorksNot } from "./directory-form.tsx";
 import { GroupRules } from "./group-rules.tsx";
 
 type Asked =
@@ -158,9 +158,7 @@ function columnsOf(ask: (asked: Asked) => void): readonly Column<Provider>[] {
         ),
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (provider, isActive) => (
         <Menu
           label={text.users.more(provider.title)}
@@ -245,8 +243,7 @@ function MakeProvider({ onClose }: { onClose: () => void }) {
         label={text.workloads.name}
         name="name"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         placeholder={text.providers.nameExample}
         hint={text.providers.nameHint}
       />
@@ -255,8 +252,7 @@ function MakeProvider({ onClose }: { onClose: () => void }) {
         name="url"
         type="url"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         placeholder="https://login.example.com"
         hint={text.providers.urlHint}
       />
@@ -309,8 +305,7 @@ function ProviderFields({ url, provider }: { url: string | null; provider?: Prov
         label={text.providers.clientId}
         name="client_id"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         defaultValue={provider?.client_id ?? ""}
       />
       <Field
@@ -334,19 +329,14 @@ function ProviderFields({ url, provider }: { url: string | null; provider?: Prov
           return ok ? (
             <Notice kind="ok" what={text.providers.works} more={text.providers.tells(claims)} />
           ) : (
-            <Notice
-              kind="bad"
-              what={text.providers.worksNot}
-              more={problems.map((problem) => <p key={problem}>{problem}</p>)}
-            />
+            <WorksNot problems={problems} />
           );
         }}
       />
       <Field
         label={text.providers.scopes}
         name="scopes"
-        className="in mono"
-        autoComplete="off"
+        isCode
         defaultValue={(provider?.scopes ?? ["profile", "email"]).join(" ")}
         hint={text.providers.scopesHint}
       />
@@ -354,15 +344,13 @@ function ProviderFields({ url, provider }: { url: string | null; provider?: Prov
         label={text.providers.nameClaim}
         name="name_claim"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         defaultValue={provider?.name_claim ?? "preferred_username"}
       />
       <Field
         label={text.providers.groupsClaim}
         name="groups_claim"
-        className="in mono"
-        autoComplete="off"
+        isCode
         defaultValue={provider?.groups_claim ?? ""}
         hint={text.providers.groupsHint}
       />

@@ -3,7 +3,7 @@ import { CopyIcon } from "../parts/copy.tsx";
 import { Filter, NoMatch, useFilter } from "../parts/filter.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Loaded } from "../parts/loaded.tsx";
-import { type Column, Skeleton, Table } from "../parts/table.tsx";
+import { actionsColumn, type Column, Skeleton, Table } from "../parts/table.tsx";
 import { matcher, type Operators } from "../state/filter.ts";
 import { useResource } from "../state/resource.ts";
 import { text } from "../text/text.ts";
@@ -90,9 +90,7 @@ const columns: readonly Column<Setting>[] = [
     ),
   },
   {
-    key: "do",
-    head: <span className="sr">{text.actions}</span>,
-    className: "do",
+    ...actionsColumn,
     cell: ({ variable }, isActive) => (
       <CopyIcon
         value={variable}

@@ -14,7 +14,7 @@ import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Menu } from "../parts/menu.tsx";
 import { Chip, When, WhenOrNever } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { tellFailure, toast } from "../parts/toast.tsx";
 import { matcher } from "../state/filter.ts";
 import { useList } from "../state/list.ts";
@@ -117,13 +117,7 @@ export function Users() {
             await changed("users");
           }}
         >
-          <Field
-            label={text.users.name}
-            name="name"
-            required
-            autoComplete="off"
-            className="in mono"
-          />
+          <Field label={text.users.name} name="name" required isCode />
           <Field label={text.profile.email} name="email" type="email" autoComplete="off" />
         </FormDialog>
       )}
@@ -229,9 +223,7 @@ function columnsOf({
       cell: ({ last_used_at }) => <WhenOrNever time={last_used_at} />,
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (user, isActive) => {
         const off = user.name === me ? text.users.yourself : null;
         return (

@@ -11,7 +11,7 @@ import { ListTable } from "../parts/loaded.tsx";
 import { Menu } from "../parts/menu.tsx";
 import { Section } from "../parts/place.tsx";
 import { Chip } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
@@ -156,9 +156,7 @@ function issuerColumns(ask: (asked: Asked) => void): readonly Column<Issuer>[] {
       cell: ({ audiences }) => audiences.join(" "),
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (issuer, isActive) => (
         <Menu
           label={text.users.more(issuer.name)}
@@ -207,9 +205,7 @@ function trustColumns(ask: (asked: Asked) => void): readonly Column<Trust>[] {
       cell: ({ robot }) => robot,
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (trust, isActive) => (
         <button
           type="button"

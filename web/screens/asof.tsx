@@ -9,7 +9,7 @@ import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Notice } from "../parts/notice.tsx";
 import { Digest, When } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { tellFailure, toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { setSearch, usePlace } from "../state/location.ts";
@@ -169,9 +169,7 @@ function columnsOf(
       cell: ({ moved_at, moved_by }) => <When time={moved_at} by={moved_by} place={repository} />,
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (row, isActive) => (
         <>
           <CopyIcon

@@ -60,14 +60,14 @@ export function CheckAccess({ project }: { project: string }) {
         <Field
           label={text.check.what}
           name="ref"
-          className="in mono"
+          isCode
           defaultValue={question.ref}
           placeholder={text.check.example(project)}
         />
         <Field
           label={text.check.from}
           name="address"
-          className="in mono"
+          isCode
           defaultValue={question.address}
           placeholder={text.check.anywhere}
         />

@@ -44,8 +44,7 @@ export function MakeDirectory({ onClose }: { onClose: () => void }) {
         label={text.workloads.name}
         name="name"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         placeholder="corp"
         hint={text.directories.nameHint}
       />
@@ -110,8 +109,7 @@ function DirectoryFields({ directory }: { directory?: Provider }) {
         name="url"
         required
         pattern="[lL][dD][aA][pP][sS]?://.+"
-        className="in mono"
-        autoComplete="off"
+        isCode
         placeholder="ldaps://dc.example.com"
         defaultValue={directory?.url ?? ""}
         hint={text.directories.urlHint}
@@ -133,8 +131,7 @@ function DirectoryFields({ directory }: { directory?: Provider }) {
         label={text.directories.base}
         name="base"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         placeholder="ou=people,dc=example,dc=com"
         defaultValue={directory?.base ?? ""}
         hint={text.directories.baseHint}
@@ -151,8 +148,7 @@ function DirectoryFields({ directory }: { directory?: Provider }) {
           label={text.directories.userDn}
           name="user_dn"
           required
-          className="in mono"
-          autoComplete="off"
+          isCode
           placeholder="uid={name},ou=people,dc=example,dc=com"
           defaultValue={directory?.user_dn ?? ""}
           hint={text.directories.userDnHint}
@@ -164,8 +160,7 @@ function DirectoryFields({ directory }: { directory?: Provider }) {
             label={text.directories.bindDn}
             name="bind_dn"
             required={binding === "account"}
-            className="in mono"
-            autoComplete="off"
+            isCode
             placeholder="cn=berth,dc=example,dc=com"
             defaultValue={directory?.bind_dn ?? ""}
             hint={binding === "self" ? text.directories.bindDnHint : undefined}
@@ -184,8 +179,7 @@ function DirectoryFields({ directory }: { directory?: Provider }) {
         label={text.directories.filter}
         name="filter"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         defaultValue={directory?.filter ?? "(objectClass=person)"}
         hint={text.directories.filterHint}
       />
@@ -193,8 +187,7 @@ function DirectoryFields({ directory }: { directory?: Provider }) {
         label={text.directories.nameAttribute}
         name="name_claim"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         defaultValue={directory?.name_claim ?? "uid"}
         hint={text.directories.nameAttributeHint}
       />
@@ -203,8 +196,7 @@ function DirectoryFields({ directory }: { directory?: Provider }) {
           label={text.directories.idAttribute}
           name="id_attribute"
           required
-          className="in mono"
-          autoComplete="off"
+          isCode
           defaultValue="entryUUID"
           hint={text.directories.idAttributeHint}
         />
@@ -212,8 +204,7 @@ function DirectoryFields({ directory }: { directory?: Provider }) {
       <Field
         label={text.directories.groupsAttribute}
         name="groups_claim"
-        className="in mono"
-        autoComplete="off"
+        isCode
         defaultValue={directory === undefined ? "memberOf" : (directory.groups_claim ?? "")}
         hint={text.directories.groupsAttributeHint}
       />
@@ -269,11 +260,7 @@ async function tryIt(fields: FormData, directory: Provider | undefined) {
           more={person === null ? text.directories.namesNobody : undefined}
         />
       ) : (
-        <Notice
-          kind="bad"
-          what={text.providers.worksNot}
-          more={problems.map((problem) => <p key={problem}>{problem}</p>)}
-        />
+        <WorksNot problems={problems} />
       )}
       {person !== null && (
         <Facts
@@ -296,6 +283,16 @@ async function tryIt(fields: FormData, directory: Provider | undefined) {
         />
       )}
     </>
+  );
+}
+
+export function WorksNot({ problems }: { problems: readonly string[] }) {
+  return (
+    <Notice
+      kind="bad"
+      what={text.providers.worksNot}
+      more={problems.map((problem) => <p key={problem}>{problem}</p>)}
+    />
   );
 }
 

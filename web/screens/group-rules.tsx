@@ -15,7 +15,7 @@ import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Section } from "../parts/place.tsx";
 import { When } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { type List, useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
@@ -133,9 +133,7 @@ function columnsOf(ask: (rule: Rule) => void): readonly Column<Rule>[] {
       cell: ({ created_at }) => <When time={created_at} />,
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (rule, isActive) => (
         <button
           type="button"
@@ -199,8 +197,7 @@ function AddRule({ providers, onClose }: { providers: readonly Provider[]; onClo
         label={text.groupRules.value}
         name="value"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         placeholder={isDirectory ? "cn=engineering,ou=groups,dc=example,dc=com" : "engineering"}
         hint={isDirectory ? text.groupRules.dnHint : text.groupRules.valueHint}
       />
@@ -208,8 +205,7 @@ function AddRule({ providers, onClose }: { providers: readonly Provider[]; onClo
         label={text.groupRules.group}
         name="group"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         list="groups-here"
         placeholder="engineers"
         hint={text.groupRules.groupHint}

@@ -6,7 +6,7 @@ import { dayTime, exactTime, lasting, minuteTime, nameIn } from "../parts/format
 import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Digest } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { tellFailure, toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { go, paths } from "../state/location.ts";
@@ -152,9 +152,7 @@ function columnsOf(
       cell: ({ heldMs }) => lasting(heldMs),
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: ({ isNow, to, version }, isActive) =>
         isNow ? (
           <span className="q3">{text.history.now}</span>

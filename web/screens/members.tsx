@@ -12,7 +12,7 @@ import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Menu } from "../parts/menu.tsx";
 import { When } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { tellFailure, toast } from "../parts/toast.tsx";
 import { matcher } from "../state/filter.ts";
 import { useList } from "../state/list.ts";
@@ -188,9 +188,7 @@ function columnsOf({
       cell: ({ since }) => <When time={since} />,
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (member, isActive) => (
         <button
           type="button"

@@ -14,7 +14,7 @@ import { Loaded } from "../parts/loaded.tsx";
 import { makePasskey } from "../parts/passkey.ts";
 import { Section } from "../parts/place.tsx";
 import { When, WhenOrNever } from "../parts/signs.tsx";
-import { type Column, Skeleton, Table } from "../parts/table.tsx";
+import { actionsColumn, type Column, Skeleton, Table } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { changed, useResource } from "../state/resource.ts";
 import { text } from "../text/text.ts";
@@ -206,9 +206,7 @@ function columnsOf(ask: (passkey: Passkey) => void): readonly Column<Passkey>[] 
       cell: ({ last_used_at }) => <WhenOrNever time={last_used_at} />,
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (passkey, isActive) => (
         <button
           type="button"

@@ -16,7 +16,7 @@ import { ListTable } from "../parts/loaded.tsx";
 import { Trouble } from "../parts/notice.tsx";
 import { Place, Section, Tabs } from "../parts/place.tsx";
 import { Chip, When, WhenOrNever } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { tellFailure, toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { paths } from "../state/location.ts";
@@ -106,9 +106,7 @@ function Tokens() {
       cell: ({ last_used_at }) => <WhenOrNever time={last_used_at} />,
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (token, isActive) => (
         <button
           type="button"
@@ -251,9 +249,7 @@ function Sessions() {
         current ? text.now : <WhenOrNever time={last_used_at} />,
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (session, isActive) => (
         <button
           type="button"

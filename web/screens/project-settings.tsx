@@ -65,8 +65,7 @@ export function ProjectSettings({ project }: { project: Project }) {
           <Field
             label={text.project.cidrs}
             name="cidrs"
-            className="in mono"
-            autoComplete="off"
+            isCode
             defaultValue={(project.cidrs ?? []).join(" ")}
             hint={text.project.cidrsHint}
           />

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useRef, useState } from "react";
+import { lazy, Suspense } from "react";
 import { getProjectsOfProject, getProjectsRepositoriesOfProject } from "../../client/operations.ts";
 import { Link } from "../app/link.tsx";
 import { Filter, NoMatch, useFilter } from "../parts/filter.tsx";
@@ -9,6 +9,7 @@ import { Chip, Size, When, WhenOrNever } from "../parts/signs.tsx";
 import { StarButton, starColumn } from "../parts/star.tsx";
 import type { Column } from "../parts/table.tsx";
 import { matcher } from "../state/filter.ts";
+import { useFirstPush } from "../state/first-push.ts";
 import { useList } from "../state/list.ts";
 import { go, paths } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
@@ -116,13 +117,10 @@ function Repositories({
   pushPlace: string | null | undefined;
 }) {
   const filter = useFilter();
-  // Whoever came before the first push sees it arrive where they waited for it.
-  const [isDone, setDone] = useState(false);
-  const waits = useRef(false);
+  const { waits, goOn } = useFirstPush(list.value?.items.length === 0);
   const all = list.value?.items ?? [];
   const rows = all.filter(matcher(filter.terms, operators));
-  waits.current ||= list.value?.items.length === 0;
-  if (waits.current && !isDone) {
+  if (waits) {
     return (
       <Loaded of={list}>
         {() => (
@@ -133,7 +131,7 @@ function Repositories({
             title={text.project.none}
             lead={text.project.noneLead}
             mayPush={pushPlace === undefined ? undefined : pushPlace !== null}
-            onDone={() => setDone(true)}
+            onDone={goOn}
           />
         )}
       </Loaded>

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useRef, useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { getProjects, getProjectsUsageOfProject, postProjects } from "../../client/operations.ts";
 import { Link } from "../app/link.tsx";
 import { FormDialog } from "../parts/dialog.tsx";
@@ -12,6 +12,7 @@ import { starColumn } from "../parts/star.tsx";
 import type { Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { matcher } from "../state/filter.ts";
+import { useFirstPush } from "../state/first-push.ts";
 import { useList } from "../state/list.ts";
 import { go, paths } from "../state/location.ts";
 import { setPreference, usePreference } from "../state/preferences.ts";
@@ -30,11 +31,7 @@ export function ProjectsScreen() {
   const filter = useFilter();
   const [isMaking, setMaking] = useState(false);
   const { name: user } = useAccount();
-  // Whoever came before the first push sees it arrive where they waited for it.
-  const [isDone, setDone] = useState(false);
-  const waits = useRef(false);
-  waits.current ||= list.value?.items.length === 0;
-  const isEmpty = waits.current && !isDone;
+  const { waits, goOn } = useFirstPush(list.value?.items.length === 0);
   const all = list.value?.items ?? [];
   const rows = all.filter(matcher(filter.terms, operators));
   const areCards = usePreference("projects", "table") === "cards";
@@ -59,7 +56,7 @@ export function ProjectsScreen() {
           </button>
         }
       />
-      {isEmpty ? (
+      {waits ? (
         <Loaded of={list}>
           {() => (
             <PushGuide
@@ -69,7 +66,7 @@ export function ProjectsScreen() {
               title={text.projects.none}
               lead={text.projects.noneLead(user)}
               mayPush
-              onDone={() => setDone(true)}
+              onDone={goOn}
             />
           )}
         </Loaded>
@@ -212,8 +209,7 @@ function MakeProject({ onClose }: { onClose: () => void }) {
         label={text.projects.name}
         name="name"
         required
-        autoComplete="off"
-        className="in mono"
+        isCode
         hint={text.projects.nameHint(host)}
       />
       <Select

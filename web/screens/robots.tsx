@@ -346,9 +346,8 @@ function MakeRobot({
         label={text.robots.name}
         name="name"
         required
-        autoComplete="off"
         maxLength={64}
-        className="in mono"
+        isCode
         hint={text.robots.nameHint(project)}
       />
       <Select label={text.members.role} name="role" value="ci" choices={text.robots.roles} />

@@ -10,7 +10,7 @@ import { Field, fieldOf, wordsOf } from "../parts/field.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Pattern, When } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
@@ -60,9 +60,7 @@ export function TagRules({ project }: { project: string }) {
       cell: ({ created_at }) => <When time={created_at} />,
     },
     {
-      key: "do",
-      head: <span className="sr">{text.actions}</span>,
-      className: "do",
+      ...actionsColumn,
       cell: (rule, isActive) => (
         <button
           type="button"
@@ -125,24 +123,16 @@ export function TagRules({ project }: { project: string }) {
             label={text.rules.tags}
             name="tags"
             required
-            className="in mono"
+            isCode
             placeholder="*.*.* v*"
-            autoComplete="off"
             hint={text.rules.tagsHint}
           />
-          <Field
-            label={text.rules.exceptLabel}
-            name="except"
-            className="in mono"
-            placeholder="*-rc.*"
-            autoComplete="off"
-          />
+          <Field label={text.rules.exceptLabel} name="except" isCode placeholder="*-rc.*" />
           <Field
             label={text.rules.where}
             name="pattern"
-            className="in mono"
+            isCode
             placeholder={`${project}/**`}
-            autoComplete="off"
             hint={text.rules.whereHint}
           />
         </FormDialog>

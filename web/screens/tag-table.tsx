@@ -3,7 +3,6 @@ import {
   lazy,
   type ReactNode,
   Suspense,
-  useEffect,
   useMemo,
   useRef,
   useState,
@@ -21,12 +20,19 @@ import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Menu } from "../parts/menu.tsx";
 import { useCopyReference } from "../parts/reference.tsx";
-import { SelectionBar } from "../parts/selection.tsx";
+import {
+  PickButton,
+  type Selection,
+  SelectionBar,
+  selectColumn,
+  useSelection,
+} from "../parts/selection.tsx";
 import { Digest, Locked, Middle, Size, When, WhenOrNever } from "../parts/signs.tsx";
 import { SortMenu, sortHead } from "../parts/sort.tsx";
 import type { Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { matcher } from "../state/filter.ts";
+import { useFirstPush } from "../state/first-push.ts";
 import { go, paths, setSearch } from "../state/location.ts";
 import { changed } from "../state/resource.ts";
 import { host } from "../state/session.ts";
@@ -50,46 +56,35 @@ export function TagTable({
   allowed: readonly string[] | undefined;
 }) {
   const filter = useFilter();
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const selection = useSelection(filter.query);
   const [isDeleting, setDeleting] = useState(false);
   const [isPicking, setPicking] = useState(false);
-  // Whoever came before the first push sees it arrive where they waited for it.
-  const [isDone, setDone] = useState(false);
-  const waits = useRef(false);
   const { copy } = useCopy();
   const reference = useCopyReference();
   const rows = useMemo(
     () => tags.all.filter(matcher(filter.terms, operators)),
     [tags.all, filter.terms],
   );
-  // A change of the filter ends the selection.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the filter is what the effect is about
-  useEffect(() => setSelected(new Set()), [filter.query]);
   const hiddenColumns = useHiddenColumns();
   const same = useMemo(() => namesByDigest(tags.all), [tags.all]);
   const isNew = useArrivals(tags);
 
-  const toggle = (name: string) => {
-    const next = new Set(selected);
-    if (!next.delete(name)) next.add(name);
-    setSelected(next);
-  };
   const mayDelete = allowed?.includes("repository:delete") === true;
   const mayLock = allowed?.includes("repository:lock") === true;
-  const chosen = tags.all.filter(({ name }) => selected.has(name));
+  const chosen = tags.all.filter(({ name }) => selection.keys.has(name));
   const pair = pairOf(repository, chosen);
   const remove = (names: readonly string[]) => {
-    setSelected(new Set(names));
+    selection.set(names);
     setDeleting(true);
   };
   const onKey = (event: KeyboardEvent, tag: Tag) => {
-    if (event.key === "x") toggle(tag.name);
+    if (event.key === "x") selection.toggle(tag.name);
     else if (event.key === "c") copy(reference(`${repository}:${tag.name}`));
     else if (event.key === "C") copy(`${host}/${repository}@${tag.digest}`);
     else if (event.key === "l" && mayLock) void setLock(repository, tag);
     else if (event.key === "Delete" && mayDelete) {
-      remove(selected.size === 0 ? [tag.name] : [...selected]);
-    } else if (event.key === "Escape") setSelected(new Set());
+      remove(selection.keys.size === 0 ? [tag.name] : [...selection.keys]);
+    } else if (event.key === "Escape") selection.clear();
     else if (event.key === "d" && pair !== null) go(pair);
     else if (event.key === "t") setSearch({ at: today() });
     else return;
@@ -98,18 +93,16 @@ export function TagTable({
   const columns = columnsOf({
     repository,
     same,
-    selected,
-    toggle,
+    selection,
     mayDelete,
     mayLock,
     remove,
     tags,
     rows,
-    setSelected,
   });
   const isEmpty = tags.isComplete && tags.all.length === 0;
-  waits.current ||= isEmpty && !tags.had;
-  if (waits.current && !isDone) {
+  const { waits, goOn } = useFirstPush(isEmpty && !tags.had);
+  if (waits) {
     return (
       <PushGuide
         within={repository}
@@ -118,7 +111,7 @@ export function TagTable({
         title={text.tags.none}
         lead={text.tags.noneLead}
         mayPush={allowed?.includes("repository:push")}
-        onDone={() => setDone(true)}
+        onDone={goOn}
       />
     );
   }
@@ -131,15 +124,7 @@ export function TagTable({
         example={text.tags.filter}
         count={text.tags.count(rows.length, tags.all.length, tags.isRead)}
       >
-        <button
-          type="button"
-          className="btn quiet s only-phone"
-          aria-pressed={isPicking}
-          data-action="pick"
-          onClick={() => setPicking(!isPicking)}
-        >
-          {text.tags.pick}
-        </button>
+        <PickButton isPicking={isPicking} onPick={setPicking} />
         <SortMenu sorting={tags} sorts={["-pushed", "name", "-name", "-size"]} />
         <button
           type="button"
@@ -154,22 +139,19 @@ export function TagTable({
       </Filter>
       <ListTable
         list={tags.list}
-        className={`tags ${hiddenColumns.className}${isPicking || selected.size > 0 ? " picking" : ""}`}
+        className={`tags ${hiddenColumns.className}${isPicking || selection.keys.size > 0 ? " picking" : ""}`}
         label={text.tags.label(repository)}
         columns={columns}
         rows={rows}
         total={tags.isComplete ? rows.length + 1 : -1}
         keyOf={({ name }) => name}
-        isSelected={({ name }) => selected.has(name)}
+        isSelected={({ name }) => selection.keys.has(name)}
         classOf={({ name }) => (isNew(name) ? "new" : "")}
         onOpen={({ name }) => go(paths.tag(repository, name))}
         onKey={onKey}
         bar={
-          selected.size > 0 ? (
-            <SelectionBar
-              names={chosen.map(({ name }) => name)}
-              onClear={() => setSelected(new Set())}
-            >
+          selection.keys.size > 0 ? (
+            <SelectionBar names={chosen.map(({ name }) => name)} onClear={selection.clear}>
               <SelectionActions
                 repository={repository}
                 chosen={chosen}
@@ -203,7 +185,7 @@ export function TagTable({
             onClose={() => setDeleting(false)}
             onDone={() => {
               setDeleting(false);
-              setSelected(new Set());
+              selection.clear();
             }}
           />
         </Suspense>
@@ -277,54 +259,26 @@ function useArrivals(tags: Tags): (name: string) => boolean {
 function columnsOf({
   repository,
   same,
-  selected,
-  toggle,
+  selection,
   mayDelete,
   mayLock,
   remove,
   tags,
   rows,
-  setSelected,
 }: {
   repository: string;
   same: ReadonlyMap<string, readonly string[]>;
-  selected: ReadonlySet<string>;
-  toggle: (name: string) => void;
+  selection: Selection;
   mayDelete: boolean;
   mayLock: boolean;
   remove: (names: readonly string[]) => void;
   tags: Tags;
   rows: readonly Tag[];
-  setSelected: (names: ReadonlySet<string>) => void;
 }): readonly Column<Tag>[] {
   const tabIndex = (isActive: boolean) => (isActive ? 0 : -1);
   const sorted = (head: ReactNode, by: "name" | "pushed" | "size") => sortHead(tags, head, by);
   return [
-    {
-      key: "select",
-      className: "c-ck",
-      head: (
-        <input
-          type="checkbox"
-          className="ck"
-          aria-label={text.tags.selectAll}
-          data-action="select-all"
-          checked={false}
-          onChange={() => setSelected(new Set(rows.map(({ name }) => name)))}
-        />
-      ),
-      cell: ({ name }, isActive) => (
-        <input
-          type="checkbox"
-          className="ck"
-          aria-label={text.tags.select(name)}
-          data-action="select"
-          tabIndex={tabIndex(isActive)}
-          checked={selected.has(name)}
-          onChange={() => toggle(name)}
-        />
-      ),
-    },
+    selectColumn({ selection, rows, keyOf: ({ name }) => name, nameOf: ({ name }) => name }),
     {
       key: "tag",
       className: "c-tag row",

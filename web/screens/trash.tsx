@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import { deleteTrash, getTrash, postTrashErase } from "../../client/operations.ts";
 import { Consequence, Names } from "../parts/consequences.tsx";
 import { FormDialog } from "../parts/dialog.tsx";
@@ -9,9 +9,9 @@ import { ago, exactTime, sizeText } from "../parts/format.ts";
 import { Icon, type IconName, Mark } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Place } from "../parts/place.tsx";
-import { SelectionBar } from "../parts/selection.tsx";
+import { type Selection, SelectionBar, selectColumn, useSelection } from "../parts/selection.tsx";
 import { Digest, When } from "../parts/signs.tsx";
-import type { Column } from "../parts/table.tsx";
+import { actionsColumn, type Column } from "../parts/table.tsx";
 import { tellFailure, toast } from "../parts/toast.tsx";
 import { matcher } from "../state/filter.ts";
 import { useList } from "../state/list.ts";
@@ -29,28 +29,19 @@ export default function TrashScreen() {
   const account = useAccount();
   const filter = useFilter();
   const list = useList("trash", (page) => getTrash(page));
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const selection = useSelection(filter.query);
   const [asked, setAsked] = useState<Asked | null>(null);
   const all = list.value?.items ?? [];
   const rows = useMemo(() => all.filter(matcher(filter.terms, operators)), [all, filter.terms]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the filter is what the effect is about
-  useEffect(() => setSelected(new Set()), [filter.query]);
-  const chosen = all.filter(({ id }) => selected.has(id));
-  const toggle = (id: string) => {
-    const next = new Set(selected);
-    if (!next.delete(id)) next.add(id);
-    setSelected(next);
-  };
+  const chosen = all.filter(({ id }) => selection.keys.has(id));
   const restore = async (units: readonly Unit[]) => {
     const ids = units.map(({ id }) => id);
     await restoreUnits(ids);
-    setSelected((before) => new Set([...before].filter((id) => !ids.includes(id))));
+    selection.drop(ids);
   };
   const columns = columnsOf({
-    selected,
-    toggle,
+    selection,
     restore: (unit) => tellFailure(restore([unit])),
-    setSelected,
     rows,
     erase: (unit) => setAsked({ kind: "erase", units: [unit] }),
   });
@@ -87,7 +78,7 @@ export default function TrashScreen() {
       )}
       <ListTable
         list={list}
-        className={selected.size > 0 ? "trash picking" : "trash"}
+        className={selection.keys.size > 0 ? "trash picking" : "trash"}
         label={text.nav.trash}
         columns={columns}
         rows={rows}
@@ -97,19 +88,16 @@ export default function TrashScreen() {
             <Empty title={text.trash.none} lead={text.trash.noneLead} />
           ) : undefined
         }
-        isSelected={({ id }) => selected.has(id)}
+        isSelected={({ id }) => selection.keys.has(id)}
         onKey={(event, unit) => {
-          if (event.key === "x") toggle(unit.id);
-          else if (event.key === "Escape") setSelected(new Set());
+          if (event.key === "x") selection.toggle(unit.id);
+          else if (event.key === "Escape") selection.clear();
           else return;
           event.preventDefault();
         }}
         bar={
           chosen.length > 0 ? (
-            <SelectionBar
-              names={chosen.map(({ name }) => name)}
-              onClear={() => setSelected(new Set())}
-            >
+            <SelectionBar names={chosen.map(({ name }) => name)} onClear={selection.clear}>
               <button
                 type="button"
                 className="btn"
@@ -145,7 +133,7 @@ export default function TrashScreen() {
           onClose={() => setAsked(null)}
           onDone={() => {
             setAsked(null);
-            setSelected(new Set());
+            selection.clear();
           }}
         />
       )}
@@ -199,46 +187,22 @@ function Name({ unit }: { unit: Unit }) {
 }
 
 function columnsOf({
-  selected,
-  toggle,
+  selection,
   restore,
   erase,
   rows,
-  setSelected,
 }: {
-  selected: ReadonlySet<string>;
-  toggle: (id: string) => void;
+  selection: Selection;
   restore: (unit: Unit) => void;
   erase: (unit: Unit) => void;
   rows: readonly Unit[];
-  setSelected: (ids: ReadonlySet<string>) => void;
 }): readonly Column<Unit>[] {
   return [
-    {
-      key: "select",
-      className: "t-ck",
-      head: (
-        <input
-          type="checkbox"
-          className="ck"
-          aria-label={text.trash.selectAll}
-          data-action="select-all"
-          checked={false}
-          onChange={() => setSelected(new Set(rows.map(({ id }) => id)))}
-        />
-      ),
-      cell: ({ id, name }, isActive) => (
-        <input
-          type="checkbox"
-          className="ck"
-          aria-label={text.tags.select(name)}
-          data-action="select"
-          tabIndex={isActive ? 0 : -1}
-          checked={selected.has(id)}
-          onChange={() => toggle(id)}
-        />
-      ),
-    },
+    selectColumn({
+      ...{ selection, rows, className: "t-ck" },
+      keyOf: ({ id }) => id,
+      nameOf: ({ name }) => name,
+    }),
     {
       key: "what",
       className: "what",
@@ -278,9 +242,7 @@ function columnsOf({
       cell: ({ until }) => <Until time={until} />,
     },
     {
-      key: "do",
-      className: "do",
-      head: <span className="sr">{text.actions}</span>,
+      ...actionsColumn,
       cell: (unit, isActive) => (
         <>
           <button
@@ -366,8 +328,7 @@ function EraseUnits({
       <Field
         label={text.trash.type}
         name="word"
-        autoComplete="off"
-        className="in mono"
+        isCode
         onChange={(event) => setTyped(event.currentTarget.value.trim())}
       />
     </FormDialog>
@@ -392,7 +353,7 @@ function EmptyTrash({ count, onClose }: { count: number; onClose: () => void }) 
         await changed("trash", "usage");
       }}
     >
-      <Field label={text.trash.type} name="word" autoComplete="off" className="in mono" />
+      <Field label={text.trash.type} name="word" isCode />
     </FormDialog>
   );
 }

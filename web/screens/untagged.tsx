@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useEffect, useMemo, useState } from "react";
+import { type KeyboardEvent, useMemo, useState } from "react";
 import {
   getProjectsOfProject,
   getRepositoriesUntaggedOfRepository,
@@ -12,7 +12,13 @@ import { Icon, type IconName, Mark } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Menu } from "../parts/menu.tsx";
 import { useCopyReference } from "../parts/reference.tsx";
-import { SelectionBar } from "../parts/selection.tsx";
+import {
+  PickButton,
+  type Selection,
+  SelectionBar,
+  selectColumn,
+  useSelection,
+} from "../parts/selection.tsx";
 import { Digest, Size, When, WhenOrNever } from "../parts/signs.tsx";
 import { type Sorting, SortMenu, sortHead } from "../parts/sort.tsx";
 import type { Column } from "../parts/table.tsx";
@@ -49,7 +55,7 @@ export default function UntaggedTable({
   const list = useList(`untagged ${repository} ${sort}`, (page) =>
     getRepositoriesUntaggedOfRepository({ repository, sort, ...page }),
   );
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const selection = useSelection(filter.query);
   const [isDeleting, setDeleting] = useState(false);
   const [isPicking, setPicking] = useState(false);
   const { copy } = useCopy();
@@ -57,37 +63,28 @@ export default function UntaggedTable({
   const all = list.value?.items ?? none;
   const isRead = list.value?.next === null;
   const rows = useMemo(() => all.filter(matcher(filter.terms, operators)), [all, filter.terms]);
-  // A change of the filter ends the selection.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the filter is what the effect is about
-  useEffect(() => setSelected(new Set()), [filter.query]);
-  const chosen = all.filter(({ digest }) => selected.has(digest));
+  const chosen = all.filter(({ digest }) => selection.keys.has(digest));
   const pair = pairOf(repository, chosen);
   const mayDelete = allowed?.includes("repository:delete") === true;
 
-  const toggle = (digest: string) => {
-    const next = new Set(selected);
-    if (!next.delete(digest)) next.add(digest);
-    setSelected(next);
-  };
   const remove = (digests: readonly string[]) => {
-    setSelected(new Set(digests));
+    selection.set(digests);
     setDeleting(true);
   };
   const onKey = (event: KeyboardEvent, { digest }: Untagged) => {
-    if (event.key === "x") toggle(digest);
+    if (event.key === "x") selection.toggle(digest);
     else if (event.key === "c") copy(reference(`${repository}@${digest}`));
     else if (event.key === "C") copy(`${host}/${repository}@${digest}`);
     else if (event.key === "Delete" && mayDelete) {
-      remove(selected.size === 0 ? [digest] : [...selected]);
-    } else if (event.key === "Escape") setSelected(new Set());
+      remove(selection.keys.size === 0 ? [digest] : [...selection.keys]);
+    } else if (event.key === "Escape") selection.clear();
     else if (event.key === "d" && pair !== null) go(pair);
     else return;
     event.preventDefault();
   };
   const goes = all.some(({ trash_at }) => trash_at !== null);
   const columns = columnsOf({
-    ...{ repository, selected, toggle, mayDelete, remove, sorting, goes },
-    selectAll: () => setSelected(new Set(rows.map(({ digest }) => digest))),
+    ...{ repository, selection, rows, mayDelete, remove, sorting, goes },
   });
   if (isRead && all.length === 0) {
     return (
@@ -106,33 +103,25 @@ export default function UntaggedTable({
         example={text.untagged.filter}
         count={text.untagged.count(rows.length, all.length, isRead)}
       >
-        <button
-          type="button"
-          className="btn quiet s only-phone"
-          aria-pressed={isPicking}
-          data-action="pick"
-          onClick={() => setPicking(!isPicking)}
-        >
-          {text.tags.pick}
-        </button>
+        <PickButton isPicking={isPicking} onPick={setPicking} />
         <SortMenu sorting={sorting} sorts={sorts} />
       </Filter>
       <ListTable
         list={list}
-        className={`tags untagged${goes ? " goes" : ""}${isPicking || selected.size > 0 ? " picking" : ""}`}
+        className={`tags untagged${goes ? " goes" : ""}${isPicking || selection.keys.size > 0 ? " picking" : ""}`}
         label={text.untagged.label(repository)}
         columns={columns}
         rows={rows}
         total={isRead ? rows.length + 1 : -1}
         keyOf={({ digest }) => digest}
-        isSelected={({ digest }) => selected.has(digest)}
+        isSelected={({ digest }) => selection.keys.has(digest)}
         onOpen={({ digest }) => go(paths.digest(repository, digest))}
         onKey={onKey}
         bar={
           chosen.length > 0 ? (
             <SelectionBar
               names={chosen.map(({ digest }) => shortOf(digest))}
-              onClear={() => setSelected(new Set())}
+              onClear={selection.clear}
             >
               <button
                 type="button"
@@ -174,7 +163,7 @@ export default function UntaggedTable({
           onClose={() => setDeleting(false)}
           onDone={() => {
             setDeleting(false);
-            setSelected(new Set());
+            selection.clear();
           }}
         />
       )}
@@ -245,22 +234,20 @@ const icons: Readonly<Record<Untagged["kind"], IconName>> = {
 
 function columnsOf({
   repository,
-  selected,
-  toggle,
+  selection,
+  rows,
   mayDelete,
   remove,
   sorting,
   goes,
-  selectAll,
 }: {
   repository: string;
-  selected: ReadonlySet<string>;
-  toggle: (digest: string) => void;
+  selection: Selection;
+  rows: readonly Untagged[];
   mayDelete: boolean;
   remove: (digests: readonly string[]) => void;
   sorting: Sorting<Sort>;
   goes: boolean;
-  selectAll: () => void;
 }): readonly Column<Untagged>[] {
   const tabIndex = (isActive: boolean) => (isActive ? 0 : -1);
   const trash: Column<Untagged> = {
@@ -270,31 +257,12 @@ function columnsOf({
     cell: ({ trash_at }) => trash_at !== null && <Goes at={trash_at} />,
   };
   return [
-    {
-      key: "select",
-      className: "c-ck",
-      head: (
-        <input
-          type="checkbox"
-          className="ck"
-          aria-label={text.tags.selectAll}
-          data-action="select-all"
-          checked={false}
-          onChange={selectAll}
-        />
-      ),
-      cell: ({ digest }, isActive) => (
-        <input
-          type="checkbox"
-          className="ck"
-          aria-label={text.tags.select(shortOf(digest))}
-          data-action="select"
-          tabIndex={tabIndex(isActive)}
-          checked={selected.has(digest)}
-          onChange={() => toggle(digest)}
-        />
-      ),
-    },
+    selectColumn({
+      selection,
+      rows,
+      keyOf: ({ digest }) => digest,
+      nameOf: ({ digest }) => shortOf(digest),
+    }),
     {
       key: "digest",
       className: "c-tag row",

@@ -267,7 +267,7 @@ function Replay({
         type="datetime-local"
         step={1}
         required
-        className="in mono"
+        isCode
         defaultValue={new Date(Date.now() - 86_400_000).toISOString().slice(0, 16)}
       />
     </FormDialog>

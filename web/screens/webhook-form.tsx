@@ -108,8 +108,7 @@ function Address({ url = "" }: { url?: string }) {
       name="url"
       type="url"
       required
-      className="in mono"
-      autoComplete="off"
+      isCode
       defaultValue={url}
       placeholder="https://ci.example.com/hook"
       hint={text.webhooks.addressHint}
@@ -142,8 +141,7 @@ function Told({
           name="template"
           required
           maxLength={1000}
-          className="in mono"
-          autoComplete="off"
+          isCode
           defaultValue={template}
           hint={text.webhooks.templateHint}
         />
@@ -158,8 +156,7 @@ function Told({
         label={text.webhooks.repositories}
         name="pattern"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         defaultValue={pattern}
         hint={text.webhooks.repositoriesHint(project ?? "team")}
       />

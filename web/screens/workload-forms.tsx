@@ -33,21 +33,13 @@ export function MakeIssuer({ onClose }: { onClose: () => void }) {
         await changed("issuers");
       }}
     >
-      <Field
-        label={text.workloads.name}
-        name="name"
-        required
-        className="in mono"
-        autoComplete="off"
-        placeholder="github"
-      />
+      <Field label={text.workloads.name} name="name" required isCode placeholder="github" />
       <Field
         label={text.workloads.url}
         name="url"
         type="url"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         placeholder="https://token.actions.githubusercontent.com"
         hint={text.workloads.urlHint}
       />
@@ -88,8 +80,7 @@ function IssuerFields({ url, issuer }: { url: string | null; issuer?: Issuer }) 
         label={text.workloads.audiences}
         name="audiences"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         defaultValue={issuer?.audiences.join(" ") ?? location.origin}
         hint={text.workloads.audiencesHint}
       />
@@ -195,8 +186,7 @@ export function MakeTrust({
         label={text.workloads.robot}
         name="robot"
         required
-        className="in mono"
-        autoComplete="off"
+        isCode
         placeholder="robot.payments.ci"
         hint={text.workloads.robotHint}
       />

@@ -685,7 +685,6 @@ export const en = {
     filter: "payments/ by:anna kind:tag erases:<2d",
     count: (shown: number, all: number, isComplete: boolean) =>
       `${shownOf(shown, all, "item", "items")}${isComplete ? "" : " so far"}`,
-    selectAll: "Select all matching",
     whatHead: "What",
     by: "Deleted by",
     until: "Gone for good",
