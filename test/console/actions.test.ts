@@ -526,6 +526,15 @@ describeConsole("actions", (there) => {
     await undone();
     await page.waitForSelector(row("stable"));
 
+    // What is locked says so, and stays.
+    const { app } = there().world;
+    expect((await app.api(anna, "PUT", `${path}/stable/lock`, {})).status).toBe(200);
+    await opened(await signedIn(), `/r/${of}:stable`);
+    await act(page, "delete-image");
+    await page.waitForSelector("dialog .note");
+    expect(await page.textContent("dialog .note")).toContain("locked");
+    expect(await page.isDisabled("[data-action=confirm-delete-image]")).toBe(true);
+    await app.api(anna, "DELETE", `${path}/stable/lock`);
     await oci.status(`/v2/${of}/manifests/stable`, "DELETE");
     await oci.pushImage("page/other", image, "1");
     const last = await asked(":1.0");
