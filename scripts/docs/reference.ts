@@ -103,7 +103,7 @@ function settingsPage(): Page {
     const text = settingsSchema.shape[key].description ?? "";
     return {
       heading: { id, title: key, depth: 3 },
-      section: { id, title: key, text: `${id} ${text}` },
+      section: { id, title: `${key}, ${id}`, text },
       body: html`<tr role="row" id="${id}"><td role="cell"><code>${key}</code></td><td role="cell"><code>${id}</code></td><td role="cell">${prose(text)}</td></tr>\n`,
     };
   });
