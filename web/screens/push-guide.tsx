@@ -146,7 +146,7 @@ function Guide({
               <Code lines={lines} label={text.guide.steps[kind]} />
               {kind === "signIn" && (
                 <p className="hint">
-                  {client === "crane" ? text.guide.tokenFile : text.guide.password}{" "}
+                  {client === "crane" ? text.guide.typed : text.guide.password}{" "}
                   <Link href={paths.profile()}>{text.guide.token}</Link>.
                 </p>
               )}

@@ -359,7 +359,7 @@ export const en = {
       copy: "Copy an image here",
     },
     password: "It asks for your password, or",
-    tokenFile: "It reads the file token: put there your password, or",
+    typed: "It waits for your password, which is not shown, or",
     token: "a token",
     waits: "Waiting for your push",
     waitsFirst: "Waiting for the first push",
@@ -870,10 +870,12 @@ export const en = {
     lead: {
       docker: "With the secret in BERTH_SECRET:",
       podman: "With the secret in BERTH_SECRET:",
-      kubernetes: "Makes a pull secret for imagePullSecrets:",
+      kubernetes: "With the secret in BERTH_SECRET, makes a pull secret for imagePullSecrets:",
       github: "Save the secret in the repository as BERTH_SECRET, then:",
       gitlab: "Save the secret as a masked variable BERTH_SECRET, then:",
     },
+    notFromThere: (host: string) =>
+      `To a cluster ${host} is its own machine: give the registry a public address (BERTH_URL), and open the console there.`,
   },
   check: {
     example: (project: string) => `${project}/app:v1`,
