@@ -8,6 +8,8 @@ import { Middle } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
 import { setSearch, usePlace } from "../state/location.ts";
+import { adminText } from "../text/admin.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 
@@ -32,21 +34,21 @@ export function Audit() {
   };
   return (
     <>
-      <AdminPlace tab="audit" sub={text.audit.what} />
+      <AdminPlace tab="audit" sub={adminText.audit.what} />
       <form className="ask" onSubmit={apply} key={JSON.stringify(asked)}>
         {filters.map((name) => (
           <Field
             key={name}
-            label={text.audit.filters[name]}
+            label={adminText.audit.filters[name]}
             name={name}
             className="in mono"
             autoComplete="off"
-            placeholder={text.audit.examples[name]}
+            placeholder={adminText.audit.examples[name]}
             defaultValue={search.get(name) ?? ""}
           />
         ))}
         <button type="submit" className="btn" data-action="filter-audit">
-          {text.audit.show}
+          {adminText.audit.show}
         </button>
         {Object.keys(asked).length > 0 && (
           <button
@@ -66,7 +68,7 @@ export function Audit() {
         columns={columns}
         rows={list.value?.items}
         keyOf={({ seq }) => `${seq}`}
-        none={<p className="none">{text.audit.none}</p>}
+        none={<p className="none">{adminText.audit.none}</p>}
       />
     </>
   );
@@ -75,35 +77,35 @@ export function Audit() {
 const columns: readonly Column<Line>[] = [
   {
     key: "result",
-    head: <span className="sr">{text.audit.result}</span>,
+    head: <span className="sr">{adminText.audit.result}</span>,
     cell: ({ result }) => (
       <Mark
         name={result === "done" ? "done" : "failed"}
-        label={result === "done" ? text.audit.done : text.audit.refused}
+        label={result === "done" ? adminText.audit.done : adminText.audit.refused}
       />
     ),
   },
   {
     key: "at",
-    head: text.audit.at,
+    head: adminText.audit.at,
     className: "cut a-at",
     cell: ({ at }) => <time dateTime={at}>{exactTime(at)}</time>,
   },
   {
     key: "actor",
-    head: text.audit.filters.actor,
+    head: adminText.audit.filters.actor,
     className: "cut a-who",
     cell: ({ actor }) => <Middle name={actor} />,
   },
   {
     key: "action",
-    head: text.audit.filters.action,
+    head: adminText.audit.filters.action,
     className: "cut mono a-what",
     cell: ({ action }) => action,
   },
   {
     key: "resource",
-    head: text.audit.filters.resource,
+    head: adminText.audit.filters.resource,
     className: "cut mono a-on",
     cell: ({ resource, detail }) => (
       <span title={`${resource} ${JSON.stringify(detail)}`}>{resource}</span>
@@ -111,7 +113,7 @@ const columns: readonly Column<Line>[] = [
   },
   {
     key: "address",
-    head: text.pulls.from,
+    head: imagesText.pulls.from,
     className: "cut mono q3 a-from",
     cell: ({ address }) => address,
   },

@@ -15,6 +15,7 @@ import { toast } from "../parts/toast.tsx";
 import { go, paths } from "../state/location.ts";
 import { changed, useResource } from "../state/resource.ts";
 import { saveChanges, useSubmit } from "../state/submit.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import type { Repository } from "./repository.tsx";
 import { restoreUnits, unitsOf } from "./trash-units.ts";
@@ -60,11 +61,11 @@ export default function RepositoryAbout({ repository }: { repository: Repository
               defaultValue={repository.description}
             />
             <Area
-              label={text.repository.labels}
+              label={imagesText.repository.labels}
               name="labels"
               rows={3}
               defaultValue={Object.entries(repository.labels).map(lineOf).join("\n")}
-              hint={text.repository.labelsHint}
+              hint={imagesText.repository.labelsHint}
             />
             <button type="submit" className="btn go" data-action="save-repository">
               {text.save}
@@ -73,16 +74,16 @@ export default function RepositoryAbout({ repository }: { repository: Repository
         )}
       </Section>
       {allowed.includes("repository:delete") && (
-        <Section title={text.repository.deleteTitle}>
+        <Section title={imagesText.repository.deleteTitle}>
           <div className="form">
-            <p>{text.repository.deleteLead}</p>
+            <p>{imagesText.repository.deleteLead}</p>
             <button
               type="button"
               className="btn bad"
               data-action="delete-repository"
               onClick={() => setDeleting(true)}
             >
-              {text.repository.remove}
+              {imagesText.repository.remove}
             </button>
           </div>
         </Section>
@@ -114,7 +115,7 @@ function labelsOf(typed: string, before: Labels): Labels {
       .filter((line) => line !== "")
       .map((line) => {
         const [, name, value = ""] = /^([^=]*[^=\s])\s*=\s*(.*)$/.exec(line) ?? [];
-        if (name === undefined) throw new Error(text.repository.noLabel(line));
+        if (name === undefined) throw new Error(imagesText.repository.noLabel(line));
         return known.get(line) ?? [name, value];
       }),
   );
@@ -126,10 +127,10 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
   );
   return (
     <FormDialog
-      title={text.repository.removeTitle(name)}
-      lead={text.trash.moves}
+      title={imagesText.repository.removeTitle(name)}
+      lead={imagesText.trash.moves}
       action="confirm-delete-repository"
-      submit={text.repository.remove}
+      submit={imagesText.repository.remove}
       isBad
       isOff={preview.value === undefined}
       onClose={onClose}
@@ -139,7 +140,7 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
         const [project = ""] = name.split("/");
         onClose();
         go(paths.project(project));
-        toast(text.repository.isGone(name), {
+        toast(imagesText.repository.isGone(name), {
           undo: async () => restoreUnits(await unitsOf(name, [`repository ${name}`], startedAt)),
         });
         await changed("repositories", "trash", "usage");
@@ -150,7 +151,9 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
           <dl>
             <Consequence name={text.goes}>
               <Names
-                items={[{ key: "all", name: text.repository.goes(told.tags, told.manifests) }]}
+                items={[
+                  { key: "all", name: imagesText.repository.goes(told.tags, told.manifests) },
+                ]}
               />
             </Consequence>
             <Consequence name={text.frees}>
@@ -158,8 +161,8 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
                 items={[
                   {
                     key: "all",
-                    name: text.trash.freed(sizeText(told.bytes)),
-                    beside: text.trash.freedRest,
+                    name: imagesText.trash.freed(sizeText(told.bytes)),
+                    beside: imagesText.trash.freedRest,
                   },
                 ]}
               />

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Code } from "../parts/copy.tsx";
 import { host } from "../state/session.ts";
-import { text } from "../text/text.ts";
+import { peopleText } from "../text/people.ts";
 import { type SnippetPlace, snippetLines, snippetPlaces } from "./snippet-lines.ts";
 
 /** Lines for this very account, to be pasted where it signs in. */
@@ -10,7 +10,7 @@ export function Snippets({ user }: { user: string }) {
   const lines = snippetLines(where, user, host);
   return (
     <>
-      <div className="tabs as-buttons" role="tablist" aria-label={text.snippets.label}>
+      <div className="tabs as-buttons" role="tablist" aria-label={peopleText.snippets.label}>
         {snippetPlaces.map((place) => (
           <button
             key={place}
@@ -21,15 +21,17 @@ export function Snippets({ user }: { user: string }) {
             data-action={`snippet-${place}`}
             onClick={() => setWhere(place)}
           >
-            {text.snippets.where[place]}
+            {peopleText.snippets.where[place]}
           </button>
         ))}
       </div>
       <div role="tabpanel" aria-labelledby={`snippet-${where}`} className="snippet">
         <p className="q2">
-          {lines === null ? text.snippets.notFromThere(host) : text.snippets.lead[where]}
+          {lines === null
+            ? peopleText.snippets.notFromThere(host)
+            : peopleText.snippets.lead[where]}
         </p>
-        {lines !== null && <Code lines={lines} label={text.snippets.where[where]} />}
+        {lines !== null && <Code lines={lines} label={peopleText.snippets.where[where]} />}
       </div>
     </>
   );
