@@ -705,7 +705,7 @@ describeConsole("actions", (there) => {
       await page.locator(`[data-action=guide-client][data-name=${client}]`).click();
       clicked.add("guide-client");
       await page.waitForFunction(
-        (name) => document.querySelector(".step pre").textContent.startsWith(name),
+        (name) => document.querySelector(".step pre").textContent.includes(`${name} `),
         client,
       );
       await page.locator(".step").last().locator("[data-action=copy]").click();

@@ -40,9 +40,10 @@ export function pushSteps(client: PushClient, target: PushTarget): readonly Push
       return [
         {
           kind: "signIn",
-          // It asks for nothing. One line: of two that are pasted `read` would take the second.
+          // It asks for nothing. One command: of two that are pasted `read` would take the second.
           lines: [
-            `read -rs PASSWORD && printf %s "$PASSWORD" | crane auth login${flag} ${host} --username ${user} --password-stdin`,
+            'read -rs PASSWORD && printf %s "$PASSWORD" |',
+            `  crane auth login${flag} ${host} --username ${user} --password-stdin`,
           ],
         },
         { kind: "copy", lines: [`crane copy${flag} ${source} ${to}`] },
