@@ -43,7 +43,7 @@ export async function serveByChildren(config: Config, log: Log): Promise<Running
   try {
     const port = findFreePort(config);
     const listen = { ...config.listen, port };
-    const control = serveControl(opened, config);
+    const control = serveControl(opened, config, () => port);
     await startChildren(() => children.start({ ...config, listen }));
     opened.start(formatAddress(listen));
     await logAuditHead(opened, log);

@@ -1,7 +1,8 @@
 import { chmodSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type App, openApp } from "./app.ts";
-import { type Config, formatAddress } from "./platform/config.ts";
+import { listenerPath } from "./cli/command.ts";
+import { type Config, formatAddress, listenerHere } from "./platform/config.ts";
 import { errorResponse } from "./platform/http/error-response.ts";
 import type { Log } from "./platform/log.ts";
 
@@ -40,9 +41,11 @@ export interface ServeLimits {
 export async function serve(config: Config, log: Log, limits: ServeLimits = {}): Promise<Running> {
   const app = await openApp(config, log);
   try {
-    const control = serveControl(app, config);
-    const clients = serveClients(app, config, log, limits);
-    const { port } = clients;
+    let clients: Clients | null = null;
+    const control = serveControl(app, config, () => clients?.port ?? null);
+    const opened = serveClients(app, config, log, limits);
+    clients = opened;
+    const { port } = opened;
     app.start(formatAddress({ host: config.listen.host, port }));
     await logAuditHead(app, log);
     return {
@@ -50,7 +53,7 @@ export async function serve(config: Config, log: Log, limits: ServeLimits = {}):
       port,
       greeting: app.greeting,
       stop: once(async () => {
-        await clients.stop();
+        await opened.stop();
         await control.stop();
         await app.close();
       }),
@@ -233,8 +236,12 @@ function watchCertificate(
   return timer;
 }
 
-/** Commands of whoever may read the data folder. */
-export function serveControl(app: App, config: Config): { stop(): Promise<void> } {
+/** Commands of whoever may read the data folder. `port`: of the listener for clients; null: it is not there yet. */
+export function serveControl(
+  app: App,
+  config: Config,
+  port: () => number | null,
+): { stop(): Promise<void> } {
   const unix = controlPath(config);
   rmSync(unix, { force: true });
   const server = Bun.serve({
@@ -243,7 +250,9 @@ export function serveControl(app: App, config: Config): { stop(): Promise<void> 
     development: false,
     fetch(request: Request, self: BunServer) {
       self.timeout(request, 0);
-      return app.api(request);
+      return new URL(request.url).pathname === listenerPath
+        ? listenerAnswer(config, port())
+        : app.api(request);
     },
   });
   chmodSync(unix, 0o600);
@@ -253,6 +262,11 @@ export function serveControl(app: App, config: Config): { stop(): Promise<void> 
       rmSync(unix, { force: true });
     },
   };
+}
+
+function listenerAnswer(config: Config, port: number | null): Response {
+  if (port === null) return nobody();
+  return new Response(listenerHere({ ...config, listen: { ...config.listen, port } }));
 }
 
 export function urlOf(config: Config, port: number): string {

@@ -4,7 +4,7 @@ import { type Account, closedMode, makeUser, manage, setMember, tokenPath } from
 import { type Bench, launch, record } from "../bench.ts";
 import { connect, head } from "../connection.ts";
 import { copyStore, removeCopy, withCopies } from "../copies.ts";
-import { getLoad, median, pool } from "../measure.ts";
+import { median, pool } from "../measure.ts";
 import type { Peer } from "../peers.ts";
 import {
   connections,
@@ -14,7 +14,7 @@ import {
   nth,
   putManifest,
 } from "../registry-client.ts";
-import { type Sample, sampleInTurns } from "../samples.ts";
+import { type CostSample, costOf, getSample, sampleInTurns } from "../samples.ts";
 import type { Server } from "../server.ts";
 
 const groups = 1_000;
@@ -23,7 +23,6 @@ const ownGrants = 10_000;
 /** Of others, on top. */
 const otherGrants = 10_000;
 
-const readConnections = 32;
 const clients = 8;
 const firstRequests = 15;
 /** Two processes of one program on equal stores may differ for as long as they run: each round has new ones. */
@@ -48,7 +47,10 @@ type Asker = "groups" | "own";
 
 type Askers = Record<Asker, Account>;
 
-/** By kind of request, how many times as long it takes where there are many rights, turn by turn. */
+/**
+ * By kind of request, how many times as much processor time it takes where there are many rights, turn by turn.
+ * Nothing in it waits for anything else, and rates of one program differ by a fifth from process to process.
+ */
 type Slower = Map<string, Record<Asker, number[]>>;
 
 /** The same requests by the same users on both: each of the servers does as much as the other. */
@@ -133,13 +135,8 @@ async function timedKinds(
   { image, manifests }: ImageStore,
   slower: Slower,
 ): Promise<void> {
-  const kinds: Record<string, (server: Server, basic: string) => Promise<Sample>> = {
-    get: async (server, basic) => {
-      const headers = { Authorization: basic, Accept: manifestType };
-      const options = { connections: readConnections, seconds: 1, headers };
-      const load = await getLoad(server.origin, manifests, options);
-      return { ...load, perSecond: load.requestsPerSecond };
-    },
+  const kinds: Record<string, (server: Server, basic: string) => Promise<CostSample>> = {
+    get: (server, basic) => getSample([server], manifests, { Authorization: basic }),
     token: (server, basic) => asked(server, basic, tokenPath("repository:bench/r0:pull,push")),
     catalog: (server, basic) => asked(server, basic, "/v2/_catalog?n=100"),
     push: (server, basic) => pushed(server, basic, image),
@@ -157,19 +154,21 @@ async function timedKinds(
     const all = slower.get(kind) ?? { groups: [], own: [] };
     slower.set(kind, all);
     for (let turn = 0; turn < turns; turn++) {
-      const rate = (name: keyof typeof samples) => nth(samples[name], turn).perSecond;
-      all.groups.push(rate("fewGroups") / rate("manyGroups"));
-      all.own.push(rate("fewOwn") / rate("manyOwn"));
+      const cost = (name: keyof typeof samples) => nth(samples[name], turn).cpuMicros;
+      all.groups.push(cost("manyGroups") / cost("fewGroups"));
+      all.own.push(cost("manyOwn") / cost("fewOwn"));
     }
   }
 }
 
-async function asked(server: Server, basic: string, path: string): Promise<Sample> {
+async function asked(server: Server, basic: string, path: string): Promise<CostSample> {
   const all = await connections(server.port, clients);
   const request = head("GET", path, { Authorization: basic });
-  const result = await pool({ seconds: 1 }, clients, async (_, worker) => {
-    expectStatus(await nth(all, worker).request(request), 200, path);
-  });
+  const result = await costOf(server, () =>
+    pool({ seconds: 1 }, clients, async (_, worker) => {
+      expectStatus(await nth(all, worker).request(request), 200, path);
+    }),
+  );
   for (const connection of all) connection.close();
   return result;
 }
@@ -177,13 +176,15 @@ async function asked(server: Server, basic: string, path: string): Promise<Sampl
 let pushes = 0;
 
 /** New tags of one manifest. */
-async function pushed(server: Server, basic: string, image: Image): Promise<Sample> {
+async function pushed(server: Server, basic: string, image: Image): Promise<CostSample> {
   const all = await connections(server.port, clients);
-  const result = await pool({ seconds: 1 }, clients, (_, worker) => {
-    pushes += 1;
-    const headers = { Authorization: basic };
-    return putManifest(nth(all, worker), "bench/r0", `p-${pushes}`, image.manifest.bytes, headers);
-  });
+  const result = await costOf(server, () =>
+    pool({ seconds: 1 }, clients, (_, worker) => {
+      pushes += 1;
+      const to = ["bench/r0", `p-${pushes}`] as const;
+      return putManifest(nth(all, worker), ...to, image.manifest.bytes, { Authorization: basic });
+    }),
+  );
   for (const connection of all) connection.close();
   return result;
 }

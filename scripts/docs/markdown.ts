@@ -81,10 +81,37 @@ export function anchorLink(id: string): Html {
   return html` <a class="here" href="#${id}" aria-label="Link to here">#</a>`;
 }
 
+/** How far in `web/styles/docs.css` tells lines apart. */
+const setInMax = 14;
+
+/** Lines that are too long go on below, further in: each is an element of its own for that. */
 export function codeBlock(text: string, language: string): Html {
-  return html`<div class="code"><pre tabindex="0"><code${
+  const lines = text.split("\n").map((line) => {
+    const spaces = Math.min(line.length - line.trimStart().length, setInMax);
+    const setIn = spaces - (spaces % 2);
+    return html`<span${setIn > 0 && html` data-in="${setIn}"`}>${line}\n</span>`;
+  });
+  return html`<div class="code"><pre><code${
     language === "" ? null : html` data-language="${language}"`
-  }>${text}</code></pre></div>\n`;
+  }>${lines}</code></pre></div>\n`;
+}
+
+/** What the program says at length: sentences, and between them lines that are set in, such as lists. */
+export function longText(text: string): Html {
+  const pieces: { isSetIn: boolean; lines: string[] }[] = [];
+  for (const line of text.split("\n")) {
+    const isSetIn = line.startsWith("  ");
+    const last = pieces.at(-1);
+    if (last === undefined || line === "" || last.isSetIn !== isSetIn) {
+      pieces.push({ isSetIn, lines: [line] });
+    } else last.lines.push(line);
+  }
+  const filled = pieces.filter(({ lines }) => lines.join("") !== "");
+  return html`${filled.map(({ isSetIn, lines }) =>
+    isSetIn
+      ? html`<pre class="said">${lines.join("\n")}</pre>\n`
+      : html`<p>${prose(lines.join(" ").trim())}</p>\n`,
+  )}`;
 }
 
 /** One sentence or more that the program says, in which code stands between backticks. */

@@ -12,6 +12,7 @@ import {
   codeBlock,
   foldingTable,
   type Heading,
+  longText,
   prose,
   type Section,
 } from "./markdown.ts";
@@ -86,7 +87,7 @@ function commandEntry(command: Command): Entry {
 <p>${prose(summary)}</p>
 <p><code>${usageOf(command)}</code></p>
 ${rows.length === 0 ? null : foldingTable(["", ""], rows)}${
-  details === "" ? null : codeBlock(details, "")
+  details === "" ? null : longText(details)
 }${examples.length === 0 ? null : codeBlock(examples.join("\n"), "")}</section>\n`;
   const own = flagsOf(command).filter(({ name: flag }) => !everywhere.has(flag));
   const text = [summary, details, ...own.map(({ name: flag }) => `--${flag}`)];
@@ -103,7 +104,7 @@ function settingsPage(): Page {
     const text = settingsSchema.shape[key].description ?? "";
     return {
       heading: { id, title: key, depth: 3 },
-      section: { id, title: key, text: `${id} ${text}` },
+      section: { id, title: `${key}, ${id}`, text },
       body: html`<tr role="row" id="${id}"><td role="cell"><code>${key}</code></td><td role="cell"><code>${id}</code></td><td role="cell">${prose(text)}</td></tr>\n`,
     };
   });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { createSecretBox } from "../auth/secret-box.ts";
 import { looksLikeSecret } from "../lib/secret-text.ts";
 import { loadConfig } from "../platform/config.ts";
-import { program } from "../platform/version.ts";
+import { programAnywhere } from "../platform/program.ts";
 import { assertSetupToken } from "./setup.ts";
 import { setupText } from "./setup-text.ts";
 
@@ -16,7 +16,7 @@ test("holds an address whose token is good, and commands for this very host", ()
   const token = new URL(address).searchParams.get("token") ?? "";
   expect(looksLikeSecret(token, "berth_setup_")).toBe(true);
   expect(() => assertSetupToken(secrets, token)).not.toThrow();
-  expect(text).toContain(`${program} setup --data /srv/berth\n`);
+  expect(text).toContain(`${programAnywhere()} setup --data /srv/berth\n`);
   expect(text).toContain("docker login registry.example:8443\n");
 });
 

@@ -1,6 +1,7 @@
 import type { SecretBox } from "../auth/secret-box.ts";
+import { shellWord } from "../lib/shell-word.ts";
 import type { Config } from "../platform/config.ts";
-import { program } from "../platform/version.ts";
+import { programAnywhere } from "../platform/program.ts";
 import { setupAddress } from "./setup.ts";
 
 /**
@@ -13,7 +14,7 @@ export function setupText(url: string, secrets: SecretBox, config: Config): stri
   Nobody can pull or push yet. Open this address and make the first account:
     ${setupAddress(url, secrets)}
   or, at this machine:
-    ${program} setup --data ${config.data}
+    ${programAnywhere()} setup --data ${shellWord(config.data)}
 
   Then, with any image that you have:
     docker login ${host}

@@ -2,6 +2,9 @@ import type { Endpoint } from "../access/endpoint.ts";
 import type { Config, ConfigFlags } from "../platform/config.ts";
 import type { Log } from "../platform/log.ts";
 
+/** On the control socket: where programs of this machine reach the server's listener for clients. */
+export const listenerPath = "/listener";
+
 /** What commands need from the levels above; `main.ts` brings it. */
 export interface CommandDeps {
   serve(config: Config, log: Log): Promise<RunningServer>;

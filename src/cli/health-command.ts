@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
-import { type Config, formatAddress, loadConfig } from "../platform/config.ts";
-import { type Command, UsageError } from "./command.ts";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Config, listenerHere, loadConfig } from "../platform/config.ts";
+import { type Command, listenerPath, UsageError } from "./command.ts";
 
 /** Docker gives a health check 30 seconds by default; who answers at all answers at once. */
 const answerMsMax = 5_000;
@@ -14,13 +15,16 @@ export const healthCommand: Command = {
   summary: "Ask the server of this machine whether it is ready; exit code 0 means yes.",
   flags: ["listen", "data", "config"],
   own: [{ name: "wait", value: "seconds", summary: "ask again for so long, until it is" }],
-  async run(flags) {
+  details:
+    "Where --listen, BERTH_LISTEN or the file says, else where the server of the data folder listens.",
+  async run(flags, _words, { controlPath }) {
     const { config } = loadConfig(flags, undefined, readIfAllowed);
     const deadline = performance.now() + waitSeconds(flags["wait"]) * 1000;
-    let answer = await ask(addressOf(config));
+    const look = () => askServerOf(config, controlPath(config));
+    let answer = await look();
     while (!answer.isReady && performance.now() < deadline) {
       await Bun.sleep(retryMs);
-      answer = await ask(addressOf(config));
+      answer = await look();
     }
     if (answer.isReady) console.log(answer.text);
     else console.error(answer.text);
@@ -44,7 +48,36 @@ function waitSeconds(flag: unknown): number {
   throw new UsageError(`--wait ${flag} must be a number of seconds up to ${waitSecondsMax}`);
 }
 
-async function ask(address: string): Promise<{ isReady: boolean; text: string }> {
+interface Answer {
+  readonly isReady: boolean;
+  readonly text: string;
+}
+
+/** The default address may be that of another server than the one of this folder. */
+async function askServerOf(config: Config, unix: string): Promise<Answer> {
+  const isSaid = config.sources.some(({ key, from }) => key === "listen" && from !== "default");
+  const told = isSaid ? null : await toldListener(config.data, unix);
+  if (told?.kind === "none") return { isReady: false, text: `No server runs on ${config.data}.` };
+  return await ask(`${told?.origin ?? listenerHere(config)}/readyz`);
+}
+
+type Told = { readonly kind: "at"; readonly origin: string } | { readonly kind: "none" };
+
+/** What the server of the folder says; null where nobody may ask it, or it is too old to say. */
+async function toldListener(data: string, unix: string): Promise<Told | null> {
+  // Some folder of that name, or one into which nobody may look.
+  if (!existsSync(join(data, "berth.lock"))) return null;
+  try {
+    const signal = AbortSignal.timeout(answerMsMax);
+    const answer = await fetch(`http://berth${listenerPath}`, { unix, signal });
+    if (answer.status === 404) return null;
+    return answer.ok ? { kind: "at", origin: await answer.text() } : { kind: "none" };
+  } catch {
+    return existsSync(unix) && !isWritable(unix) ? null : { kind: "none" };
+  }
+}
+
+async function ask(address: string): Promise<Answer> {
   try {
     const response = await fetch(address, {
       // The certificate has the public name, which is not what this asks for.
@@ -59,8 +92,11 @@ async function ask(address: string): Promise<{ isReady: boolean; text: string }>
   }
 }
 
-function addressOf({ listen, tls }: Config): string {
-  const everywhere: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
-  const host = everywhere[listen.host] ?? listen.host;
-  return `${tls === null ? "http" : "https"}://${formatAddress({ ...listen, host })}/readyz`;
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -41,7 +41,7 @@ const login: Command = {
   examples: [
     "berth login registry.example -u anna",
     "berth login registry.example --web",
-    "berth login registry.example -u robot.team.ci --password-stdin < secret",
+    'printf %s "$SECRET" | berth login registry.example -u robot.team.ci --password-stdin',
   ],
   details: [
     "What is kept is kept as docker keeps it: by the credential helper that its config.json names, else in that",

@@ -11,7 +11,7 @@ import { isSetUp } from "../accounts/setup.ts";
 import { answerMsMax, signInAnswer } from "../accounts/webauthn.ts";
 import type { KnownPrincipal } from "../auth/principal.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { program } from "../platform/version.ts";
+import { program } from "../platform/program.ts";
 import { type PageAnswer, type PageOptions, pageAnswer, redirectAnswer } from "./answer.ts";
 import { cookieName, readCookie, setCookie } from "./cookies.ts";
 import { type Html, html } from "./html.ts";
@@ -162,7 +162,7 @@ ${field({
 <button>Use the code</button></form>`;
 }
 
-const lostBoth = html`<section><h2>Neither at hand?</h2><p class="small">An administrator removes the second factor of an account; at the machine where Berth runs, this does:</p><p class="small"><code>${program} admin reset-password NAME --remove-passkeys</code></p></section>`;
+const lostBoth = html`<section><h2>Neither at hand?</h2><p class="small">An administrator removes the second factor of an account; at the machine where Berth runs, this does, with its data folder for DATA:</p><p class="small"><code>${program} admin reset-password NAME --remove-passkeys --data DATA</code></p></section>`;
 
 function secretOf({ context: { request, scheme } }: Visit): string | null {
   return readCookie(request, cookieName("berth-second", scheme));

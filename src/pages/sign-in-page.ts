@@ -6,7 +6,7 @@ import { isSetUp } from "../accounts/setup.ts";
 import { endCredential } from "../accounts/tokens.ts";
 import type { ProviderRow } from "../db/tables.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { program } from "../platform/version.ts";
+import { program } from "../platform/program.ts";
 import { type PageAnswer, type PageOptions, pageAnswer, redirectAnswer } from "./answer.ts";
 import { type Html, html } from "./html.ts";
 import { commands, field, gatePage } from "./layout.ts";
@@ -118,7 +118,7 @@ ${relyingPartyOf(visit.management.config) !== null && passkeyButton(hidden, next
 ${providers.map(({ name, title }) => providerLink(name, title, next))}
 ${providers.filter(({ id }) => id === signedInWith).map(signOutLink)}
 ${offersSignUp(visit) && html`<p class="prose">No account yet? <a href="/signup">Make one</a>.</p>`}
-<p class="prose small">Lost the password? An administrator sets another one at the machine where Berth runs: <code>${program} admin reset-password NAME</code>.</p>`;
+<p class="prose small">Lost the password? An administrator sets another one at the machine where Berth runs: <code>${program} admin reset-password NAME --data DATA</code>, with its data folder for DATA.</p>`;
   const whole = gatePage({ title: "Sign in", main, aside: fromTerminal(host) });
   return pageAnswer(whole, { ...options, cookies: [cookie] });
 }

@@ -238,6 +238,13 @@ export function addressHere({ url, listen, tls }: Pick<Config, "url" | "listen" 
   return url ?? `${tls === null ? "http" : "https"}://${address}`;
 }
 
+/** Where programs of this machine reach the listener itself, whatever the public address is. */
+export function listenerHere({ listen, tls }: Pick<Config, "listen" | "tls">): string {
+  const everywhere: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+  const host = everywhere[listen.host] ?? listen.host;
+  return `${tls === null ? "http" : "https"}://${formatAddress({ ...listen, host })}`;
+}
+
 /** `127.0.0.1:5000`, `[::1]:5000`. */
 export function formatAddress({ host, port }: ListenAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { defineEndpoint } from "../access/endpoint.ts";
 import { pageInput, pageOf, pageOutput } from "../access/schema.ts";
+import { programAnywhere } from "../platform/program.ts";
 import { secretKeys, settingsSchema, variableOf } from "../platform/settings.ts";
-import { program } from "../platform/version.ts";
 import { answeringNode, nodeOutput } from "./answering-node.ts";
 
 const setting = z.object({
@@ -29,7 +29,7 @@ export const settingsEndpoint = defineEndpoint({
   input: z.strictObject(pageInput),
   output: pageOutput(setting).extend({
     node: nodeOutput,
-    program: z.string().describe("How its commands begin where it runs."),
+    program: z.string().describe("How its commands begin where it runs, in any folder."),
   }),
   handler({ config, server }, { limit, after }) {
     const from = config.sources.findIndex(({ key }) => key === after) + 1;
@@ -49,6 +49,6 @@ export const settingsEndpoint = defineEndpoint({
         purpose: settingsSchema.shape[key].description ?? "",
       }),
     );
-    return { ...page, node: answeringNode(server), program };
+    return { ...page, node: answeringNode(server), program: programAnywhere() };
   },
 });

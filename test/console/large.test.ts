@@ -141,6 +141,23 @@ describeConsole("a repository", (there) => {
     expect(await page.getAttribute("[role=grid]", "aria-rowcount")).toBe("4");
   }, 60_000);
 
+  test("asks for its tags beside who looks at them, not after that", async () => {
+    const { page } = await signedIn();
+    let isAskedForMore = () => {};
+    const more = new Promise<void>((then) => (isAskedForMore = then));
+    // The beginning is asked for by the page itself, before its script is there.
+    page.on("request", (request) => {
+      if (request.url().includes("after=")) isAskedForMore();
+    });
+    await page.route("**/api/v1/account", async (route) => {
+      await more;
+      await route.continue();
+    });
+    await page.goto(`/r/${large}`, { waitUntil: "commit" });
+    await page.waitForSelector(".tags [data-row]");
+    await page.unroute("**/api/v1/account");
+  }, 60_000);
+
   test("of 100,000 tags is gone through, by scrolling and by keys, with at most 60 rows in the document", async () => {
     const { page, faults } = await signedIn();
     await page.goto(`/r/${large}?sort=name`);

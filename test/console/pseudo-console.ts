@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { BunPlugin } from "bun";
 import { bundled } from "../../scripts/bundle.ts";
 import { projectFolder } from "../../scripts/groups.ts";
@@ -12,14 +12,18 @@ const language = "th";
 const withPseudo: BunPlugin = {
   name: "pseudo-language",
   setup(build) {
-    build.onLoad({ filter: /[/]web[/]text[/]text\.ts$/ }, () => ({
-      loader: "ts",
-      contents: `
-        import { en } from "./en.ts";
-        import { pseudo } from ${JSON.stringify(join(import.meta.dir, "pseudo.ts"))};
-        export const text = pseudo(en);
-        export const language = ${JSON.stringify(language)};`,
-    }));
+    build.onLoad({ filter: /[/]web[/]text[/](text|images|people|admin)\.ts$/ }, ({ path }) => {
+      const part = basename(path, ".ts");
+      const [file, name] = part === "text" ? ["en", "text"] : [`en-${part}`, `${part}Text`];
+      return {
+        loader: "ts",
+        contents: `
+          import { en } from "./${file}.ts";
+          import { pseudo } from ${JSON.stringify(join(import.meta.dir, "pseudo.ts"))};
+          export const ${name} = pseudo(en);
+          export const language = ${JSON.stringify(language)};`,
+      };
+    });
   },
 };
 

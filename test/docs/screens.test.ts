@@ -7,8 +7,14 @@ const why = await whyNoChromium();
 if (why !== null && process.env["CI"] === "true") throw new Error(why);
 
 // Functions that are given to the browser run there.
+interface Measured {
+  readonly scrollWidth: number;
+  readonly clientWidth: number;
+  readonly textContent: string;
+}
 declare const document: {
-  readonly documentElement: { readonly scrollWidth: number; readonly clientWidth: number };
+  readonly documentElement: Measured;
+  querySelectorAll(selector: string): Iterable<Measured>;
 };
 
 /** One of each kind. */
@@ -65,6 +71,12 @@ describe.skipIf(why !== null)(
             () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
           );
           if (width > 0) wrong.push(`${path} is ${width} px too wide`);
+          const cut = await watched.page.evaluate(() =>
+            [...document.querySelectorAll("pre")]
+              .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+              .map(({ textContent }) => textContent.slice(0, 60)),
+          );
+          wrong.push(...cut.map((code) => `${path} hides the end of a line of: ${code}`));
           wrong.push(...(await findings(watched, null)).map((finding) => `${path}: ${finding}`));
         }
         expect(wrong).toEqual([]);
@@ -121,7 +133,7 @@ describe.skipIf(why !== null)(
       await other.getByRole("button", { name: "Copied" }).waitFor();
       await watched.page.reload();
       const copied = await watched.page.evaluate<string>("navigator.clipboard.readText()");
-      expect(copied).toBe(code ?? "");
+      expect(copied).toBe(code?.trimEnd() ?? "");
       expect(watched.faults).toEqual([]);
       await watched.close();
     }, 30_000);

@@ -45,15 +45,17 @@ export const pageWorld = once(async (): Promise<PageWorld> => {
   return {
     async run(page, script) {
       const own = await folder(`pages/${page}`);
-      await writeFile(join(own, "token"), token);
-      await writeFile(join(own, "harbor-password"), administrator.password);
       await writeFile(join(own, "report.json"), "{}");
       const certificates = join(own, ".docker", "certs.d", host);
       await mkdir(certificates, { recursive: true });
       await copyFile(caFile, join(certificates, "ca.crt"));
-      const env = { HOME: own, REGISTRY_AUTH_FILE: join(own, "auth.json") };
-      const lines = script.replace(hosts, host);
-      const { stdout, stderr, exitCode } = await inShell(lines, { cwd: own, env, mayFail: true });
+      const isTyped = /^read -r TOKEN$/m.test(script);
+      const env = {
+        ...{ HOME: own, REGISTRY_AUTH_FILE: join(own, "auth.json") },
+        ...{ HARBOR_PASSWORD: administrator.password, ...(isTyped ? {} : { TOKEN: token }) },
+      };
+      const options = { cwd: own, env, mayFail: true, ...(isTyped ? { stdin: `${token}\n` } : {}) };
+      const { stdout, stderr, exitCode } = await inShell(script.replace(hosts, host), options);
       return { said: `${stdout}\n${stderr}`, exitCode };
     },
   };
@@ -99,15 +101,14 @@ async function makeImages(
   inShell: (lines: string, options: RunOptions) => Promise<unknown>,
 ): Promise<void> {
   const own = await folder("pages/images");
-  await writeFile(join(own, "token"), token);
   const lines = `
     echo text > file
     tar -c file | docker import - app:v1
-    docker login ${host} -u anna --password-stdin < token
+    printf %s "$TOKEN" | docker login ${host} -u anna --password-stdin
     for name in team/app library/app; do
       docker tag app:v1 ${host}/$name:v1
       docker push ${host}/$name:v1
       docker rmi ${host}/$name:v1
     done`;
-  await inShell(lines, { cwd: own, env: { HOME: own } });
+  await inShell(lines, { cwd: own, env: { HOME: own, TOKEN: token } });
 }

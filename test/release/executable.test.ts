@@ -101,7 +101,10 @@ test.each([1, 2])(
     expect(checked.code).toBe(0);
     expect(checked.out).toContain("Checked 1 blobs (5 bytes)");
     const here = ["--listen", new URL(url).host];
-    expect(await outcome("health", ...here)).toEqual({ code: 0, out: "ok", err: "" });
+    const ofFolder = ["--data", data];
+    for (const where of [here, ofFolder]) {
+      expect(await outcome("health", ...where)).toEqual({ code: 0, out: "ok", err: "" });
+    }
 
     child.kill("SIGTERM");
     expect(await child.exited).toBe(0);
@@ -109,6 +112,8 @@ test.each([1, 2])(
     const stopped = await outcome("health", ...here);
     expect(stopped.code).toBe(1);
     expect(stopped.err).toBe(`No answer from ${url}/readyz: ECONNREFUSED`);
+    const gone = await outcome("health", ...ofFolder);
+    expect(gone).toEqual({ code: 1, out: "", err: `No server runs on ${join(folder, data)}.` });
   },
   30_000,
 );

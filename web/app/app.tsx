@@ -3,11 +3,11 @@ import { getAccount } from "../../client/operations.ts";
 import { Announcer } from "../parts/announce.tsx";
 import { Trouble } from "../parts/notice.tsx";
 import { Toasts } from "../parts/toast.tsx";
-import { HomeScreen } from "../screens/home.tsx";
+import { HomeScreen, useRecent } from "../screens/home.tsx";
 import { ProjectScreen } from "../screens/project.tsx";
 import { ProjectsScreen } from "../screens/projects.tsx";
 import { PushGuideScreen } from "../screens/push-guide-later.tsx";
-import { RepositoryScreen } from "../screens/repository.tsx";
+import { RepositoryScreen, useRepository } from "../screens/repository.tsx";
 import { UnknownScreen } from "../screens/unknown.tsx";
 import { type Screen, screenOf, usePlace } from "../state/location.ts";
 import { asError, statusOf, useResource } from "../state/resource.ts";
@@ -27,7 +27,8 @@ export function App() {
   const screen = screenOf(path);
   const screenKey = keyOf(screen);
   if (account.value === undefined) {
-    return account.error === null || statusOf(account.error) === 401 ? null : (
+    if (account.error === null) return <FirstReads screen={screen} />;
+    return statusOf(account.error) === 401 ? null : (
       <main className="page first" id="main">
         <Trouble error={account.error} onRetry={account.reload} />
       </main>
@@ -47,6 +48,23 @@ export function App() {
       <Announcer />
     </SessionContext.Provider>
   );
+}
+
+/** What the screens that people open most ask for does not wait for who asks: rows come with their title. */
+function FirstReads({ screen }: { screen: Screen }) {
+  if (screen.kind === "home") return <FirstReadsOfHome />;
+  if (screen.kind !== "repository" || screen.tab !== "") return null;
+  return <FirstReadsOfRepository repository={screen.repository} />;
+}
+
+function FirstReadsOfHome() {
+  useRecent();
+  return null;
+}
+
+function FirstReadsOfRepository({ repository }: { repository: string }) {
+  useRepository(repository);
+  return null;
 }
 
 /** A new screen is read from its title on, once it is there. */

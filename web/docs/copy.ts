@@ -11,12 +11,14 @@ export function addCopyButtons(): void {
     button.className = "ib copy";
     button.textContent = "Copy";
     button.addEventListener("click", async () => {
-      const isDone = await writeClipboard(block.querySelector("code")?.textContent ?? "");
+      const isDone = await writeClipboard(
+        block.querySelector("code")?.textContent?.trimEnd() ?? "",
+      );
       button.textContent = isDone ? "Copied" : "Not copied";
       setTimeout(() => {
         button.textContent = "Copy";
       }, saidMs);
     });
-    block.append(button);
+    block.prepend(button);
   }
 }

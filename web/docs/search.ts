@@ -1,14 +1,5 @@
-import MiniSearch from "minisearch";
+import { createFinder, type Entry, type Finder, type Hit } from "./find.ts";
 
-/** A page, or what stands under one of its headings; `scripts/docs.ts` writes them. */
-interface Entry {
-  readonly path: string;
-  readonly page: string;
-  readonly heading: string;
-  readonly text: string;
-}
-
-const hitsMax = 12;
 /** Characters around the first word that was found. */
 const excerptLength = 160;
 
@@ -29,7 +20,7 @@ export function startSearch(form: HTMLFormElement): void {
   field.ariaAutoComplete = "list";
   field.ariaExpanded = "false";
 
-  let loading: Promise<MiniSearch<Entry>> | null = null;
+  let loading: Promise<Finder> | null = null;
   const load = () => {
     loading ??= loadIndex(form.dataset["index"] ?? "").catch((error: unknown) => {
       loading = null;
@@ -46,12 +37,12 @@ export function startSearch(form: HTMLFormElement): void {
   };
   const search = async () => {
     const words = field.value.trim();
-    const index = await load().catch(() => null);
+    const find = await load().catch(() => null);
     // Somebody went on typing meanwhile.
     if (field.value.trim() !== words) return;
-    if (index === null) show([saying("Search could not be loaded.")]);
+    if (find === null) show([saying("Search could not be loaded.")]);
     else if (words === "") show([]);
-    else show(itemsFor(index, words));
+    else show(itemsFor(find(words), words));
   };
   field.addEventListener("focus", () => void load().catch(() => {}));
   field.addEventListener("input", () => void search());
@@ -71,30 +62,16 @@ export function startSearch(form: HTMLFormElement): void {
   });
 }
 
-async function loadIndex(path: string): Promise<MiniSearch<Entry>> {
+async function loadIndex(path: string): Promise<Finder> {
   const response = await fetch(path);
   if (!response.ok) throw new Error(`${path} was answered ${response.status}`);
   const entries: Entry[] = await response.json();
-  const index = new MiniSearch<Entry>({
-    fields: ["heading", "page", "text"],
-    storeFields: ["path", "page", "heading", "text"],
-    idField: "path",
-    searchOptions: {
-      boost: { heading: 4, page: 3 },
-      prefix: true,
-      fuzzy: (term) => (term.length > 4 ? 0.2 : false),
-      combineWith: "AND",
-    },
-  });
-  index.addAll(entries);
-  return index;
+  return createFinder(entries);
 }
 
-function itemsFor(index: MiniSearch<Entry>, words: string): HTMLElement[] {
-  const hits = index.search(words).slice(0, hitsMax);
+function itemsFor(hits: readonly Hit[], words: string): HTMLElement[] {
   if (hits.length === 0) return [saying(`No page has ${words}.`)];
-  return hits.map((hit, at) => {
-    const entry = hit as unknown as Entry;
+  return hits.map((entry, at) => {
     const item = document.createElement("li");
     item.role = "option";
     item.id = `found-${at}`;
@@ -104,7 +81,7 @@ function itemsFor(index: MiniSearch<Entry>, words: string): HTMLElement[] {
     const page = document.createElement("span");
     page.textContent = entry.heading === "" ? "" : `  ${entry.page}`;
     const text = document.createElement("p");
-    text.textContent = excerpt(entry.text, hit.terms[0] ?? "");
+    text.textContent = excerpt(entry);
     item.append(title, page, text);
     return item;
   });
@@ -119,8 +96,9 @@ function saying(text: string): HTMLElement {
   return item;
 }
 
-function excerpt(text: string, word: string): string {
-  const at = text.toLowerCase().indexOf(word.toLowerCase());
+function excerpt({ text, found }: Hit): string {
+  const small = text.toLowerCase();
+  const at = found.map((word) => small.indexOf(word)).find((place) => place >= 0) ?? 0;
   const start = Math.max(0, at - excerptLength / 2);
   const piece = text.slice(start, start + excerptLength);
   return `${start > 0 ? "…" : ""}${piece}${start + excerptLength < text.length ? "…" : ""}`;

@@ -1,4 +1,5 @@
 import { type ReactNode, useState } from "react";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { sizeText } from "./format.ts";
 
@@ -29,9 +30,11 @@ export function Frees({
             <span className="skel w-2" />
           ) : (
             <>
-              <span>{text.trash.freed(told.bytes === 0 ? "" : sizeText(told.bytes), isKept)}</span>
+              <span>
+                {imagesText.trash.freed(told.bytes === 0 ? "" : sizeText(told.bytes), isKept)}
+              </span>
               {told.shared_bytes > 0 && (
-                <span className="q3">{text.trash.shared(sizeText(told.shared_bytes))}</span>
+                <span className="q3">{imagesText.trash.shared(sizeText(told.shared_bytes))}</span>
               )}
             </>
           )}

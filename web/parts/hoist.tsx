@@ -1,4 +1,4 @@
-import { text } from "../text/text.ts";
+import { imagesText } from "../text/images.ts";
 
 const square = "M0 0h20v16H0z";
 const swallowtail = "M0 0h20l-5 8 5 8H0z";
@@ -35,7 +35,7 @@ const flags = {
 /** The name in signal flags: once, when the first push lands. */
 export function Hoist() {
   return (
-    <span className="hoist" role="img" aria-label={text.guide.flags}>
+    <span className="hoist" role="img" aria-label={imagesText.guide.flags}>
       {Object.entries(flags).map(([letter, flag]) => (
         <svg key={letter} viewBox="0 0 20 16" aria-hidden="true">
           {flag}

@@ -1,4 +1,4 @@
-import { text } from "../text/text.ts";
+import { peopleText } from "../text/people.ts";
 
 /**
  * Has the browser make a passkey, as a server asked for it, and returns what is to be sent. Throws, in words for
@@ -6,7 +6,7 @@ import { text } from "../text/text.ts";
  */
 export async function makePasskey(options: Readonly<Record<string, unknown>>): Promise<Passkey> {
   if (typeof PublicKeyCredential?.parseCreationOptionsFromJSON !== "function") {
-    throw new Error(text.passkeys.tooOld);
+    throw new Error(peopleText.passkeys.tooOld);
   }
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(
     // Sound: it comes from our own server, which made it for this.
@@ -16,8 +16,8 @@ export async function makePasskey(options: Readonly<Record<string, unknown>>): P
     throw new Error(wordsOf(error));
   });
   const { id, rawId, type, response } = (made as PublicKeyCredential).toJSON();
-  if (type !== "public-key") throw new Error(text.passkeys.notGiven);
-  if (!("attestationObject" in response)) throw new Error(text.passkeys.notGiven);
+  if (type !== "public-key") throw new Error(peopleText.passkeys.notGiven);
+  if (!("attestationObject" in response)) throw new Error(peopleText.passkeys.notGiven);
   const { clientDataJSON, attestationObject, transports } = response;
   return { id, rawId, type, response: { clientDataJSON, attestationObject, transports } };
 }
@@ -35,6 +35,6 @@ interface Passkey {
 
 function wordsOf(error: unknown): string {
   if (!(error instanceof DOMException)) return String(error);
-  if (error.name === "InvalidStateError") return text.passkeys.known;
-  return error.name === "NotAllowedError" ? text.passkeys.notGiven : error.message;
+  if (error.name === "InvalidStateError") return peopleText.passkeys.known;
+  return error.name === "NotAllowedError" ? peopleText.passkeys.notGiven : error.message;
 }

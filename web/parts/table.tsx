@@ -226,9 +226,10 @@ function useShownRows(
   const [height, setHeight] = useState(39);
   const [first, setFirst] = useState(0);
   const [windowHeight, setWindowHeight] = useState(innerHeight);
+  const isPainted = useIsPainted();
   const seen = Math.ceil(windowHeight / height) + 1 + rowsPerMove;
   const overscan = Math.max(0, Math.min(overscanMax, Math.floor((rowsMax - seen) / 2)));
-  const isLong = length > Math.max(rowsMax, seen);
+  const isLong = length > (isPainted ? Math.max(rowsMax, seen) : seen);
   useLayoutEffect(() => {
     const row = body.current?.querySelector<HTMLElement>("[role=row]");
     const measured = row?.getBoundingClientRect().height ?? 0;
@@ -256,10 +257,20 @@ function useShownRows(
     };
   }, [body, height, length, overscan, onEnd === undefined]);
   if (!isLong) return { first: 0, last: length, before: 0, after: 0, height };
-  const made = seen + 2 * overscan;
+  const made = isPainted ? seen + 2 * overscan : seen;
   const from = Math.min(first, length - made);
   const last = from + made;
   return { first: from, last, before: from * height, after: (length - last) * height, height };
+}
+
+/** What nobody sees at first is made after that. */
+function useIsPainted(): boolean {
+  const [isPainted, setPainted] = useState(false);
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => setTimeout(() => setPainted(true)));
+    return () => cancelAnimationFrame(frame);
+  }, []);
+  return isPainted;
 }
 
 function rowAt(body: HTMLElement | null, index: number | null): HTMLElement | null {

@@ -1,6 +1,7 @@
 import type { FormEvent } from "react";
 import { Field, fieldOf } from "../parts/field.tsx";
 import { setSearch, usePlace } from "../state/location.ts";
+import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
 
 /** What is asked of a record, as the address has it. */
@@ -48,7 +49,7 @@ export function Ask<Name extends string>({
         />
       ))}
       <button type="submit" className="btn" data-action={`filter-${record}`}>
-        {text.audit.show}
+        {adminText.audit.show}
       </button>
       {Object.keys(asked).length > 0 && (
         <button

@@ -5,6 +5,8 @@ import { ListTable } from "../parts/loaded.tsx";
 import { Middle } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
+import { adminText } from "../text/admin.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { Ask, useAsked } from "./admin-ask.tsx";
 import { AdminPlace } from "./admin-place.tsx";
@@ -17,13 +19,13 @@ export function Audit() {
   const list = useList(`audit ${JSON.stringify(asked)}`, (page) => getAudit({ ...asked, ...page }));
   return (
     <>
-      <AdminPlace tab="audit" sub={text.audit.what} />
+      <AdminPlace tab="audit" sub={adminText.audit.what} />
       <Ask
         record="audit"
         asked={asked}
-        fields={text.audit.filters}
+        fields={adminText.audit.filters}
         exported={{
-          label: text.audit.export,
+          label: adminText.audit.export,
           href: "/api/v1/audit/export",
           file: "audit.ndjson",
         }}
@@ -35,7 +37,7 @@ export function Audit() {
         columns={columns}
         rows={list.value?.items}
         keyOf={({ seq }) => `${seq}`}
-        none={<p className="none">{text.audit.none}</p>}
+        none={<p className="none">{adminText.audit.none}</p>}
       />
     </>
   );
@@ -44,35 +46,35 @@ export function Audit() {
 const columns: readonly Column<Line>[] = [
   {
     key: "result",
-    head: <span className="sr">{text.audit.result}</span>,
+    head: <span className="sr">{adminText.audit.result}</span>,
     cell: ({ result }) => (
       <Mark
         name={result === "done" ? "done" : "failed"}
-        label={result === "done" ? text.audit.done : text.audit.refused}
+        label={result === "done" ? adminText.audit.done : adminText.audit.refused}
       />
     ),
   },
   {
     key: "at",
-    head: text.audit.at,
+    head: adminText.audit.at,
     className: "cut a-at",
     cell: ({ at }) => <time dateTime={at}>{exactTime(at)}</time>,
   },
   {
     key: "actor",
-    head: text.audit.filters.actor.label,
+    head: adminText.audit.filters.actor.label,
     className: "cut a-who",
     cell: ({ actor }) => <Middle name={actor} />,
   },
   {
     key: "action",
-    head: text.audit.filters.action.label,
+    head: adminText.audit.filters.action.label,
     className: "cut mono a-what",
     cell: ({ action }) => action,
   },
   {
     key: "resource",
-    head: text.audit.filters.resource.label,
+    head: adminText.audit.filters.resource.label,
     className: "cut mono a-on",
     cell: ({ resource, detail }) => (
       <span title={`${resource} ${JSON.stringify(detail)}`}>{resource}</span>
@@ -80,7 +82,7 @@ const columns: readonly Column<Line>[] = [
   },
   {
     key: "address",
-    head: text.pulls.from,
+    head: imagesText.pulls.from,
     className: "cut mono q3 a-from",
     cell: ({ address }) => address,
   },

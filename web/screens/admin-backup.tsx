@@ -11,6 +11,7 @@ import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
 import { paths, setSearch, usePlace } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
+import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 import {
@@ -37,7 +38,7 @@ export function Backup() {
         tab="backup"
         sub={
           <>
-            {text.backup.what} <a href={docs}>{text.backup.docs}</a>.
+            {adminText.backup.what} <a href={docs}>{adminText.backup.docs}</a>.
           </>
         }
       />
@@ -58,23 +59,27 @@ function MadeSoFar({ isElsewhere }: { isElsewhere: boolean }) {
   const newest = useResource("backups newest", () => getBackups({ limit: 1 }));
   const since = newest.value?.unfinished_since ?? null;
   return (
-    <Section title={text.backup.made}>
+    <Section title={adminText.backup.made}>
       {since !== null && (
         <Notice
           kind="warn"
-          what={text.backup.unfinished(ago(since))}
-          more={text.backup.unfinishedWhy}
+          what={adminText.backup.unfinished(ago(since))}
+          more={adminText.backup.unfinishedWhy}
         />
       )}
       <ListTable
         list={list}
         className="backups"
-        label={text.backup.made}
+        label={adminText.backup.made}
         columns={columns}
         rows={list.value?.items}
         barRows={2}
         keyOf={({ name }) => name}
-        none={<p className="none">{isElsewhere ? text.backup.noneElsewhere : text.backup.none}</p>}
+        none={
+          <p className="none">
+            {isElsewhere ? adminText.backup.noneElsewhere : adminText.backup.none}
+          </p>
+        }
       />
     </Section>
   );
@@ -83,37 +88,37 @@ function MadeSoFar({ isElsewhere }: { isElsewhere: boolean }) {
 const columns: readonly Column<Made>[] = [
   {
     key: "made",
-    head: text.backup.madeAt,
+    head: adminText.backup.madeAt,
     className: "b-at",
     cell: ({ made_at, broken }) => (
       <>
-        {broken > 0 && <Mark name="attention" label={text.backup.broken(broken)} />}
+        {broken > 0 && <Mark name="attention" label={adminText.backup.broken(broken)} />}
         <When time={made_at} />
       </>
     ),
   },
   {
     key: "to",
-    head: text.backup.to,
+    head: adminText.backup.to,
     className: "cut mono b-to",
     cell: ({ to, name }) => <span title={`${to} ${name}`}>{to}</span>,
   },
   {
     key: "kind",
-    head: text.backup.kind,
+    head: adminText.backup.kind,
     className: "q-p",
-    cell: ({ whole }) => (whole ? text.backup.whole : text.backup.list),
+    cell: ({ whole }) => (whole ? adminText.backup.whole : adminText.backup.list),
   },
   {
     key: "blobs",
-    head: text.backup.blobs,
+    head: adminText.backup.blobs,
     className: "r q-p",
     cell: ({ blobs }) => text.number(blobs),
   },
   { key: "size", head: text.size, className: "r", cell: ({ bytes }) => <Size bytes={bytes} /> },
   {
     key: "copied",
-    head: text.backup.copied,
+    head: adminText.backup.copied,
     className: "r q-p",
     cell: ({ copied_bytes }) => <Size bytes={copied_bytes} />,
   },
@@ -138,18 +143,18 @@ function Commands({ told }: { told: Told }) {
   return (
     <>
       <Section
-        title={text.backup.make}
+        title={adminText.backup.make}
         aside={from.database === null ? <Targets target={target} /> : undefined}
       >
-        {from.database === null && <p className="q2 lead-in">{text.backup.leads[target]}</p>}
+        {from.database === null && <p className="q2 lead-in">{adminText.backup.leads[target]}</p>}
         <Steps steps={makeSteps(target, from)} />
       </Section>
-      <Section title={text.backup.keep}>
-        <p className="q2 lead-in">{text.backup.keepWhy}</p>
+      <Section title={adminText.backup.keep}>
+        <p className="q2 lead-in">{adminText.backup.keepWhy}</p>
         <Facts rows={keptApart(told, from)} />
       </Section>
-      <Section title={text.backup.restore}>
-        {from.database === null && <p className="q2 lead-in">{text.backup.restoreLead}</p>}
+      <Section title={adminText.backup.restore}>
+        {from.database === null && <p className="q2 lead-in">{adminText.backup.restoreLead}</p>}
         <Steps steps={restoreSteps(target, from)} />
       </Section>
     </>
@@ -159,7 +164,7 @@ function Commands({ told }: { told: Told }) {
 function Targets({ target }: { target: BackupTarget }) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: buttons that belong together, of no form
-    <span className="seg" role="group" aria-label={text.backup.target}>
+    <span className="seg" role="group" aria-label={adminText.backup.target}>
       {backupTargets.map((each) => (
         <button
           key={each}
@@ -169,7 +174,7 @@ function Targets({ target }: { target: BackupTarget }) {
           data-name={each}
           onClick={() => setSearch({ target: each === "folder" ? null : each })}
         >
-          {text.backup.targets[each]}
+          {adminText.backup.targets[each]}
         </button>
       ))}
     </span>
@@ -177,13 +182,13 @@ function Targets({ target }: { target: BackupTarget }) {
 }
 
 function Steps({ steps }: { steps: readonly BackupStep[] }) {
-  const hints: Partial<Record<string, string>> = text.backup.hints;
+  const hints: Partial<Record<string, string>> = adminText.backup.hints;
   return steps.map(({ kind, lines, hint = kind }, index) => (
     <section key={kind} className="step" data-name={kind}>
       <b>{text.number(index + 1)}</b>
       <div>
-        <h3>{text.backup.steps[kind]}</h3>
-        <Code lines={lines} label={text.backup.steps[kind]} />
+        <h3>{adminText.backup.steps[kind]}</h3>
+        <Code lines={lines} label={adminText.backup.steps[kind]} />
         {hints[hint] !== undefined && <p className="hint">{hints[hint]}</p>}
       </div>
     </section>
@@ -195,17 +200,17 @@ function keptApart(told: Told, { data, hasKeySetting }: BackedUp) {
   const chosen = told.items.filter(({ from }) => from !== "default").length;
   return [
     [
-      text.backup.secretKey,
+      adminText.backup.secretKey,
       <span key="key" className="row">
         <code className="cut">{key}</code>
         {!hasKeySetting && <CopyIcon value={key} label={text.copy} />}
       </span>,
     ],
     [
-      text.backup.settings,
+      adminText.backup.settings,
       <span key="settings">
-        {text.backup.ofSettings(chosen)}{" "}
-        <Link href={`${paths.admin("settings")}?q=-from:default`}>{text.backup.show}</Link>
+        {adminText.backup.ofSettings(chosen)}{" "}
+        <Link href={`${paths.admin("settings")}?q=-from:default`}>{adminText.backup.show}</Link>
       </span>,
     ],
   ] as const;

@@ -5,7 +5,8 @@ import { Loaded } from "../parts/loaded.tsx";
 import { When } from "../parts/signs.tsx";
 import { paths } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
-import { text } from "../text/text.ts";
+import { adminText } from "../text/admin.ts";
+import type { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 
 type Told = Awaited<ReturnType<typeof getHealth>>;
@@ -40,7 +41,7 @@ export function Health() {
     <>
       <AdminPlace
         tab="health"
-        sub={node === undefined ? undefined : text.health.what(node)}
+        sub={node === undefined ? undefined : adminText.health.what(node)}
         end={
           <button
             type="button"
@@ -50,7 +51,7 @@ export function Health() {
             onClick={told.reload}
           >
             {told.isLoading && <Mark name="live" />}
-            {text.health.look}
+            {adminText.health.look}
           </button>
         }
       />
@@ -80,21 +81,21 @@ export function Health() {
 function verdict(checks: readonly Check[]): string {
   const count = (state: Check["state"]) => checks.filter((check) => check.state === state).length;
   const [bad, warn] = [count("bad"), count("warn")];
-  if (bad === 0) return warn === 0 ? text.health.well : text.health.toLookAt(warn);
-  const wrong = text.health.wrong(bad);
-  return warn === 0 ? wrong : text.health.and(wrong, text.health.toLookAt(warn));
+  if (bad === 0) return warn === 0 ? adminText.health.well : adminText.health.toLookAt(warn);
+  const wrong = adminText.health.wrong(bad);
+  return warn === 0 ? wrong : adminText.health.and(wrong, adminText.health.toLookAt(warn));
 }
 
 function Row({ name, state, message, advice, at }: Check) {
   const screen = screens[name];
   return (
     <li data-name={name} data-state={state}>
-      <Mark name={markOf[state]} label={text.health.states[state]} />
+      <Mark name={markOf[state]} label={adminText.health.states[state]} />
       <h2>
         {screen === undefined ? (
-          text.health.checks[name]
+          adminText.health.checks[name]
         ) : (
-          <Link href={paths.admin(screen)}>{text.health.checks[name]}</Link>
+          <Link href={paths.admin(screen)}>{adminText.health.checks[name]}</Link>
         )}
       </h2>
       <div>
@@ -114,7 +115,7 @@ function sentence(words: string): string {
 function Bars() {
   return (
     <ul className="checks waits" aria-busy="true">
-      {Object.keys(text.health.checks)
+      {Object.keys(adminText.health.checks)
         .slice(0, 8)
         .map((name, index) => (
           <li key={name} className={`fade-${index}`}>

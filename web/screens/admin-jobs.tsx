@@ -4,6 +4,7 @@ import { ListTable } from "../parts/loaded.tsx";
 import { WhenOrNever } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
+import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 
@@ -13,7 +14,7 @@ export function Jobs() {
   const list = useList("chores", (page) => getChores(page));
   return (
     <>
-      <AdminPlace tab="jobs" sub={text.jobs.what} />
+      <AdminPlace tab="jobs" sub={adminText.jobs.what} />
       <div className="apart">
         <ListTable
           list={list}
@@ -31,34 +32,34 @@ export function Jobs() {
 const columns: readonly Column<Chore>[] = [
   {
     key: "state",
-    head: <span className="sr">{text.jobs.state}</span>,
+    head: <span className="sr">{adminText.jobs.state}</span>,
     cell: ({ state, outcome }) => {
-      if (state === "running") return <Mark name="live" label={text.jobs.running} />;
-      if (outcome === null) return <Mark name="waiting" label={text.jobs.waiting} />;
+      if (state === "running") return <Mark name="live" label={adminText.jobs.running} />;
+      if (outcome === null) return <Mark name="waiting" label={adminText.jobs.waiting} />;
       return outcome.startsWith("failed") ? (
-        <Mark name="failed" label={text.jobs.failed} />
+        <Mark name="failed" label={adminText.jobs.failed} />
       ) : (
-        <Mark name="done" label={text.jobs.done} />
+        <Mark name="done" label={adminText.jobs.done} />
       );
     },
   },
-  { key: "name", head: text.jobs.name, className: "cut", cell: ({ name }) => name },
+  { key: "name", head: adminText.jobs.name, className: "cut", cell: ({ name }) => name },
   {
     key: "outcome",
-    head: text.jobs.outcome,
+    head: adminText.jobs.outcome,
     className: "cut q2 q-p",
     cell: ({ state, outcome }) =>
-      state === "running" ? text.jobs.running : (outcome ?? text.never),
+      state === "running" ? adminText.jobs.running : (outcome ?? text.never),
   },
   {
     key: "last",
-    head: text.jobs.last,
+    head: adminText.jobs.last,
     className: "q-l",
     cell: ({ finished_at }) => <WhenOrNever time={finished_at} />,
   },
   {
     key: "next",
-    head: text.jobs.next,
+    head: adminText.jobs.next,
     cell: ({ due_at, state }) => (state === "running" ? text.now : <WhenOrNever time={due_at} />),
   },
 ];

@@ -4,6 +4,7 @@ import { ListTable } from "../parts/loaded.tsx";
 import { When } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
+import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 
@@ -16,7 +17,7 @@ export function Nodes() {
   const list = useList("nodes", (page) => getNodes(page));
   return (
     <>
-      <AdminPlace tab="nodes" sub={text.nodes.what} />
+      <AdminPlace tab="nodes" sub={adminText.nodes.what} />
       <div className="apart">
         <ListTable
           list={list}
@@ -35,37 +36,42 @@ export function Nodes() {
 const columns: readonly Column<Node>[] = [
   {
     key: "state",
-    head: <span className="sr">{text.jobs.state}</span>,
+    head: <span className="sr">{adminText.jobs.state}</span>,
     cell: ({ state }) =>
       state === "live" ? (
-        <Mark name="done" label={text.nodes.live} />
+        <Mark name="done" label={adminText.nodes.live} />
       ) : (
-        <Mark name="stopped" label={text.nodes.gone} />
+        <Mark name="stopped" label={adminText.nodes.gone} />
       ),
   },
-  { key: "name", head: text.nodes.name, className: "cut", cell: ({ name }) => name },
+  { key: "name", head: adminText.nodes.name, className: "cut", cell: ({ name }) => name },
   {
     key: "address",
-    head: text.nodes.address,
+    head: adminText.nodes.address,
     className: "cut mono q-p",
     cell: ({ address }) => address,
   },
-  { key: "version", head: text.nodes.version, className: "q-l", cell: ({ version }) => version },
+  {
+    key: "version",
+    head: adminText.nodes.version,
+    className: "q-l",
+    cell: ({ version }) => version,
+  },
   {
     key: "processes",
-    head: text.nodes.processes,
+    head: adminText.nodes.processes,
     className: "r q-l",
     cell: ({ processes }) => text.number(processes),
   },
   {
     key: "clock",
-    head: text.nodes.clock,
+    head: adminText.nodes.clock,
     className: "r q-l",
     cell: ({ clock_ahead_ms: ms }) => (
       <span className={Math.abs(ms) > clockMsMax ? "t-bad" : undefined}>
-        {text.nodes.ahead(ms)}
+        {adminText.nodes.ahead(ms)}
       </span>
     ),
   },
-  { key: "seen", head: text.nodes.seen, cell: ({ seen_at }) => <When time={seen_at} /> },
+  { key: "seen", head: adminText.nodes.seen, cell: ({ seen_at }) => <When time={seen_at} /> },
 ];

@@ -21,6 +21,8 @@ import { Try } from "../parts/try.tsx";
 import { useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
 import { saveChanges } from "../state/submit.ts";
+import { adminText } from "../text/admin.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 import { CompareDirectory } from "./directory-compare.tsx";
@@ -45,7 +47,7 @@ export function Providers() {
         onClick={() => setAsked({ kind: "make-directory" })}
       >
         <Icon name="plus" small />
-        {text.directories.make}
+        {adminText.directories.make}
       </button>
       <button
         type="button"
@@ -54,14 +56,14 @@ export function Providers() {
         onClick={() => setAsked({ kind: "make" })}
       >
         <Icon name="plus" small />
-        {text.providers.make}
+        {adminText.providers.make}
       </button>
     </span>
   );
   const isEmpty = list.value?.items.length === 0;
   return (
     <>
-      <AdminPlace tab="providers" sub={text.providers.what} end={!isEmpty && makes} />
+      <AdminPlace tab="providers" sub={adminText.providers.what} end={!isEmpty && makes} />
       <div className="apart">
         <ListTable
           list={list}
@@ -72,7 +74,7 @@ export function Providers() {
           barRows={2}
           keyOf={({ name }) => name}
           none={
-            <Empty title={text.providers.none} lead={text.providers.noneLead}>
+            <Empty title={adminText.providers.none} lead={adminText.providers.noneLead}>
               {makes}
             </Empty>
           }
@@ -90,16 +92,16 @@ export function Providers() {
       {asked?.kind === "compare" && <CompareDirectory provider={asked.provider} onClose={close} />}
       {asked?.kind === "delete" && (
         <FormDialog
-          title={text.providers.removeTitle(asked.provider.title)}
-          lead={text.providers.removeLead}
+          title={adminText.providers.removeTitle(asked.provider.title)}
+          lead={adminText.providers.removeLead}
           action="confirm-delete-provider"
-          submit={text.providers.remove}
+          submit={adminText.providers.remove}
           isBad
           onClose={close}
           onSubmit={async () => {
             await deleteProvidersOfProvider({ provider: asked.provider.name });
             close();
-            toast(text.providers.isGone(asked.provider.title));
+            toast(adminText.providers.isGone(asked.provider.title));
             await changed("providers");
           }}
         />
@@ -112,37 +114,37 @@ function columnsOf(ask: (asked: Asked) => void): readonly Column<Provider>[] {
   return [
     {
       key: "title",
-      head: text.providers.title,
+      head: adminText.providers.title,
       className: "row",
       cell: ({ title, name, kind, inner, makes_accounts, disabled, sync_trouble }) => (
         <>
           <span className="cut" title={name}>
             {title}
           </span>
-          {disabled && <Chip kind="warn">{text.users.disabled}</Chip>}
-          {kind === "ldap" && <Chip>{text.providers.directory}</Chip>}
-          {kind === "oidc" && inner && <Chip>{text.workloads.inner}</Chip>}
-          {!makes_accounts && <Chip>{text.providers.linkedOnly}</Chip>}
-          {sync_trouble !== null && <Chip kind="warn">{text.providers.notCompared}</Chip>}
+          {disabled && <Chip kind="warn">{adminText.users.disabled}</Chip>}
+          {kind === "ldap" && <Chip>{adminText.providers.directory}</Chip>}
+          {kind === "oidc" && inner && <Chip>{adminText.workloads.inner}</Chip>}
+          {!makes_accounts && <Chip>{adminText.providers.linkedOnly}</Chip>}
+          {sync_trouble !== null && <Chip kind="warn">{adminText.providers.notCompared}</Chip>}
         </>
       ),
     },
     {
       key: "url",
-      head: text.directories.url,
+      head: adminText.directories.url,
       className: "cut mono q-p",
       cell: ({ url, client_id, bind_dn }) => <span title={asWhom(client_id, bind_dn)}>{url}</span>,
     },
     {
       key: "back",
-      head: text.providers.redirect,
+      head: adminText.providers.redirect,
       className: "row q-l",
       cell: ({ kind, redirect_uri, synced_at, sync_trouble }, isActive) =>
         kind === "ldap" ? (
           <Compared at={synced_at} trouble={sync_trouble} />
         ) : redirect_uri === null ? (
-          <span className="t-warn cut" title={text.providers.noRedirect}>
-            {text.providers.noRedirect}
+          <span className="t-warn cut" title={adminText.providers.noRedirect}>
+            {adminText.providers.noRedirect}
           </span>
         ) : (
           <>
@@ -151,7 +153,7 @@ function columnsOf(ask: (asked: Asked) => void): readonly Column<Provider>[] {
             </code>
             <CopyIcon
               value={redirect_uri}
-              label={text.providers.copyRedirect}
+              label={adminText.providers.copyRedirect}
               tabIndex={isActive ? 0 : -1}
             />
           </>
@@ -161,27 +163,27 @@ function columnsOf(ask: (asked: Asked) => void): readonly Column<Provider>[] {
       ...actionsColumn,
       cell: (provider, isActive) => (
         <Menu
-          label={text.users.more(provider.title)}
+          label={adminText.users.more(provider.title)}
           button={<Icon name="more" small />}
           tabIndex={isActive ? 0 : -1}
           items={[
             {
-              label: text.webhooks.edit,
+              label: peopleText.webhooks.edit,
               action: "edit-provider",
               onChoose: () => ask({ kind: "edit", provider }),
             },
             ...(provider.kind === "ldap"
               ? [
                   {
-                    label: text.directories.compare,
+                    label: adminText.directories.compare,
                     action: "compare-directory",
-                    off: showsPeople(provider) ? null : text.directories.showsNobody,
+                    off: showsPeople(provider) ? null : adminText.directories.showsNobody,
                     onChoose: () => ask({ kind: "compare", provider }),
                   },
                 ]
               : []),
             {
-              label: text.providers.remove,
+              label: adminText.providers.remove,
               action: "delete-provider",
               isBad: true,
               onChoose: () => ask({ kind: "delete", provider }),
@@ -200,8 +202,8 @@ function showsPeople({ user_dn, bind_dn }: Provider): boolean {
 
 /** What the registry calls itself there. */
 function asWhom(clientId: string | null, bindDn: string | null): string | undefined {
-  if (clientId !== null) return `${text.providers.clientId}: ${clientId}`;
-  return bindDn === null ? undefined : `${text.providers.bindDn}: ${bindDn}`;
+  if (clientId !== null) return `${adminText.providers.clientId}: ${clientId}`;
+  return bindDn === null ? undefined : `${adminText.providers.bindDn}: ${bindDn}`;
 }
 
 /** A directory with the accounts of its people; why nothing came of that. */
@@ -209,10 +211,10 @@ function Compared({ at, trouble }: { at: string | null; trouble: string | null }
   return (
     <span className={trouble === null ? "cut q3" : "cut t-warn"} title={trouble ?? undefined}>
       {at === null ? (
-        text.providers.neverCompared
+        adminText.providers.neverCompared
       ) : (
         <>
-          {text.providers.compared} <When time={at} />
+          {adminText.providers.compared} <When time={at} />
         </>
       )}
       {trouble !== null && `: ${trouble}`}
@@ -223,10 +225,10 @@ function Compared({ at, trouble }: { at: string | null; trouble: string | null }
 function MakeProvider({ onClose }: { onClose: () => void }) {
   return (
     <FormDialog
-      title={text.providers.make}
-      lead={text.providers.makeLead}
+      title={adminText.providers.make}
+      lead={adminText.providers.makeLead}
       action="make-provider"
-      submit={text.providers.make}
+      submit={adminText.providers.make}
       onClose={onClose}
       onSubmit={async (fields) => {
         const made = await postProviders({
@@ -235,26 +237,26 @@ function MakeProvider({ onClose }: { onClose: () => void }) {
           client_secret: secretOf(fields),
         });
         onClose();
-        toast(text.providers.isMade(made.title));
+        toast(adminText.providers.isMade(made.title));
         await changed("providers");
       }}
     >
       <Field
-        label={text.workloads.name}
+        label={adminText.workloads.name}
         name="name"
         required
         isCode
-        placeholder={text.providers.nameExample}
-        hint={text.providers.nameHint}
+        placeholder={adminText.providers.nameExample}
+        hint={adminText.providers.nameHint}
       />
       <Field
-        label={text.workloads.url}
+        label={adminText.workloads.url}
         name="url"
         type="url"
         required
         isCode
         placeholder="https://login.example.com"
-        hint={text.providers.urlHint}
+        hint={adminText.providers.urlHint}
       />
       <ProviderFields url={null} />
     </FormDialog>
@@ -265,7 +267,7 @@ function MakeProvider({ onClose }: { onClose: () => void }) {
 function EditProvider({ provider, onClose }: { provider: Provider; onClose: () => void }) {
   return (
     <FormDialog
-      title={text.providers.editTitle(provider.title)}
+      title={adminText.providers.editTitle(provider.title)}
       lead={provider.url}
       action="save-provider"
       submit={text.save}
@@ -292,32 +294,40 @@ function ProviderFields({ url, provider }: { url: string | null; provider?: Prov
   return (
     <>
       <Field
-        label={text.providers.title}
+        label={adminText.providers.title}
         name="title"
         required
         maxLength={64}
         autoComplete="off"
-        placeholder={text.providers.titleExample}
+        placeholder={adminText.providers.titleExample}
         defaultValue={provider?.title ?? ""}
-        hint={text.providers.titleHint}
+        hint={adminText.providers.titleHint}
       />
       <Field
-        label={text.providers.clientId}
+        label={adminText.providers.clientId}
         name="client_id"
         required
         isCode
         defaultValue={provider?.client_id ?? ""}
       />
       <Field
-        label={text.providers.secret}
+        label={adminText.providers.secret}
         name="client_secret"
         type="password"
         autoComplete="new-password"
-        hint={provider?.has_secret === true ? text.providers.secretKept : text.providers.secretHint}
+        hint={
+          provider?.has_secret === true
+            ? adminText.providers.secretKept
+            : adminText.providers.secretHint
+        }
       />
-      <Check label={text.workloads.innerLabel} name="inner" isChecked={provider?.inner ?? false} />
+      <Check
+        label={adminText.workloads.innerLabel}
+        name="inner"
+        isChecked={provider?.inner ?? false}
+      />
       <Try
-        label={text.providers.test}
+        label={adminText.providers.test}
         action="test-provider"
         ask={async (fields) => {
           const { ok, problems, claims } = await postProvidersTest({
@@ -327,35 +337,39 @@ function ProviderFields({ url, provider }: { url: string | null; provider?: Prov
             inner: fields.has("inner"),
           });
           return ok ? (
-            <Notice kind="ok" what={text.providers.works} more={text.providers.tells(claims)} />
+            <Notice
+              kind="ok"
+              what={adminText.providers.works}
+              more={adminText.providers.tells(claims)}
+            />
           ) : (
             <WorksNot problems={problems} />
           );
         }}
       />
       <Field
-        label={text.providers.scopes}
+        label={adminText.providers.scopes}
         name="scopes"
         isCode
         defaultValue={(provider?.scopes ?? ["profile", "email"]).join(" ")}
-        hint={text.providers.scopesHint}
+        hint={adminText.providers.scopesHint}
       />
       <Field
-        label={text.providers.nameClaim}
+        label={adminText.providers.nameClaim}
         name="name_claim"
         required
         isCode
         defaultValue={provider?.name_claim ?? "preferred_username"}
       />
       <Field
-        label={text.providers.groupsClaim}
+        label={adminText.providers.groupsClaim}
         name="groups_claim"
         isCode
         defaultValue={provider?.groups_claim ?? ""}
-        hint={text.providers.groupsHint}
+        hint={adminText.providers.groupsHint}
       />
       <Check
-        label={text.providers.makesAccounts}
+        label={adminText.providers.makesAccounts}
         name="makes_accounts"
         isChecked={provider?.makes_accounts ?? true}
       />

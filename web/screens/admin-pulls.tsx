@@ -6,6 +6,8 @@ import { Middle } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
 import { paths } from "../state/location.ts";
+import { adminText } from "../text/admin.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { Ask, useAsked } from "./admin-ask.tsx";
 import { AdminPlace } from "./admin-place.tsx";
@@ -19,13 +21,13 @@ export function RegistryPulls() {
   const list = useList(`pulls ${query}`, (page) => getPulls({ ...asked, ...page }));
   return (
     <>
-      <AdminPlace tab="pulls" sub={text.pulls.what} />
+      <AdminPlace tab="pulls" sub={imagesText.pulls.what} />
       <Ask
         record="pulls"
         asked={asked}
-        fields={text.pulls.filters}
+        fields={imagesText.pulls.filters}
         exported={{
-          label: text.pulls.export(query.size > 0),
+          label: imagesText.pulls.export(query.size > 0),
           href: `/api/v1/pulls/export?${query}`,
           file: "pulls.ndjson",
         }}
@@ -37,7 +39,11 @@ export function RegistryPulls() {
         columns={columns}
         rows={list.value?.items.map((pull, index) => ({ ...pull, index }))}
         keyOf={({ index }) => `${index}`}
-        none={<p className="none">{query.size > 0 ? text.pulls.noMatch : text.pulls.none}</p>}
+        none={
+          <p className="none">
+            {query.size > 0 ? imagesText.pulls.noMatch : imagesText.pulls.none}
+          </p>
+        }
       />
     </>
   );
@@ -46,23 +52,23 @@ export function RegistryPulls() {
 const columns: readonly Column<Pull & { readonly index: number }>[] = [
   {
     key: "at",
-    head: text.audit.at,
+    head: adminText.audit.at,
     className: "cut a-at",
     cell: ({ at }) => <time dateTime={at}>{exactTime(at)}</time>,
   },
   {
     key: "who",
-    head: text.pulls.who,
+    head: imagesText.pulls.who,
     className: "cut a-who",
     cell: ({ principal }) => <Middle name={principal ?? text.nobody} />,
   },
   {
     key: "what",
-    head: text.pulls.image,
+    head: imagesText.pulls.image,
     className: "cut a-on",
     cell: ({ repository, tag, digest, platform }, isActive) =>
       repository === null ? (
-        <span className="q3">{text.pulls.gone}</span>
+        <span className="q3">{imagesText.pulls.gone}</span>
       ) : (
         <>
           <Link
@@ -78,13 +84,13 @@ const columns: readonly Column<Pull & { readonly index: number }>[] = [
   },
   {
     key: "from",
-    head: text.pulls.from,
+    head: imagesText.pulls.from,
     className: "cut mono q3 a-from",
     cell: ({ address }) => address,
   },
   {
     key: "client",
-    head: text.pulls.client,
+    head: imagesText.pulls.client,
     className: "cut q3 a-client",
     cell: ({ user_agent }) => <span title={user_agent}>{user_agent}</span>,
   },

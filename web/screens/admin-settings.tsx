@@ -6,6 +6,7 @@ import { Loaded } from "../parts/loaded.tsx";
 import { actionsColumn, type Column, Skeleton, Table } from "../parts/table.tsx";
 import { matcher, type Operators } from "../state/filter.ts";
 import { useResource } from "../state/resource.ts";
+import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 
@@ -24,13 +25,16 @@ export function Settings() {
   const table = { className: "settings", label: text.admin.tabs.settings, columns };
   return (
     <>
-      <AdminPlace tab="settings" sub={node === undefined ? undefined : text.settings.what(node)} />
+      <AdminPlace
+        tab="settings"
+        sub={node === undefined ? undefined : adminText.settings.what(node)}
+      />
       <Filter
         filter={filter}
         operators={operators}
         rows={all}
-        example={text.settings.filter}
-        count={text.settings.count(rows.length, all.length)}
+        example={adminText.settings.filter}
+        count={adminText.settings.count(rows.length, all.length)}
       />
       <Loaded of={told} waits={<Skeleton {...table} />}>
         {() => (
@@ -56,7 +60,7 @@ const operators: Operators<Setting> = {
   from: { values: true, of: ({ from }) => [from] },
   secret: {
     values: true,
-    of: ({ secret }) => [secret ? text.settings.yes : text.settings.no],
+    of: ({ secret }) => [secret ? adminText.settings.yes : adminText.settings.no],
   },
 };
 
@@ -68,7 +72,7 @@ function classOf({ from }: Setting): string {
 const columns: readonly Column<Setting>[] = [
   {
     key: "name",
-    head: text.settings.name,
+    head: adminText.settings.name,
     className: "s-name",
     cell: ({ name, purpose }) => (
       <>
@@ -77,14 +81,14 @@ const columns: readonly Column<Setting>[] = [
       </>
     ),
   },
-  { key: "value", head: text.settings.value, className: "s-value", cell: shownValue },
+  { key: "value", head: adminText.settings.value, className: "s-value", cell: shownValue },
   {
     key: "from",
-    head: text.settings.from,
+    head: adminText.settings.from,
     className: "s-from",
     cell: ({ from, source, variable }) => (
       <>
-        <span>{text.settings.sources[from]}</span>
+        <span>{adminText.settings.sources[from]}</span>
         <code className="q3">{source ?? variable}</code>
       </>
     ),
@@ -94,7 +98,7 @@ const columns: readonly Column<Setting>[] = [
     cell: ({ variable }, isActive) => (
       <CopyIcon
         value={variable}
-        label={text.settings.copy(variable)}
+        label={adminText.settings.copy(variable)}
         tabIndex={isActive ? 0 : -1}
       />
     ),
@@ -106,9 +110,13 @@ function shownValue({ value, secret, set }: Setting) {
     return (
       <span className="q2">
         {set && <Icon name="lock" small />}
-        {set ? text.settings.secretSet : text.settings.secretUnset}
+        {set ? adminText.settings.secretSet : adminText.settings.secretUnset}
       </span>
     );
   }
-  return value === "" ? <span className="q3">{text.settings.empty}</span> : <code>{value}</code>;
+  return value === "" ? (
+    <span className="q3">{adminText.settings.empty}</span>
+  ) : (
+    <code>{value}</code>
+  );
 }

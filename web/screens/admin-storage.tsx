@@ -8,6 +8,7 @@ import { Facts, Section } from "../parts/place.tsx";
 import { When, WhenOrNever } from "../parts/signs.tsx";
 import { toast } from "../parts/toast.tsx";
 import { changed, useResource } from "../state/resource.ts";
+import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 import { Growth } from "./growth.tsx";
@@ -30,7 +31,7 @@ export function Storage() {
             data-action="reclaim"
             onClick={() => setAsked(true)}
           >
-            {text.storage.reclaim}
+            {adminText.storage.reclaim}
           </button>
         }
       />
@@ -39,30 +40,30 @@ export function Storage() {
         <>
           <dl className="figs ruled">
             <Figure
-              name={text.storage.stored}
+              name={adminText.storage.stored}
               bytes={used.stored_bytes}
-              of={text.storage.storedOf}
+              of={adminText.storage.storedOf}
             />
             <Figure
-              name={text.storage.logical}
+              name={adminText.storage.logical}
               bytes={used.logical_bytes}
-              of={text.storage.logicalOf}
+              of={adminText.storage.logicalOf}
             />
             <Figure
-              name={text.storage.saved}
+              name={adminText.storage.saved}
               bytes={Math.max(0, used.logical_bytes - used.stored_bytes)}
-              of={text.storage.savedOf(used.logical_bytes, used.stored_bytes)}
+              of={adminText.storage.savedOf(used.logical_bytes, used.stored_bytes)}
             />
             <Figure
               name={text.storage.trash}
               bytes={used.trash_bytes}
-              of={used.trash_until === null ? text.storage.nothing : text.storage.trashOf}
+              of={used.trash_until === null ? adminText.storage.nothing : adminText.storage.trashOf}
               isHatched
             />
             <Figure
               name={text.storage.reclaimable}
               bytes={used.reclaimable_bytes}
-              of={text.storage.reclaimableOf}
+              of={adminText.storage.reclaimableOf}
             />
           </dl>
           <div className="stor">
@@ -78,11 +79,11 @@ export function Storage() {
             <p className="legend">
               <span>
                 <span className="sw" />
-                {text.storage.unique} {sizeText(used.unique_bytes)}
+                {adminText.storage.unique} {sizeText(used.unique_bytes)}
               </span>
               <span>
                 <span className="sw two" />
-                {text.storage.shared} {sizeText(used.shared_bytes)}
+                {adminText.storage.shared} {sizeText(used.shared_bytes)}
               </span>
               <span>
                 <span className="sw hat" />
@@ -95,16 +96,16 @@ export function Storage() {
       )}
       {work?.stopped != null && (
         <div className="apart">
-          <Notice kind="warn" what={text.storage.stopped} more={work.stopped} />
+          <Notice kind="warn" what={adminText.storage.stopped} more={work.stopped} />
         </div>
       )}
       {work !== undefined && (
         <div className="cols two">
-          <Section title={text.storage.reclaiming}>
+          <Section title={adminText.storage.reclaiming}>
             <Facts
               rows={[
                 [
-                  text.storage.lastRun,
+                  adminText.storage.lastRun,
                   <span key="run">
                     <WhenOrNever time={work.last_cycle_at} />
                     {work.last_outcome !== null && (
@@ -113,22 +114,23 @@ export function Storage() {
                   </span>,
                 ],
                 [
-                  text.storage.condemned,
+                  adminText.storage.condemned,
                   <span key="condemned">
-                    {text.storage.blobs(work.condemned.blobs, sizeText(work.condemned.bytes))}
+                    {adminText.storage.blobs(work.condemned.blobs, sizeText(work.condemned.bytes))}
                     {work.condemned.first_may_go_at !== null && (
                       <span className="q3">
-                        , {text.storage.firstGoes} <When time={work.condemned.first_may_go_at} />
+                        , {adminText.storage.firstGoes}{" "}
+                        <When time={work.condemned.first_may_go_at} />
                       </span>
                     )}
                   </span>,
                 ],
                 [
-                  text.storage.toRemove,
-                  text.storage.blobs(work.to_remove.blobs, sizeText(work.to_remove.bytes)),
+                  adminText.storage.toRemove,
+                  adminText.storage.blobs(work.to_remove.blobs, sizeText(work.to_remove.bytes)),
                 ],
                 [
-                  text.storage.failing,
+                  adminText.storage.failing,
                   work.to_remove.failing === 0 ? (
                     text.none
                   ) : (
@@ -138,27 +140,30 @@ export function Storage() {
                   ),
                 ],
                 [
-                  text.storage.removed,
-                  text.storage.blobs(work.removed.blobs, sizeText(work.removed.bytes)),
+                  adminText.storage.removed,
+                  adminText.storage.blobs(work.removed.blobs, sizeText(work.removed.bytes)),
                 ],
               ]}
             />
           </Section>
           {verify.value !== undefined && (
-            <Section title={text.storage.verify}>
+            <Section title={adminText.storage.verify}>
               <Facts
                 rows={[
-                  [text.storage.state, text.storage.states[verify.value.state]],
+                  [adminText.storage.state, adminText.storage.states[verify.value.state]],
                   [
-                    text.storage.read,
-                    text.storage.readOf(
+                    adminText.storage.read,
+                    adminText.storage.readOf(
                       sizeText(verify.value.bytes),
                       sizeText(verify.value.of_bytes),
                     ),
                   ],
-                  [text.storage.lastWhole, <WhenOrNever key="w" time={verify.value.finished_at} />],
                   [
-                    text.storage.findings,
+                    adminText.storage.lastWhole,
+                    <WhenOrNever key="w" time={verify.value.finished_at} />,
+                  ],
+                  [
+                    adminText.storage.findings,
                     verify.value.findings === 0 ? (
                       <span key="ok" className="t-ok">
                         <Mark name="done" /> {text.none}
@@ -178,10 +183,10 @@ export function Storage() {
       )}
       {isAsked && (
         <FormDialog
-          title={text.storage.reclaimTitle}
-          lead={text.storage.reclaimLead}
+          title={adminText.storage.reclaimTitle}
+          lead={adminText.storage.reclaimLead}
           action="confirm-reclaim"
-          submit={text.storage.reclaim}
+          submit={adminText.storage.reclaim}
           onClose={() => setAsked(false)}
           onSubmit={async () => {
             const { message } = await postGcRun({});

@@ -20,6 +20,8 @@ import { matcher } from "../state/filter.ts";
 import { useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
 import { useAccount } from "../state/session.ts";
+import { adminText } from "../text/admin.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
 import { NewSecret } from "./robots.tsx";
@@ -68,7 +70,7 @@ export function Users() {
             onClick={() => setAsked({ kind: "make" })}
           >
             <Icon name="plus" small />
-            {text.users.make}
+            {adminText.users.make}
           </button>
         }
       />
@@ -76,8 +78,8 @@ export function Users() {
         filter={filter}
         operators={operators}
         rows={all}
-        example={text.users.filter}
-        count={text.users.count(rows.length, all.length)}
+        example={adminText.users.filter}
+        count={adminText.users.count(rows.length, all.length)}
       />
       {secret !== null && (
         <div className="made">
@@ -101,10 +103,10 @@ export function Users() {
       </ListTable>
       {asked?.kind === "make" && (
         <FormDialog
-          title={text.users.makeTitle}
-          lead={text.users.makeLead}
+          title={adminText.users.makeTitle}
+          lead={adminText.users.makeLead}
           action="make-user"
-          submit={text.users.make}
+          submit={adminText.users.make}
           onClose={() => setAsked(null)}
           onSubmit={async (fields) => {
             const email = fieldOf(fields, "email");
@@ -117,16 +119,16 @@ export function Users() {
             await changed("users");
           }}
         >
-          <Field label={text.users.name} name="name" required isCode />
-          <Field label={text.profile.email} name="email" type="email" autoComplete="off" />
+          <Field label={adminText.users.name} name="name" required isCode />
+          <Field label={peopleText.profile.email} name="email" type="email" autoComplete="off" />
         </FormDialog>
       )}
       {asked?.kind === "password" && (
         <FormDialog
-          title={text.users.passwordTitle(asked.user.name)}
-          lead={text.users.passwordLead}
+          title={adminText.users.passwordTitle(asked.user.name)}
+          lead={adminText.users.passwordLead}
           action="confirm-reset-password"
-          submit={text.users.password}
+          submit={adminText.users.password}
           isBad
           onClose={() => setAsked(null)}
           onSubmit={async () => {
@@ -139,32 +141,32 @@ export function Users() {
       )}
       {asked?.kind === "factor" && (
         <FormDialog
-          title={text.users.removeFactorTitle(asked.user.name)}
-          lead={text.users.removeFactorLead}
+          title={adminText.users.removeFactorTitle(asked.user.name)}
+          lead={adminText.users.removeFactorLead}
           action="confirm-remove-second-factor"
-          submit={text.users.removeFactor}
+          submit={adminText.users.removeFactor}
           isBad
           onClose={() => setAsked(null)}
           onSubmit={async () => {
             await deleteUsersSecondFactorOfUser({ user: asked.user.name });
             setAsked(null);
-            toast(text.users.factorIsGone(asked.user.name));
+            toast(adminText.users.factorIsGone(asked.user.name));
             await changed("users");
           }}
         />
       )}
       {asked?.kind === "delete" && (
         <FormDialog
-          title={text.users.removeTitle(asked.user.name)}
-          lead={text.users.removeLead}
+          title={adminText.users.removeTitle(asked.user.name)}
+          lead={adminText.users.removeLead}
           action="confirm-delete-user"
-          submit={text.users.remove}
+          submit={adminText.users.remove}
           isBad
           onClose={() => setAsked(null)}
           onSubmit={async () => {
             await deleteUsersOfUser({ user: asked.user.name });
             setAsked(null);
-            toast(text.users.isGone(asked.user.name));
+            toast(adminText.users.isGone(asked.user.name));
             await changed("users");
           }}
         />
@@ -198,18 +200,23 @@ function columnsOf({
   return [
     {
       key: "name",
-      head: text.users.name,
+      head: adminText.users.name,
       className: "row",
       cell: ({ name, administrator, second_factor, disabled }) => (
         <>
           <span className="cut">{name}</span>
-          {administrator && <Chip>{text.profile.administrator}</Chip>}
-          {second_factor && <Chip>{text.users.passkeys}</Chip>}
-          {disabled && <Chip kind="warn">{text.users.disabled}</Chip>}
+          {administrator && <Chip>{peopleText.profile.administrator}</Chip>}
+          {second_factor && <Chip>{adminText.users.passkeys}</Chip>}
+          {disabled && <Chip kind="warn">{adminText.users.disabled}</Chip>}
         </>
       ),
     },
-    { key: "email", head: text.profile.email, className: "cut q2 q-p", cell: ({ email }) => email },
+    {
+      key: "email",
+      head: peopleText.profile.email,
+      className: "cut q2 q-p",
+      cell: ({ email }) => email,
+    },
     {
       key: "made",
       head: text.projects.made,
@@ -225,40 +232,40 @@ function columnsOf({
     {
       ...actionsColumn,
       cell: (user, isActive) => {
-        const off = user.name === me ? text.users.yourself : null;
+        const off = user.name === me ? adminText.users.yourself : null;
         return (
           <Menu
-            label={text.users.more(user.name)}
+            label={adminText.users.more(user.name)}
             button={<Icon name="more" />}
             className="ib keep"
             tabIndex={isActive ? 0 : -1}
             items={[
               {
-                label: user.administrator ? text.users.demote : text.users.promote,
+                label: user.administrator ? adminText.users.demote : adminText.users.promote,
                 action: user.administrator ? "demote-user" : "promote-user",
                 off,
                 onChoose: () => change(user, { administrator: !user.administrator }),
               },
               {
-                label: user.disabled ? text.users.enable : text.users.disable,
+                label: user.disabled ? adminText.users.enable : adminText.users.disable,
                 action: user.disabled ? "enable-user" : "disable-user",
                 off,
                 onChoose: () => change(user, { disabled: !user.disabled }),
               },
               {
-                label: text.users.password,
+                label: adminText.users.password,
                 action: "reset-password",
                 off,
                 onChoose: () => ask({ kind: "password", user }),
               },
               {
-                label: text.users.removeFactor,
+                label: adminText.users.removeFactor,
                 action: "remove-second-factor",
-                off: user.second_factor ? null : text.users.noFactor,
+                off: user.second_factor ? null : adminText.users.noFactor,
                 onChoose: () => ask({ kind: "factor", user }),
               },
               {
-                label: text.users.remove,
+                label: adminText.users.remove,
                 action: "delete-user",
                 isBad: true,
                 off,

@@ -1,4 +1,4 @@
-import { text } from "../text/text.ts";
+import { peopleText } from "../text/people.ts";
 import { AdminPlace } from "./admin-place.tsx";
 import Webhooks from "./webhooks.tsx";
 
@@ -6,7 +6,7 @@ import Webhooks from "./webhooks.tsx";
 export function RegistryWebhooks() {
   return (
     <>
-      <AdminPlace tab="webhooks" sub={text.webhooks.ofAll} />
+      <AdminPlace tab="webhooks" sub={peopleText.webhooks.ofAll} />
       <div className="apart">
         <Webhooks project={null} />
       </div>

@@ -15,7 +15,8 @@ import { actionsColumn, type Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
-import { text } from "../text/text.ts";
+import { adminText } from "../text/admin.ts";
+import { peopleText } from "../text/people.ts";
 import { AdminPlace } from "./admin-place.tsx";
 import { EditIssuer, type Issuer, MakeIssuer, MakeTrust, type Trust } from "./workload-forms.tsx";
 import { TokenTester } from "./workload-tester.tsx";
@@ -36,7 +37,7 @@ export function Workloads() {
     <>
       <AdminPlace
         tab="workloads"
-        sub={text.workloads.what}
+        sub={adminText.workloads.what}
         end={
           <button
             type="button"
@@ -45,46 +46,46 @@ export function Workloads() {
             onClick={() => setAsked({ kind: "make-issuer" })}
           >
             <Icon name="plus" small />
-            {text.workloads.makeIssuer}
+            {adminText.workloads.makeIssuer}
           </button>
         }
       />
-      <Section title={text.workloads.issuers}>
+      <Section title={adminText.workloads.issuers}>
         <ListTable
           list={issuers}
           className="issuers"
-          label={text.workloads.issuers}
+          label={adminText.workloads.issuers}
           columns={issuerColumns(setAsked)}
           rows={issuers.value?.items}
           barRows={2}
           keyOf={({ name }) => name}
-          none={<p className="none">{text.workloads.noIssuers}</p>}
+          none={<p className="none">{adminText.workloads.noIssuers}</p>}
         />
       </Section>
       <Section
-        title={text.workloads.trusts}
+        title={adminText.workloads.trusts}
         aside={
           <button
             type="button"
             className="btn lnk"
             data-action="new-trust"
             disabled={!has}
-            title={has ? undefined : text.workloads.needsIssuer}
+            title={has ? undefined : adminText.workloads.needsIssuer}
             onClick={() => setAsked({ kind: "make-trust" })}
           >
-            {text.workloads.makeTrust}
+            {adminText.workloads.makeTrust}
           </button>
         }
       >
         <ListTable
           list={trusts}
           className="trusts"
-          label={text.workloads.trusts}
+          label={adminText.workloads.trusts}
           columns={trustColumns(setAsked)}
           rows={trusts.value?.items}
           barRows={2}
           keyOf={({ id }) => id}
-          none={<p className="none">{text.workloads.noTrusts}</p>}
+          none={<p className="none">{adminText.workloads.noTrusts}</p>}
         />
       </Section>
       <TokenTester />
@@ -95,32 +96,32 @@ export function Workloads() {
       )}
       {asked?.kind === "delete-issuer" && (
         <FormDialog
-          title={text.workloads.removeIssuerTitle(asked.issuer.name)}
-          lead={text.workloads.removeIssuerLead}
+          title={adminText.workloads.removeIssuerTitle(asked.issuer.name)}
+          lead={adminText.workloads.removeIssuerLead}
           action="confirm-delete-issuer"
-          submit={text.workloads.remove}
+          submit={adminText.workloads.remove}
           isBad
           onClose={close}
           onSubmit={async () => {
             await deleteIssuersOfIssuer({ issuer: asked.issuer.name });
             close();
-            toast(text.workloads.isGone(asked.issuer.name));
+            toast(adminText.workloads.isGone(asked.issuer.name));
             await changed("issuers", "trusts");
           }}
         />
       )}
       {asked?.kind === "delete-trust" && (
         <FormDialog
-          title={text.workloads.removeTrustTitle(asked.trust.robot)}
-          lead={text.workloads.removeTrustLead(asked.trust.issuer)}
+          title={adminText.workloads.removeTrustTitle(asked.trust.robot)}
+          lead={adminText.workloads.removeTrustLead(asked.trust.issuer)}
           action="confirm-delete-trust"
-          submit={text.workloads.remove}
+          submit={adminText.workloads.remove}
           isBad
           onClose={close}
           onSubmit={async () => {
             await deleteTrustsOfId({ id: asked.trust.id });
             close();
-            toast(text.workloads.trustIsGone);
+            toast(adminText.workloads.trustIsGone);
             await changed("trusts");
           }}
         />
@@ -133,25 +134,25 @@ function issuerColumns(ask: (asked: Asked) => void): readonly Column<Issuer>[] {
   return [
     {
       key: "name",
-      head: text.workloads.name,
+      head: adminText.workloads.name,
       className: "row",
       cell: ({ name, inner, jwks }) => (
         <>
           <span className="cut">{name}</span>
-          {inner && <Chip>{text.workloads.inner}</Chip>}
-          {jwks !== null && <Chip>{text.workloads.ownKeys}</Chip>}
+          {inner && <Chip>{adminText.workloads.inner}</Chip>}
+          {jwks !== null && <Chip>{adminText.workloads.ownKeys}</Chip>}
         </>
       ),
     },
     {
       key: "url",
-      head: text.workloads.url,
+      head: adminText.workloads.url,
       className: "cut mono q-p",
       cell: ({ url, description }) => <span title={description}>{url}</span>,
     },
     {
       key: "audiences",
-      head: text.workloads.audiences,
+      head: adminText.workloads.audiences,
       className: "cut mono q-l",
       cell: ({ audiences }) => audiences.join(" "),
     },
@@ -159,17 +160,17 @@ function issuerColumns(ask: (asked: Asked) => void): readonly Column<Issuer>[] {
       ...actionsColumn,
       cell: (issuer, isActive) => (
         <Menu
-          label={text.users.more(issuer.name)}
+          label={adminText.users.more(issuer.name)}
           button={<Icon name="more" small />}
           tabIndex={isActive ? 0 : -1}
           items={[
             {
-              label: text.webhooks.edit,
+              label: peopleText.webhooks.edit,
               action: "edit-issuer",
               onChoose: () => ask({ kind: "edit-issuer", issuer }),
             },
             {
-              label: text.workloads.remove,
+              label: adminText.workloads.remove,
               action: "delete-issuer",
               isBad: true,
               onChoose: () => ask({ kind: "delete-issuer", issuer }),
@@ -185,7 +186,7 @@ function trustColumns(ask: (asked: Asked) => void): readonly Column<Trust>[] {
   return [
     {
       key: "claims",
-      head: text.workloads.claims,
+      head: adminText.workloads.claims,
       className: "cut mono",
       cell: ({ claims, description }) => {
         const told = Object.entries(claims).map(([name, value]) => `${name}=${value}`);
@@ -194,13 +195,13 @@ function trustColumns(ask: (asked: Asked) => void): readonly Column<Trust>[] {
     },
     {
       key: "issuer",
-      head: text.workloads.of,
+      head: adminText.workloads.of,
       className: "cut q-p",
       cell: ({ issuer }) => issuer,
     },
     {
       key: "robot",
-      head: text.workloads.robot,
+      head: adminText.workloads.robot,
       className: "cut",
       cell: ({ robot }) => robot,
     },
@@ -210,8 +211,8 @@ function trustColumns(ask: (asked: Asked) => void): readonly Column<Trust>[] {
         <button
           type="button"
           className="ib"
-          aria-label={text.workloads.removeTrust(trust.robot)}
-          title={text.workloads.remove}
+          aria-label={adminText.workloads.removeTrust(trust.robot)}
+          title={adminText.workloads.remove}
           data-action="delete-trust"
           tabIndex={isActive ? 0 : -1}
           onClick={() => ask({ kind: "delete-trust", trust })}

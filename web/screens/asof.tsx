@@ -15,6 +15,7 @@ import { useList } from "../state/list.ts";
 import { setSearch, usePlace } from "../state/location.ts";
 import { changed } from "../state/resource.ts";
 import { host } from "../state/session.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { isAttachedName } from "./attached-name.ts";
 import { useTags } from "./tags.ts";
@@ -54,7 +55,7 @@ export default function AsOf({
     const { from } = await postRepositoriesTagsRestoreOfRepositoryTag({
       ...{ repository, tag: name, at: at ?? "" },
     });
-    toast(text.history.isBack(name), {
+    toast(imagesText.history.isBack(name), {
       ...(from === null
         ? {}
         : {
@@ -77,8 +78,8 @@ export default function AsOf({
       <div className="apart">
         <Notice
           kind="warn"
-          what={at === null ? text.asof.notATime(asked) : text.asof.was(minuteTime(at))}
-          more={text.asof.what}
+          what={at === null ? imagesText.asof.notATime(asked) : imagesText.asof.was(minuteTime(at))}
+          more={imagesText.asof.what}
         >
           <button
             type="button"
@@ -86,12 +87,12 @@ export default function AsOf({
             data-action="back-to-now"
             onClick={() => setSearch({ at: null })}
           >
-            {text.asof.now}
+            {imagesText.asof.now}
           </button>
         </Notice>
       </div>
       <form className="tools when" key={asked} onSubmit={pick}>
-        <label htmlFor="as-of">{text.asof.label}</label>
+        <label htmlFor="as-of">{imagesText.asof.label}</label>
         <input
           id="as-of"
           name="at"
@@ -102,20 +103,20 @@ export default function AsOf({
         />
         <span className="q3">UTC</span>
         <button type="submit" className="btn" data-action="show-as-of">
-          {text.asof.show}
+          {imagesText.asof.show}
         </button>
         <span className="grow" />
-        <span className="count">{text.asof.count(rows.length)}</span>
+        <span className="count">{imagesText.asof.count(rows.length)}</span>
       </form>
       {at !== null && (
         <ListTable
           list={list}
           className="asof"
-          label={text.asof.label}
+          label={imagesText.asof.label}
           columns={columns}
           rows={rows}
           keyOf={({ name }) => name}
-          none={<p className="none">{text.asof.nothing}</p>}
+          none={<p className="none">{imagesText.asof.nothing}</p>}
         />
       )}
     </>
@@ -145,19 +146,19 @@ function columnsOf(
     },
     {
       key: "then",
-      head: text.asof.thenHead,
+      head: imagesText.asof.thenHead,
       className: "dg",
       cell: ({ digest }) => <Digest digest={digest} />,
     },
     {
       key: "now",
-      head: text.asof.nowHead,
+      head: imagesText.asof.nowHead,
       className: "nowd",
       cell: ({ digest, now }) =>
         now === undefined ? null : now === null ? (
-          <span className="q3">{text.asof.gone}</span>
+          <span className="q3">{imagesText.asof.gone}</span>
         ) : now === digest ? (
-          <span className="q3">{text.asof.same}</span>
+          <span className="q3">{imagesText.asof.same}</span>
         ) : (
           <Digest digest={now} />
         ),
@@ -174,7 +175,7 @@ function columnsOf(
         <>
           <CopyIcon
             value={`${host}/${row.pull}`}
-            label={text.asof.copy(row.name)}
+            label={imagesText.asof.copy(row.name)}
             tabIndex={isActive ? 0 : -1}
           />
           {row.now !== row.digest && row.now !== undefined && (
@@ -188,7 +189,7 @@ function columnsOf(
               onClick={() => moveBack(row)}
             >
               <Icon name="back" small />
-              {text.history.moveBack}
+              {imagesText.history.moveBack}
             </button>
           )}
         </>

@@ -1,4 +1,4 @@
-import { text } from "../text/text.ts";
+import { peopleText } from "../text/people.ts";
 
 /** As browsers call themselves, the one that others name too behind those. */
 const browsers = [
@@ -24,7 +24,7 @@ export function browserName(agent: string): string | null {
   for (const [sign, name] of browsers) {
     const [, version] = new RegExp(`\\b${sign}/(\\d+)`).exec(agent) ?? [];
     if (version === undefined || system === undefined) continue;
-    return text.profile.browserOn(name, version, system);
+    return peopleText.profile.browserOn(name, version, system);
   }
   return agent;
 }

@@ -8,7 +8,7 @@ import { Section } from "../parts/place.tsx";
 import { Pattern } from "../parts/signs.tsx";
 import { setSearch, usePlace } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
-import { text } from "../text/text.ts";
+import { peopleText } from "../text/people.ts";
 import { roleName } from "./members.tsx";
 
 type Why = Awaited<ReturnType<typeof getAccessWhy>>;
@@ -50,29 +50,29 @@ export function CheckAccess({ project }: { project: string }) {
   return (
     <>
       <form className="ask" onSubmit={ask}>
-        <Field label={text.check.who} name="user" required defaultValue={question.user} />
+        <Field label={peopleText.check.who} name="user" required defaultValue={question.user} />
         <Select
-          label={text.check.action}
+          label={peopleText.check.action}
           name="action"
           value={question.action}
-          choices={actions.map((value) => ({ value, label: text.check.actions[value] }))}
+          choices={actions.map((value) => ({ value, label: peopleText.check.actions[value] }))}
         />
         <Field
-          label={text.check.what}
+          label={peopleText.check.what}
           name="ref"
           isCode
           defaultValue={question.ref}
-          placeholder={text.check.example(project)}
+          placeholder={peopleText.check.example(project)}
         />
         <Field
-          label={text.check.from}
+          label={peopleText.check.from}
           name="address"
           isCode
           defaultValue={question.address}
-          placeholder={text.check.anywhere}
+          placeholder={peopleText.check.anywhere}
         />
         <button type="submit" className="btn go" data-action="check-access">
-          {text.check.ask}
+          {peopleText.check.ask}
         </button>
       </form>
       {why.error !== null && <Trouble error={why.error} />}
@@ -87,17 +87,19 @@ function Verdict({ why }: { why: Why }) {
     <>
       <div className="verdict" role="status">
         <Mark name={allowed ? "done" : "failed"} />
-        <h2>{allowed ? text.check.yes : text.check.no}</h2>
+        <h2>{allowed ? peopleText.check.yes : peopleText.check.no}</h2>
         <p>{sentence(reason)}</p>
       </div>
-      <Section title={text.check.how} aside={`${user}, ${resource}`}>
+      <Section title={peopleText.check.how} aside={`${user}, ${resource}`}>
         <ul className="ch">
           {grant !== null && <Line grant={grant} isDeciding />}
           {others.map((other) => (
             <Line key={other.id} grant={other} because={other.because} />
           ))}
-          {grant === null && others.length === 0 && <li>{text.check.noGrants(user)}</li>}
-          {!exists && resource.includes("/") && <li className="q3">{text.check.isNotThere}</li>}
+          {grant === null && others.length === 0 && <li>{peopleText.check.noGrants(user)}</li>}
+          {!exists && resource.includes("/") && (
+            <li className="q3">{peopleText.check.isNotThere}</li>
+          )}
         </ul>
       </Section>
     </>
@@ -120,8 +122,8 @@ function Line({
       <Mark name={mark} />
       <div>
         <div>
-          {effect === "deny" ? text.check.forbids : text.check.gives}{" "}
-          <b>{role === null ? text.check.single : roleName(role)}</b> {text.robots.in}{" "}
+          {effect === "deny" ? peopleText.check.forbids : peopleText.check.gives}{" "}
+          <b>{role === null ? peopleText.check.single : roleName(role)}</b> {peopleText.robots.in}{" "}
           <Pattern pattern={pattern} />
           {tag_pattern !== null && (
             <>
@@ -131,9 +133,9 @@ function Line({
           )}
         </div>
         <div className="q3 small">
-          {isDeciding ? text.check.decides : because !== undefined && sentence(because)}
-          {group !== null && ` ${text.check.through(group)}`}
-          {everywhere && ` ${text.check.everywhere}`}
+          {isDeciding ? peopleText.check.decides : because !== undefined && sentence(because)}
+          {group !== null && ` ${peopleText.check.through(group)}`}
+          {everywhere && ` ${peopleText.check.everywhere}`}
         </div>
       </div>
     </li>

@@ -18,6 +18,7 @@ import { matcher } from "../state/filter.ts";
 import { useList } from "../state/list.ts";
 import { paths, setSearch, usePlace } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import type { Image } from "./image.tsx";
 import { Unread, useAskAgain } from "./image-files.tsx";
@@ -60,7 +61,7 @@ export default function CompareScreen() {
             onClick={() => copy(location.href)}
           >
             {isCopied ? <Mark name="done" /> : <Icon name="copy" small />}
-            {isCopied ? text.copied : text.compare.copyLink}
+            {isCopied ? text.copied : imagesText.compare.copyLink}
           </button>
         }
       />
@@ -69,8 +70,8 @@ export default function CompareScreen() {
         <button
           type="button"
           className="ib"
-          aria-label={text.compare.swap}
-          title={text.compare.swap}
+          aria-label={imagesText.compare.swap}
+          title={imagesText.compare.swap}
           data-action="swap-images"
           onClick={() =>
             setSearch({
@@ -84,7 +85,7 @@ export default function CompareScreen() {
         <SidePicker which="b" side={b} />
       </div>
       {a === null || b === null ? (
-        <p className="none">{text.compare.choose}</p>
+        <p className="none">{imagesText.compare.choose}</p>
       ) : (
         <Comparison a={a} b={b} />
       )}
@@ -144,7 +145,7 @@ function SidePicker({ which, side }: { which: "a" | "b"; side: Side | null }) {
           list={`${id}-tags`}
           autoComplete="off"
           spellCheck={false}
-          placeholder={text.compare.example}
+          placeholder={imagesText.compare.example}
           defaultValue={typed}
           aria-invalid={isWrong}
         />
@@ -155,12 +156,12 @@ function SidePicker({ which, side }: { which: "a" | "b"; side: Side | null }) {
         </datalist>
         {shown !== undefined && shown.platforms.length > 1 && (
           <Select
-            label={text.compare.platformOf(which.toUpperCase())}
+            label={imagesText.compare.platformOf(which.toUpperCase())}
             name={`${which}-platform`}
             isQuiet
             value={side?.platform ?? ""}
             choices={[
-              { value: "", label: text.compare.firstPlatform },
+              { value: "", label: imagesText.compare.firstPlatform },
               ...shown.platforms.flatMap(({ platform, size }) =>
                 platform === null || size === null ? [] : [{ value: platform, label: platform }],
               ),
@@ -169,16 +170,16 @@ function SidePicker({ which, side }: { which: "a" | "b"; side: Side | null }) {
           />
         )}
         <button type="submit" className="btn" data-action="choose-image">
-          {text.compare.show}
+          {imagesText.compare.show}
         </button>
       </form>
       <p className="q3">
-        {isWrong && <span className="t-bad">{text.compare.wrong(typed)}</span>}
+        {isWrong && <span className="t-bad">{imagesText.compare.wrong(typed)}</span>}
         {shown !== undefined && (
           <>
             <Digest digest={shown.shown ?? shown.digest} />{" "}
             <span className="nw">
-              · {text.compare.pushed} <When time={shown.pushed_at} />
+              · {imagesText.compare.pushed} <When time={shown.pushed_at} />
             </span>
           </>
         )}
@@ -218,21 +219,24 @@ function Comparison({ a, b }: { a: Side; b: Side }) {
     <>
       <Summary compared={value} settings={settings.length} />
       <Section
-        title={text.compare.configuration}
-        aside={settings.length === 0 ? undefined : text.compare.changes(settings.length)}
+        title={imagesText.compare.configuration}
+        aside={settings.length === 0 ? undefined : imagesText.compare.changes(settings.length)}
       >
         {settings.length === 0 ? (
-          <p className="none">{text.compare.sameConfiguration}</p>
+          <p className="none">{imagesText.compare.sameConfiguration}</p>
         ) : (
-          <Changes label={text.compare.configuration} heads={heads} rows={settings} />
+          <Changes label={imagesText.compare.configuration} heads={heads} rows={settings} />
         )}
       </Section>
-      <Section title={text.image.layers} aside={text.compare.sameLayers(value.same_layers)}>
+      <Section
+        title={imagesText.image.layers}
+        aside={imagesText.compare.sameLayers(value.same_layers)}
+      >
         {value.removed_layers.length + value.added_layers.length === 0 ? (
-          <p className="none">{text.compare.noLayers}</p>
+          <p className="none">{imagesText.compare.noLayers}</p>
         ) : (
           <Changes
-            label={text.image.layers}
+            label={imagesText.image.layers}
             heads={heads}
             rows={layersOf(value, imageA.value, imageB.value)}
           />
@@ -256,14 +260,17 @@ function Summary({ compared, settings }: { compared: Compared; settings: number 
     .reduce((sum, { size }) => sum + size, 0);
   return (
     <dl className="sum">
-      <Figure name={text.compare.download} value={sizeText(download)}>
-        {text.compare.downloadOf(sizeText(to.size))}
+      <Figure name={imagesText.compare.download} value={sizeText(download)}>
+        {imagesText.compare.downloadOf(sizeText(to.size))}
       </Figure>
       <Figure name={text.size} value={signed(to.size - from.size)} />
-      <Figure name={text.image.layers} value={text.compare.same(same_layers)}>
-        {text.compare.layerChanges(removed_layers.length, added_layers.length)}
+      <Figure name={imagesText.image.layers} value={imagesText.compare.same(same_layers)}>
+        {imagesText.compare.layerChanges(removed_layers.length, added_layers.length)}
       </Figure>
-      <Figure name={text.compare.configuration} value={text.compare.changes(settings)} />
+      <Figure
+        name={imagesText.compare.configuration}
+        value={imagesText.compare.changes(settings)}
+      />
       <Figure
         name={text.tags.platforms}
         value={
@@ -288,7 +295,7 @@ function Figure({ name, value, children }: { name: string; value: string; childr
 }
 
 function signed(bytes: number): string {
-  if (bytes === 0) return text.compare.sameSize;
+  if (bytes === 0) return imagesText.compare.sameSize;
   return `${bytes > 0 ? "+" : "−"}${sizeText(Math.abs(bytes))}`;
 }
 
@@ -316,7 +323,7 @@ function settingsOf({ config, env, labels }: Compared): ChangeRow[] {
       ...{ key: `${kind} ${name}`, change: changeOf({ from, to }), from, to },
       name: kind === "" ? name : `${kind} ${name}`,
     }));
-  const { env: anEnv, label: aLabel } = text.compare.settings;
+  const { env: anEnv, label: aLabel } = imagesText.compare.settings;
   return [...rows("", config), ...rows(anEnv, env), ...rows(aLabel, labels)];
 }
 
@@ -371,12 +378,12 @@ function Changes({
 function signColumn<Row extends { readonly change: Change }>(): Column<Row> {
   return {
     key: "sign",
-    head: <span className="sr">{text.compare.change}</span>,
+    head: <span className="sr">{imagesText.compare.change}</span>,
     className: "sg",
     cell: ({ change }) => (
       <>
         <span aria-hidden="true">{signs[change]}</span>
-        <span className="sr">{text.compare.signs[change]}</span>
+        <span className="sr">{imagesText.compare.signs[change]}</span>
       </>
     ),
   };
@@ -387,7 +394,7 @@ function columnsOf([a = "", b = ""]: readonly string[]): readonly Column<ChangeR
     signColumn(),
     {
       key: "what",
-      head: text.compare.what,
+      head: imagesText.compare.what,
       className: "cut k2",
       cell: ({ name }) => <bdi title={name}>{name}</bdi>,
     },
@@ -429,28 +436,28 @@ function Files({ asked }: { asked: Asked }) {
   const rows = all.filter(matcher(filter.terms, operators));
   const isWhole = list.value?.next === null;
   return (
-    <Section title={text.image.files} aside={text.compare.filesAside}>
+    <Section title={imagesText.image.files} aside={imagesText.compare.filesAside}>
       {list.error !== null && list.value === undefined && (
         <div className="apart">
           <Unread error={list.error} onRetry={list.reload} />
         </div>
       )}
       {list.value === undefined && list.error === null && (
-        <Skeleton className="cmp" label={text.image.files} columns={fileColumns} rows={4} />
+        <Skeleton className="cmp" label={imagesText.image.files} columns={fileColumns} rows={4} />
       )}
-      {isWhole && all.length === 0 && <p className="none">{text.compare.noFiles}</p>}
+      {isWhole && all.length === 0 && <p className="none">{imagesText.compare.noFiles}</p>}
       {all.length > 0 && (
         <>
           <Filter
             filter={filter}
             operators={operators}
             rows={all}
-            example={text.compare.filter}
-            count={text.compare.fileCount(rows.length, all.length, isWhole)}
+            example={imagesText.compare.filter}
+            count={imagesText.compare.fileCount(rows.length, all.length, isWhole)}
           />
           <Table
             className="cmp"
-            label={text.image.files}
+            label={imagesText.image.files}
             columns={fileColumns}
             rows={rows}
             total={isWhole ? rows.length + 1 : -1}
@@ -488,7 +495,7 @@ const fileColumns: readonly Column<FileChange>[] = [
   signColumn(),
   {
     key: "path",
-    head: text.compare.path,
+    head: imagesText.compare.path,
     className: "cut k2",
     cell: ({ path }) => <bdi title={path}>{path}</bdi>,
   },

@@ -5,6 +5,7 @@ import { FormDialog } from "../parts/dialog.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { toast } from "../parts/toast.tsx";
 import { changed, useResource } from "../state/resource.ts";
+import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
 import type { Provider } from "./directory-form.tsx";
 
@@ -25,29 +26,32 @@ export function CompareDirectory({
   );
   return (
     <FormDialog
-      title={text.directories.compareTitle(title)}
-      lead={text.directories.compareLead}
+      title={adminText.directories.compareTitle(title)}
+      lead={adminText.directories.compareLead}
       action="confirm-compare-directory"
-      submit={text.directories.compareNow}
+      submit={adminText.directories.compareNow}
       isOff={preview.value === undefined}
       onClose={onClose}
       onSubmit={async () => {
         const { people } = await postProvidersSyncOfProvider({ provider: name });
         onClose();
-        toast(text.directories.isCompared(people));
+        toast(adminText.directories.isCompared(people));
         await changed("providers", "users");
       }}
     >
-      <Loaded of={preview} waits={<p className="none">{text.directories.comparing}</p>}>
+      <Loaded of={preview} waits={<p className="none">{adminText.directories.comparing}</p>}>
         {({ people, left, kept, returned, regrouped }) => (
           <dl>
-            <Consequence name={text.directories.people}>{text.number(people)}</Consequence>
-            <Who name={text.directories.left} names={left.filter((each) => !kept.includes(each))} />
-            <Who name={text.directories.kept} names={kept} />
-            <Who name={text.directories.returned} names={returned} />
-            <Who name={text.directories.regrouped} names={regrouped} />
+            <Consequence name={adminText.directories.people}>{text.number(people)}</Consequence>
+            <Who
+              name={adminText.directories.left}
+              names={left.filter((each) => !kept.includes(each))}
+            />
+            <Who name={adminText.directories.kept} names={kept} />
+            <Who name={adminText.directories.returned} names={returned} />
+            <Who name={adminText.directories.regrouped} names={regrouped} />
             {left.length + returned.length + regrouped.length === 0 && (
-              <Consequence name={text.directories.changes}>{text.none}</Consequence>
+              <Consequence name={adminText.directories.changes}>{text.none}</Consequence>
             )}
           </dl>
         )}

@@ -13,6 +13,8 @@ import { toast } from "../parts/toast.tsx";
 import { Try } from "../parts/try.tsx";
 import { changed } from "../state/resource.ts";
 import { saveChanges } from "../state/submit.ts";
+import { adminText } from "../text/admin.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 
 export type Provider = Awaited<ReturnType<typeof getProviders>>["items"][number];
@@ -23,10 +25,10 @@ type Binding = "account" | "nobody" | "self";
 export function MakeDirectory({ onClose }: { onClose: () => void }) {
   return (
     <FormDialog
-      title={text.directories.make}
-      lead={text.directories.makeLead}
+      title={adminText.directories.make}
+      lead={adminText.directories.makeLead}
       action="make-directory"
-      submit={text.directories.make}
+      submit={adminText.directories.make}
       onClose={onClose}
       onSubmit={async (fields) => {
         const made = await postProviders({
@@ -36,17 +38,17 @@ export function MakeDirectory({ onClose }: { onClose: () => void }) {
           bind_password: passwordOf(fields) ?? null,
         });
         onClose();
-        toast(text.directories.isMade(made.title));
+        toast(adminText.directories.isMade(made.title));
         await changed("providers");
       }}
     >
       <Field
-        label={text.workloads.name}
+        label={adminText.workloads.name}
         name="name"
         required
         isCode
         placeholder="corp"
-        hint={text.directories.nameHint}
+        hint={adminText.directories.nameHint}
       />
       <DirectoryFields />
     </FormDialog>
@@ -57,8 +59,8 @@ export function MakeDirectory({ onClose }: { onClose: () => void }) {
 export function EditDirectory({ provider, onClose }: { provider: Provider; onClose: () => void }) {
   return (
     <FormDialog
-      title={text.directories.editTitle(provider.title)}
-      lead={text.directories.editLead(provider.id_attribute ?? "")}
+      title={adminText.directories.editTitle(provider.title)}
+      lead={adminText.directories.editLead(provider.id_attribute ?? "")}
       action="save-directory"
       submit={text.save}
       onClose={onClose}
@@ -95,140 +97,140 @@ function DirectoryFields({ directory }: { directory?: Provider }) {
   return (
     <>
       <Field
-        label={text.directories.title}
+        label={adminText.directories.title}
         name="title"
         required
         maxLength={64}
         autoComplete="off"
-        placeholder={text.directories.titleExample}
+        placeholder={adminText.directories.titleExample}
         defaultValue={directory?.title ?? ""}
-        hint={text.directories.titleHint}
+        hint={adminText.directories.titleHint}
       />
       <Field
-        label={text.directories.url}
+        label={adminText.directories.url}
         name="url"
         required
         pattern="[lL][dD][aA][pP][sS]?://.+"
         isCode
         placeholder="ldaps://dc.example.com"
         defaultValue={directory?.url ?? ""}
-        hint={text.directories.urlHint}
+        hint={adminText.directories.urlHint}
       />
       <Check
-        label={text.directories.plaintext}
+        label={adminText.directories.plaintext}
         name="plaintext"
         isChecked={directory?.plaintext ?? false}
       />
       <Area
-        label={text.directories.ca}
+        label={adminText.directories.ca}
         name="ca"
         rows={3}
         placeholder="-----BEGIN CERTIFICATE-----"
         defaultValue={directory?.ca ?? ""}
-        hint={text.directories.caHint}
+        hint={adminText.directories.caHint}
       />
       <Field
-        label={text.directories.base}
+        label={adminText.directories.base}
         name="base"
         required
         isCode
         placeholder="ou=people,dc=example,dc=com"
         defaultValue={directory?.base ?? ""}
-        hint={text.directories.baseHint}
+        hint={adminText.directories.baseHint}
       />
       <Select
-        label={text.directories.binding}
+        label={adminText.directories.binding}
         name="binding"
-        choices={text.directories.bindings}
+        choices={adminText.directories.bindings}
         value={binding}
         onChoose={(chosen) => setBinding(chosen as Binding)}
       />
       {binding === "self" && (
         <Field
-          label={text.directories.userDn}
+          label={adminText.directories.userDn}
           name="user_dn"
           required
           isCode
           placeholder="uid={name},ou=people,dc=example,dc=com"
           defaultValue={directory?.user_dn ?? ""}
-          hint={text.directories.userDnHint}
+          hint={adminText.directories.userDnHint}
         />
       )}
       {binding !== "nobody" && (
         <>
           <Field
-            label={text.directories.bindDn}
+            label={adminText.directories.bindDn}
             name="bind_dn"
             required={binding === "account"}
             isCode
             placeholder="cn=berth,dc=example,dc=com"
             defaultValue={directory?.bind_dn ?? ""}
-            hint={binding === "self" ? text.directories.bindDnHint : undefined}
+            hint={binding === "self" ? adminText.directories.bindDnHint : undefined}
           />
           <Field
-            label={text.directories.password}
+            label={adminText.directories.password}
             name="bind_password"
             type="password"
             required={binding === "account" && !hasSecret}
             autoComplete="new-password"
-            hint={hasSecret ? text.directories.passwordKept : undefined}
+            hint={hasSecret ? adminText.directories.passwordKept : undefined}
           />
         </>
       )}
       <Field
-        label={text.directories.filter}
+        label={adminText.directories.filter}
         name="filter"
         required
         isCode
         defaultValue={directory?.filter ?? "(objectClass=person)"}
-        hint={text.directories.filterHint}
+        hint={adminText.directories.filterHint}
       />
       <Field
-        label={text.directories.nameAttribute}
+        label={adminText.directories.nameAttribute}
         name="name_claim"
         required
         isCode
         defaultValue={directory?.name_claim ?? "uid"}
-        hint={text.directories.nameAttributeHint}
+        hint={adminText.directories.nameAttributeHint}
       />
       {directory === undefined && (
         <Field
-          label={text.directories.idAttribute}
+          label={adminText.directories.idAttribute}
           name="id_attribute"
           required
           isCode
           defaultValue="entryUUID"
-          hint={text.directories.idAttributeHint}
+          hint={adminText.directories.idAttributeHint}
         />
       )}
       <Field
-        label={text.directories.groupsAttribute}
+        label={adminText.directories.groupsAttribute}
         name="groups_claim"
         isCode
         defaultValue={directory === undefined ? "memberOf" : (directory.groups_claim ?? "")}
-        hint={text.directories.groupsAttributeHint}
+        hint={adminText.directories.groupsAttributeHint}
       />
       <Check
-        label={text.providers.makesAccounts}
+        label={adminText.providers.makesAccounts}
         name="makes_accounts"
         isChecked={directory?.makes_accounts ?? true}
       />
-      <h3>{text.directories.tryTitle}</h3>
+      <h3>{adminText.directories.tryTitle}</h3>
       <Field
-        label={text.directories.tryUser}
+        label={adminText.directories.tryUser}
         name="try_user"
         autoComplete="off"
-        hint={text.directories.tryUserHint}
+        hint={adminText.directories.tryUserHint}
       />
       <Field
-        label={text.directories.tryPassword}
+        label={adminText.directories.tryPassword}
         name="try_password"
         type="password"
         autoComplete="new-password"
-        hint={text.directories.tryPasswordHint}
+        hint={adminText.directories.tryPasswordHint}
       />
       <Try
-        label={text.providers.test}
+        label={adminText.providers.test}
         action="test-directory"
         ask={(fields) => tryIt(fields, directory)}
       />
@@ -242,7 +244,7 @@ async function tryIt(fields: FormData, directory: Provider | undefined) {
   const password = passwordOf(fields);
   // The password that is kept is shown to nobody, and so is not sent to a place that was not saved.
   if (asked.bind_dn !== null && password === undefined)
-    throw new Error(text.directories.needsPassword);
+    throw new Error(adminText.directories.needsPassword);
   const [user, userPassword] = [fieldOf(fields, "try_user"), rawOf(fields, "try_password")];
   const { ok, problems, person } = await postProvidersTest({
     ...{ ...asked, kind: "ldap" },
@@ -256,8 +258,8 @@ async function tryIt(fields: FormData, directory: Provider | undefined) {
       {ok ? (
         <Notice
           kind="ok"
-          what={person === null ? text.directories.works : text.providers.works}
-          more={person === null ? text.directories.namesNobody : undefined}
+          what={person === null ? adminText.directories.works : adminText.providers.works}
+          more={person === null ? adminText.directories.namesNobody : undefined}
         />
       ) : (
         <WorksNot problems={problems} />
@@ -266,11 +268,11 @@ async function tryIt(fields: FormData, directory: Provider | undefined) {
         <Facts
           rows={[
             ["DN", <code key="dn">{person.dn}</code>],
-            [text.directories.knownBy, <code key="subject">{person.subject}</code>],
-            [text.directories.account, person.name ?? text.none],
-            [text.profile.email, person.email ?? text.none],
+            [adminText.directories.knownBy, <code key="subject">{person.subject}</code>],
+            [adminText.directories.account, person.name ?? text.none],
+            [peopleText.profile.email, person.email ?? text.none],
             [
-              text.directories.groups,
+              adminText.directories.groups,
               person.groups.length === 0
                 ? text.none
                 : person.groups.map((group) => (
@@ -290,7 +292,7 @@ export function WorksNot({ problems }: { problems: readonly string[] }) {
   return (
     <Notice
       kind="bad"
-      what={text.providers.worksNot}
+      what={adminText.providers.worksNot}
       more={problems.map((problem) => <p key={problem}>{problem}</p>)}
     />
   );

@@ -19,6 +19,7 @@ import { actionsColumn, type Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { type List, useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import type { Provider } from "./directory-form.tsx";
 
@@ -34,7 +35,7 @@ export function GroupRules({ providers }: { providers: readonly Provider[] }) {
   const close = () => setAsked(null);
   return (
     <Section
-      title={text.groupRules.title}
+      title={peopleText.groupRules.title}
       aside={
         <button
           type="button"
@@ -42,34 +43,34 @@ export function GroupRules({ providers }: { providers: readonly Provider[] }) {
           data-action="new-group-rule"
           onClick={() => setAsked("add")}
         >
-          {text.groupRules.add}
+          {peopleText.groupRules.add}
         </button>
       }
     >
       <ListTable
         list={list}
         className="grules"
-        label={text.groupRules.title}
+        label={peopleText.groupRules.title}
         columns={columnsOf(setAsked)}
         rows={list.value?.items}
         barRows={2}
         keyOf={({ provider, value, group }) => `${provider} ${value} ${group}`}
-        none={<p className="none">{text.groupRules.none}</p>}
+        none={<p className="none">{peopleText.groupRules.none}</p>}
       />
       {asked === "add" && <AddRule providers={providers} onClose={close} />}
       {asked !== null && asked !== "add" && (
         <FormDialog
-          title={text.groupRules.removeTitle(asked.value)}
-          lead={text.groupRules.removeLead(asked.group)}
+          title={peopleText.groupRules.removeTitle(asked.value)}
+          lead={peopleText.groupRules.removeLead(asked.group)}
           action="confirm-delete-group-rule"
-          submit={text.groupRules.remove}
+          submit={peopleText.groupRules.remove}
           isBad
           onClose={close}
           onSubmit={async () => {
             const { provider, id, value, group } = asked;
             await deleteProvidersGroupRulesOfProviderId({ provider, id });
             close();
-            toast(text.groupRules.isGone, {
+            toast(peopleText.groupRules.isGone, {
               undo: async () => {
                 await postProvidersGroupRulesOfProvider({ provider, value, group });
                 await changed("group-rules");
@@ -110,25 +111,25 @@ function columnsOf(ask: (rule: Rule) => void): readonly Column<Rule>[] {
   return [
     {
       key: "value",
-      head: text.groupRules.value,
+      head: peopleText.groupRules.value,
       className: "cut",
       cell: ({ value }) => <code title={value}>{value}</code>,
     },
     {
       key: "group",
-      head: text.groupRules.group,
+      head: peopleText.groupRules.group,
       className: "cut",
       cell: ({ group }) => <code>group:{group}</code>,
     },
     {
       key: "provider",
-      head: text.groupRules.provider,
+      head: peopleText.groupRules.provider,
       className: "cut q-p q2",
       cell: ({ provider }) => provider,
     },
     {
       key: "made",
-      head: text.rules.made,
+      head: peopleText.rules.made,
       className: "q-l q2",
       cell: ({ created_at }) => <When time={created_at} />,
     },
@@ -138,8 +139,8 @@ function columnsOf(ask: (rule: Rule) => void): readonly Column<Rule>[] {
         <button
           type="button"
           className="ib"
-          aria-label={text.groupRules.removeOne(rule.value)}
-          title={text.groupRules.remove}
+          aria-label={peopleText.groupRules.removeOne(rule.value)}
+          title={peopleText.groupRules.remove}
           data-action="delete-group-rule"
           tabIndex={isActive ? 0 : -1}
           onClick={() => ask(rule)}
@@ -160,10 +161,10 @@ function AddRule({ providers, onClose }: { providers: readonly Provider[]; onClo
   const [project, setProject] = useState("");
   return (
     <FormDialog
-      title={text.groupRules.add}
-      lead={text.groupRules.addLead}
+      title={peopleText.groupRules.add}
+      lead={peopleText.groupRules.addLead}
       action="confirm-add-group-rule"
-      submit={text.groupRules.add}
+      submit={peopleText.groupRules.add}
       onClose={onClose}
       onSubmit={async (fields) => {
         const group = fieldOf(fields, "group");
@@ -182,45 +183,45 @@ function AddRule({ providers, onClose }: { providers: readonly Provider[]; onClo
         }
         await postProvidersGroupRulesOfProvider({ provider, value, group });
         onClose();
-        toast(text.groupRules.isAdded(group));
+        toast(peopleText.groupRules.isAdded(group));
         await changed("group-rules");
       }}
     >
       <Select
-        label={text.groupRules.provider}
+        label={peopleText.groupRules.provider}
         name="provider"
         choices={providers.map(({ name, title }) => ({ value: name, label: `${title} (${name})` }))}
         value={provider}
         onChoose={setProvider}
       />
       <Field
-        label={text.groupRules.value}
+        label={peopleText.groupRules.value}
         name="value"
         required
         isCode
         placeholder={isDirectory ? "cn=engineering,ou=groups,dc=example,dc=com" : "engineering"}
-        hint={isDirectory ? text.groupRules.dnHint : text.groupRules.valueHint}
+        hint={isDirectory ? peopleText.groupRules.dnHint : peopleText.groupRules.valueHint}
       />
       <Field
-        label={text.groupRules.group}
+        label={peopleText.groupRules.group}
         name="group"
         required
         isCode
         list="groups-here"
         placeholder="engineers"
-        hint={text.groupRules.groupHint}
+        hint={peopleText.groupRules.groupHint}
       />
       <datalist id="groups-here">
         {(groups.value?.items ?? []).map(({ name }) => (
           <option key={name} value={name} />
         ))}
       </datalist>
-      <Check label={text.groupRules.makeGroup} name="make_group" isChecked={false} />
+      <Check label={peopleText.groupRules.makeGroup} name="make_group" isChecked={false} />
       <Select
-        label={text.groupRules.project}
+        label={peopleText.groupRules.project}
         name="project"
         choices={[
-          { value: "", label: text.groupRules.noProject },
+          { value: "", label: peopleText.groupRules.noProject },
           ...(projects.value?.items ?? []).map(({ name }) => ({ value: name, label: name })),
         ]}
         value={project}
@@ -228,14 +229,14 @@ function AddRule({ providers, onClose }: { providers: readonly Provider[]; onClo
       />
       {project !== "" && (
         <Select
-          label={text.members.role}
+          label={peopleText.members.role}
           name="role"
           value="developer"
           choices={(roles.value?.items ?? []).map(({ name }) => ({
             value: name,
             label: (text.roles as Readonly<Record<string, string>>)[name] ?? name,
           }))}
-          hint={text.members.rolesHint}
+          hint={peopleText.members.rolesHint}
         />
       )}
     </FormDialog>

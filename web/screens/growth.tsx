@@ -7,6 +7,7 @@ import { Size } from "../parts/signs.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { type MoreList, useList } from "../state/list.ts";
 import { setSearch, usePlace } from "../state/location.ts";
+import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
 import { dayNumber, runsOf, scaleOf, withNow } from "./growth-scale.ts";
 
@@ -26,11 +27,11 @@ export function Growth({ now }: { now: Omit<Day, "day" | "measured_at"> }) {
   const isTable = search.get("growth") === "table";
   return (
     <Section
-      title={text.growth.title}
+      title={adminText.growth.title}
       aside={
         <span className="row wrap">
           {/* biome-ignore lint/a11y/useSemanticElements: buttons that belong together, of no form */}
-          <span className="seg" role="group" aria-label={text.growth.span}>
+          <span className="seg" role="group" aria-label={adminText.growth.span}>
             {spans.map((each) => (
               <button
                 key={each}
@@ -49,12 +50,12 @@ export function Growth({ now }: { now: Omit<Day, "day" | "measured_at"> }) {
             data-action="growth-table"
             onClick={() => setSearch({ growth: isTable ? null : "table" })}
           >
-            {isTable ? text.growth.asChart : text.growth.asTable}
+            {isTable ? adminText.growth.asChart : adminText.growth.asTable}
           </button>
         </span>
       }
     >
-      <Loaded of={list} waits={<p className="none">{text.growth.waits}</p>}>
+      <Loaded of={list} waits={<p className="none">{adminText.growth.waits}</p>}>
         {({ items }) => <Shown days={daysOf(withNow(items, now), span)} isTable={isTable} />}
       </Loaded>
     </Section>
@@ -72,7 +73,7 @@ function Shown({ days, isTable }: { days: readonly Day[]; isTable: boolean }) {
     return (
       <Table
         className="grow-t"
-        label={text.growth.title}
+        label={adminText.growth.title}
         columns={columns}
         rows={days.toReversed()}
         keyOf={({ day }) => day}
@@ -83,7 +84,7 @@ function Shown({ days, isTable }: { days: readonly Day[]; isTable: boolean }) {
   if (only !== undefined && others.length === 0) {
     return (
       <p className="none">
-        {text.growth.oneDay} {valuesOf(only)}
+        {adminText.growth.oneDay} {valuesOf(only)}
       </p>
     );
   }
@@ -91,7 +92,7 @@ function Shown({ days, isTable }: { days: readonly Day[]; isTable: boolean }) {
 }
 
 function valuesOf({ stored_bytes, trash_bytes, logical_bytes, blobs }: Day): string {
-  return text.growth.values(
+  return adminText.growth.values(
     ...([sizeText(stored_bytes), sizeText(trash_bytes), sizeText(logical_bytes), blobs] as const),
   );
 }
@@ -122,11 +123,11 @@ function Chart({ days }: { days: readonly Day[] }) {
       <p className="legend grow-l">
         <span>
           <span className="sw three" />
-          {text.storage.stored}
+          {adminText.storage.stored}
         </span>
         <span>
           <span className="sw hat" />
-          {text.growth.ofTrash}
+          {adminText.growth.ofTrash}
         </span>
         <span className="grow" />
         <span className="q2">
@@ -146,7 +147,7 @@ function Chart({ days }: { days: readonly Day[] }) {
             height={height + 32}
             viewBox={`0 -10 ${width + gutter} ${height + 32}`}
             role="img"
-            aria-label={text.growth.sentence(
+            aria-label={adminText.growth.sentence(
               ...([dayText(first.day), dayText(last.day)] as const),
               ...([sizeText(first.stored_bytes), sizeText(last.stored_bytes)] as const),
             )}
@@ -209,7 +210,7 @@ function Chart({ days }: { days: readonly Day[] }) {
           min={0}
           max={days.length - 1}
           value={at}
-          aria-label={text.growth.day}
+          aria-label={adminText.growth.day}
           aria-valuetext={`${dayText(shown.day)}: ${valuesOf(shown)}`}
           data-action="growth-day"
           onChange={(event) => setPointed(Number(event.currentTarget.value))}
@@ -261,10 +262,10 @@ const sized = (head: string) => (
 );
 
 const columns: readonly Column<Day>[] = [
-  { key: "day", head: text.growth.day, cell: ({ day }) => dayText(day) },
+  { key: "day", head: adminText.growth.day, cell: ({ day }) => dayText(day) },
   {
     key: "stored",
-    head: sized(text.storage.stored),
+    head: sized(adminText.storage.stored),
     className: "r",
     cell: ({ stored_bytes }) => <Size bytes={stored_bytes} />,
   },
@@ -276,13 +277,13 @@ const columns: readonly Column<Day>[] = [
   },
   {
     key: "logical",
-    head: sized(text.storage.logical),
+    head: sized(adminText.storage.logical),
     className: "r q-p",
     cell: ({ logical_bytes }) => <Size bytes={logical_bytes} />,
   },
   {
     key: "blobs",
-    head: text.growth.blobs,
+    head: adminText.growth.blobs,
     className: "r q-p",
     cell: ({ blobs }) => text.number(blobs),
   },

@@ -23,14 +23,20 @@ const projectsShown = 6;
 type Pushes = Awaited<ReturnType<typeof getRecentPushes>>;
 type Pulls = Awaited<ReturnType<typeof getRecentPulls>>;
 
-/** What happened last, and what to look at. Where nothing was pushed yet: how to. */
-export function HomeScreen() {
+/** What the home screen asks for at first. */
+export function useRecent() {
   const { search } = usePlace();
-  const { administrator } = useAccount();
   const isMine = search.get("show") === "mine";
   const asked = recentOf(search);
   const pushes = useResource(`recent pushes ${isMine}`, () => getRecentPushes(asked));
   const pulls = useResource(`recent pulls ${isMine}`, () => getRecentPulls(asked));
+  return { isMine, pushes, pulls };
+}
+
+/** What happened last, and what to look at. Where nothing was pushed yet: how to. */
+export function HomeScreen() {
+  const { administrator } = useAccount();
+  const { isMine, pushes, pulls } = useRecent();
   // Whoever came before the first push sees it arrive where they waited for it.
   const [isDone, setDone] = useState(false);
   const waits = useRef(false);

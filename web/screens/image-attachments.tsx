@@ -3,6 +3,7 @@ import { Icon } from "../parts/icon.tsx";
 import { Digest, Size, When } from "../parts/signs.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { go, paths } from "../state/location.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import type { Image } from "./image.tsx";
 
@@ -10,7 +11,7 @@ type One = Image["attached"][number];
 
 /** Signatures, SBOMs, attestations: attached, which says nothing of whether they are right. */
 export function Attachments({ repository, image }: { repository: string; image: Image }) {
-  if (image.attached.length === 0) return <p className="none">{text.image.noneAttached}</p>;
+  if (image.attached.length === 0) return <p className="none">{imagesText.image.noneAttached}</p>;
   const columns: readonly Column<One>[] = [
     {
       key: "kind",
@@ -40,7 +41,7 @@ export function Attachments({ repository, image }: { repository: string; image: 
     },
     {
       key: "type",
-      head: text.image.artifactType,
+      head: imagesText.image.artifactType,
       className: "cut q-p",
       cell: ({ artifact_type, predicates }) => (
         <code title={[artifact_type, ...predicates].join(", ")}>
@@ -50,9 +51,9 @@ export function Attachments({ repository, image }: { repository: string; image: 
     },
     {
       key: "of",
-      head: text.image.of,
+      head: imagesText.image.of,
       className: "cut q-p",
-      cell: ({ platform }) => platform ?? text.image.whole,
+      cell: ({ platform }) => platform ?? imagesText.image.whole,
     },
     {
       key: "size",
@@ -78,7 +79,7 @@ export function Attachments({ repository, image }: { repository: string; image: 
     <div className="apart">
       <Table
         className="attached"
-        label={text.image.attachments}
+        label={imagesText.image.attachments}
         columns={columns}
         rows={image.attached}
         keyOf={({ digest, of }) => `${digest} ${of}`}

@@ -1,4 +1,5 @@
 import { Digest, Size } from "../parts/signs.tsx";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import type { Image } from "./image.tsx";
 import { RemovalDialog } from "./removal.tsx";
@@ -22,15 +23,17 @@ export default function DeleteImage({
   const hasMore = attached.length > 0;
   const key = tag ?? digest;
   const name = tag === null ? <Digest digest={digest} /> : <code>{tag}</code>;
-  const words = tag === null ? text.untagged : text.tags;
+  const words = tag === null ? imagesText.untagged : imagesText.tags;
   return (
     <RemovalDialog
       {...{ repository, onClose, onDone }}
       what={goesWhole ? { tags: [], digests: [digest] } : { tags: [key], digests: [] }}
       words={{
         title:
-          tag === null ? text.image.removeTitle(repository) : text.tags.removeTitle(1, repository),
-        submit: words.remove(1),
+          tag === null
+            ? imagesText.image.removeTitle(repository)
+            : imagesText.tags.removeTitle(1, repository),
+        submit: (tag === null ? imagesText.untagged : text.tags).remove(1),
         areGone: words.areGone(1, repository),
         areErased: words.areErased(1, repository),
       }}
@@ -41,16 +44,16 @@ export default function DeleteImage({
           ...{ key, name, end: goesWhole && <Size bytes={size} /> },
           beside:
             tag === null
-              ? text.untagged.along(null, hasMore)
+              ? imagesText.untagged.along(null, hasMore)
               : goesWhole
-                ? text.tags.withImage(hasMore)
-                : text.tags.alone,
+                ? imagesText.tags.withImage(hasMore)
+                : imagesText.tags.alone,
         },
       ]}
       stays={others.map((other) => ({
         key: other,
         name: <code>{other}</code>,
-        beside: text.tags.staysWith([key]),
+        beside: imagesText.tags.staysWith([key]),
       }))}
       pulled={[{ key, name, pulled_at }]}
     />

@@ -15,6 +15,7 @@ import { matcher } from "../state/filter.ts";
 import { readList } from "../state/list.ts";
 import { setSearch, usePlace } from "../state/location.ts";
 import { type Resource, statusOf, useResource } from "../state/resource.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import type { Image } from "./image.tsx";
 import { buildLine } from "./image-layers.tsx";
@@ -36,7 +37,7 @@ export default function ImageFiles({ repository, image }: { repository: string; 
   const layers = image.layers.filter((layer) => layer.digest !== null);
   const asked = search.get("layer");
   const layer = layers.find(({ digest }) => digest === asked) ?? layers[0];
-  if (layer?.digest == null) return <p className="none">{text.image.noLayers}</p>;
+  if (layer?.digest == null) return <p className="none">{imagesText.image.noLayers}</p>;
   const file = search.get("file") ?? "";
   return (
     <div className={file === "" ? "files" : "files two"}>
@@ -47,13 +48,13 @@ export default function ImageFiles({ repository, image }: { repository: string; 
           digest={layer.digest}
           picker={
             <Select
-              label={text.files.layer}
+              label={imagesText.files.layer}
               name="layer"
               isQuiet
               value={layer.digest}
               choices={layers.map((each, index) => ({
                 value: each.digest ?? "",
-                label: text.files.layerName(
+                label: imagesText.files.layerName(
                   index + 1,
                   sizeText(each.size),
                   buildLine(each.created_by).slice(0, 60),
@@ -96,18 +97,20 @@ function Tree({
         filter={filter}
         operators={operators}
         rows={all}
-        example={text.files.filter}
-        count={text.files.count(rows.length, all.length)}
+        example={imagesText.files.filter}
+        count={imagesText.files.count(rows.length, all.length)}
       />
       {tree.error !== null && <Unread error={tree.error} onRetry={tree.reload} />}
       {tree.value === undefined && tree.error === null && (
-        <Skeleton className="filet" label={text.image.files} columns={columns} rows={6} />
+        <Skeleton className="filet" label={imagesText.image.files} columns={columns} rows={6} />
       )}
-      {tree.value !== undefined && all.length === 0 && <p className="none">{text.files.none}</p>}
+      {tree.value !== undefined && all.length === 0 && (
+        <p className="none">{imagesText.files.none}</p>
+      )}
       {all.length > 0 && (
         <Table
           className="filet"
-          label={text.image.files}
+          label={imagesText.image.files}
           columns={columns}
           rows={rows}
           keyOf={(row) => row.path}
@@ -122,7 +125,7 @@ function Tree({
           )}
         </Table>
       )}
-      {isCut && <p className="q3">{text.files.cut(entriesMax)}</p>}
+      {isCut && <p className="q3">{imagesText.files.cut(entriesMax)}</p>}
     </>
   );
 }
@@ -151,7 +154,7 @@ const icons: Readonly<Partial<Record<Entry["kind"], IconName>>> = {
 const columns: readonly Column<Row>[] = [
   {
     key: "name",
-    head: text.files.name,
+    head: imagesText.files.name,
     className: "f-name",
     cell: (row, isActive) => {
       const { entry, isOpen, depth } = row;
@@ -172,8 +175,8 @@ const columns: readonly Column<Row>[] = [
             <bdi>{shownName(entry)}</bdi>
           </button>
           {entry.link !== null && <code className="q3 cut">→ {entry.link}</code>}
-          {text.files.kinds[entry.kind] !== undefined && (
-            <span className="q3 nw">{text.files.kinds[entry.kind]}</span>
+          {imagesText.files.kinds[entry.kind] !== undefined && (
+            <span className="q3 nw">{imagesText.files.kinds[entry.kind]}</span>
           )}
         </span>
       );
@@ -192,15 +195,15 @@ const columns: readonly Column<Row>[] = [
   },
   {
     key: "mode",
-    head: text.files.mode,
+    head: imagesText.files.mode,
     className: "q-p",
     cell: ({ entry }) => (
-      <code title={text.files.owner(entry.uid, entry.gid)}>{entry.mode ?? "–"}</code>
+      <code title={imagesText.files.owner(entry.uid, entry.gid)}>{entry.mode ?? "–"}</code>
     ),
   },
   {
     key: "mtime",
-    head: text.files.changed,
+    head: imagesText.files.changed,
     className: "cut q-p q2",
     cell: ({ entry }) => (
       <time dateTime={entry.mtime} title={exactTime(entry.mtime)}>
@@ -296,11 +299,13 @@ function FileView({
           <bdi>{path}</bdi>
         </h2>
         {shown !== undefined && <span className="q3 nw">{sizeText(shown.size)}</span>}
-        {shown?.encoding === "utf-8" && <CopyIcon value={shown.content} label={text.files.copy} />}
+        {shown?.encoding === "utf-8" && (
+          <CopyIcon value={shown.content} label={imagesText.files.copy} />
+        )}
         <button
           type="button"
           className="ib"
-          aria-label={text.files.close}
+          aria-label={imagesText.files.close}
           data-action="close-file"
           onClick={() => setSearch({ file: null })}
         >
@@ -309,10 +314,10 @@ function FileView({
       </header>
       {file.error !== null && <Unread error={file.error} onRetry={file.reload} />}
       {shown === undefined && file.error === null && <span className="skel w-2" />}
-      {shown?.encoding === "base64" && <p className="none">{text.files.noText}</p>}
+      {shown?.encoding === "base64" && <p className="none">{imagesText.files.noText}</p>}
       {shown?.encoding === "utf-8" &&
         (shown.size === 0 ? (
-          <p className="none">{text.files.empty}</p>
+          <p className="none">{imagesText.files.empty}</p>
         ) : (
           // biome-ignore lint/a11y/noNoninteractiveTabindex lint/a11y/useSemanticElements: what scrolls must be reached by keyboard, and have a name
           <pre tabIndex={0} role="region" aria-label={path}>
@@ -325,9 +330,9 @@ function FileView({
 
 /** A layer that cannot be unpacked, or a file that is not shown, is no fault: the server says why. */
 export function Unread({ error, onRetry }: { error: Error; onRetry: () => void }) {
-  if (isBeingRead(error)) return <Notice kind="info" what={text.files.reading} />;
+  if (isBeingRead(error)) return <Notice kind="info" what={imagesText.files.reading} />;
   if (statusOf(error) === 422)
-    return <Notice kind="plain" what={text.files.unread} more={error.message} />;
+    return <Notice kind="plain" what={imagesText.files.unread} more={error.message} />;
   return <Trouble error={error} onRetry={onRetry} />;
 }
 

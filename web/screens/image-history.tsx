@@ -11,6 +11,7 @@ import { tellFailure, toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { go, paths } from "../state/location.ts";
 import { changed } from "../state/resource.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 
 type Move = Awaited<ReturnType<typeof getRepositoriesTagsHistoryOfRepositoryTag>>["items"][number];
@@ -40,7 +41,7 @@ export function ImageHistory({
   const moveTo = async (version: number) => {
     const { from } = await postRepositoriesTagsRestoreOfRepositoryTag({ repository, tag, version });
     toast(
-      text.history.isBack(tag),
+      imagesText.history.isBack(tag),
       from === null
         ? {}
         : {
@@ -57,7 +58,8 @@ export function ImageHistory({
     <>
       <div className="tools">
         <span className="q2">
-          {first !== undefined && text.history.since(rows.length, tag, dayTime(first.moved_at))}
+          {first !== undefined &&
+            imagesText.history.since(rows.length, tag, dayTime(first.moved_at))}
         </span>
         <span className="grow" />
         <button
@@ -69,13 +71,13 @@ export function ImageHistory({
           }
         >
           <Icon name="clock" small />
-          {text.history.asOf}
+          {imagesText.history.asOf}
         </button>
       </div>
       <ListTable
         list={list}
         className="hist"
-        label={text.image.history}
+        label={imagesText.image.history}
         columns={columns}
         rows={rows}
         barRows={4}
@@ -102,31 +104,35 @@ function columnsOf(
   return [
     {
       key: "rail",
-      head: <span className="sr">{text.history.rail}</span>,
+      head: <span className="sr">{imagesText.history.rail}</span>,
       className: "rail",
       cell: () => null,
     },
     {
       key: "to",
-      head: text.history.to,
+      head: imagesText.history.to,
       className: "dg",
       cell: ({ to }) =>
-        to === null ? <span className="q3">{text.history.nothing}</span> : <Digest digest={to} />,
+        to === null ? (
+          <span className="q3">{imagesText.history.nothing}</span>
+        ) : (
+          <Digest digest={to} />
+        ),
     },
     {
       key: "what",
-      head: text.history.what,
+      head: imagesText.history.what,
       className: "cut wt",
       cell: ({ cause, from, to }) => (
         <>
-          {text.history.causes(cause, from === null, to === null)}{" "}
+          {imagesText.history.causes(cause, from === null, to === null)}{" "}
           {from !== null && to !== null && <Digest digest={from} />}
         </>
       ),
     },
     {
       key: "by",
-      head: text.history.by,
+      head: imagesText.history.by,
       className: "cut who2 q2",
       cell: ({ moved_by }) =>
         moved_by === null ? (
@@ -137,7 +143,7 @@ function columnsOf(
     },
     {
       key: "at",
-      head: text.history.at,
+      head: imagesText.history.at,
       className: "tm q2",
       cell: ({ moved_at }) => (
         <time dateTime={moved_at} title={exactTime(moved_at)}>
@@ -147,7 +153,7 @@ function columnsOf(
     },
     {
       key: "for",
-      head: text.history.held,
+      head: imagesText.history.held,
       className: "r du",
       cell: ({ heldMs }) => lasting(heldMs),
     },
@@ -155,7 +161,7 @@ function columnsOf(
       ...actionsColumn,
       cell: ({ isNow, to, version }, isActive) =>
         isNow ? (
-          <span className="q3">{text.history.now}</span>
+          <span className="q3">{imagesText.history.now}</span>
         ) : (
           to !== null && (
             <button
@@ -168,7 +174,7 @@ function columnsOf(
               onClick={() => moveTo(version)}
             >
               <Icon name="back" small />
-              {text.history.moveBack}
+              {imagesText.history.moveBack}
             </button>
           )
         ),

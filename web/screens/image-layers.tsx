@@ -5,6 +5,7 @@ import { Section } from "../parts/place.tsx";
 import { Size } from "../parts/signs.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { paths } from "../state/location.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import type { Image } from "./image.tsx";
 
@@ -25,13 +26,13 @@ export function ImageLayers({ image }: { image: Image }) {
   const rows = rowsOf(image);
   const total = rows.reduce((sum, { size }) => sum + size, 0);
   const [pointed, setPointed] = useState<string | null>(null);
-  if (rows.length === 0) return <p className="none">{text.image.noLayers}</p>;
+  if (rows.length === 0) return <p className="none">{imagesText.image.noLayers}</p>;
   const layers = rows.filter(({ digest }) => digest !== null);
   const columns: readonly Column<Row>[] = [
     { key: "n", head: "#", className: "r q3 lx", cell: ({ number }) => number },
     {
       key: "line",
-      head: text.image.buildLine,
+      head: imagesText.image.buildLine,
       className: "cut li",
       cell: ({ verb, line }) => (
         <span title={`${verb} ${line}`.trim()} className={isStated(line) ? undefined : "q3"}>
@@ -41,7 +42,7 @@ export function ImageLayers({ image }: { image: Image }) {
     },
     {
       key: "share",
-      head: text.image.share,
+      head: imagesText.image.share,
       className: "lb",
       cell: ({ size, digest }) =>
         digest !== null && (
@@ -54,19 +55,27 @@ export function ImageLayers({ image }: { image: Image }) {
       key: "size",
       head: (
         <span className="num">
-          {text.image.compressed}
+          {imagesText.image.compressed}
           <i />
         </span>
       ),
       className: "r ls",
       cell: ({ size, digest }) =>
-        digest === null ? <span className="q3">{text.image.noData}</span> : <Size bytes={size} />,
+        digest === null ? (
+          <span className="q3">{imagesText.image.noData}</span>
+        ) : (
+          <Size bytes={size} />
+        ),
     },
   ];
   return (
     <>
       <figure className="plan">
-        <div className="pl" role="img" aria-label={text.image.plan(sizeText(total), layers.length)}>
+        <div
+          className="pl"
+          role="img"
+          aria-label={imagesText.image.plan(sizeText(total), layers.length)}
+        >
           {layers.map(({ key, size, label }) => (
             <span
               key={key}
@@ -79,11 +88,11 @@ export function ImageLayers({ image }: { image: Image }) {
             </span>
           ))}
         </div>
-        <figcaption>{text.image.plan(sizeText(total), layers.length)}</figcaption>
+        <figcaption>{imagesText.image.plan(sizeText(total), layers.length)}</figcaption>
       </figure>
       <Table
         className="layers"
-        label={text.image.layers}
+        label={imagesText.image.layers}
         columns={columns}
         rows={rows}
         keyOf={({ key }) => key}
@@ -92,14 +101,14 @@ export function ImageLayers({ image }: { image: Image }) {
         }
       />
       {image.shared_with.length > 0 && (
-        <Section title={text.image.sharedWith} aside={text.number(image.shared_with.length)}>
+        <Section title={imagesText.image.sharedWith} aside={text.number(image.shared_with.length)}>
           <ul className="shares">
             {image.shared_with.map(({ repository, layers: count, size }) => (
               <li key={repository}>
                 <Link className="mono" href={paths.repository(repository)}>
                   {repository}
                 </Link>
-                <span className="q3">{text.image.layerCount(count)}</span>
+                <span className="q3">{imagesText.image.layerCount(count)}</span>
                 <Size bytes={size} />
               </li>
             ))}
@@ -124,7 +133,7 @@ function rowsOf({ layers }: Image): Row[] {
 }
 
 function isStated(line: string): boolean {
-  return line !== text.image.noLine;
+  return line !== imagesText.image.noLine;
 }
 
 /** The first word of what the line does; some builders have lines that are comments. */
@@ -147,5 +156,5 @@ function wordsOf(createdBy: string): { verb: string; line: string } {
   const shell = /^(?:RUN )?(?:\|\d+ .*?)?\/bin\/sh -c (.*)$/s.exec(line);
   if (shell !== null) return { verb: "RUN", line: shell[1] ?? "" };
   const [, verb = "", rest = line] = /^([A-Z]+)\s+(.*)$/s.exec(line) ?? [];
-  return { verb, line: rest === "" ? text.image.noLine : rest };
+  return { verb, line: rest === "" ? imagesText.image.noLine : rest };
 }

@@ -1,5 +1,6 @@
 import { Facts, Section } from "../parts/place.tsx";
 import { When } from "../parts/signs.tsx";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import type { Image } from "./image.tsx";
 
@@ -11,12 +12,12 @@ export function ImageOverview({ image }: { image: Image }) {
     <div className="cols two">
       <div>
         {config === null ? (
-          <Section title={text.image.content}>
+          <Section title={imagesText.image.content}>
             <Facts
               rows={[
-                [text.image.mediaType, <code key="type">{image.media_type}</code>],
+                [imagesText.image.mediaType, <code key="type">{image.media_type}</code>],
                 [
-                  text.image.artifactType,
+                  imagesText.image.artifactType,
                   image.artifact_type === null ? (
                     text.none
                   ) : (
@@ -28,27 +29,37 @@ export function ImageOverview({ image }: { image: Image }) {
           </Section>
         ) : (
           <>
-            <Section title={text.image.runs}>
+            <Section title={imagesText.image.runs}>
               <Facts
                 rows={[
-                  [text.image.entrypoint, <Command key="e" words={config.entrypoint} />],
-                  [text.image.command, <Command key="c" words={config.cmd} />],
-                  [text.image.user, config.user ?? text.image.root],
-                  [text.image.folder, <code key="w">{config.working_dir ?? "/"}</code>],
-                  [text.image.ports, <Command key="p" words={config.ports} />],
+                  [imagesText.image.entrypoint, <Command key="e" words={config.entrypoint} />],
+                  [imagesText.image.command, <Command key="c" words={config.cmd} />],
+                  [imagesText.image.user, config.user ?? imagesText.image.root],
+                  [imagesText.image.folder, <code key="w">{config.working_dir ?? "/"}</code>],
+                  [imagesText.image.ports, <Command key="p" words={config.ports} />],
                   ...(config.volumes.length > 0
-                    ? [[text.image.volumes, <Command key="v" words={config.volumes} />] as const]
+                    ? [
+                        [
+                          imagesText.image.volumes,
+                          <Command key="v" words={config.volumes} />,
+                        ] as const,
+                      ]
                     : []),
                   ...(config.stop_signal === null
                     ? []
-                    : [[text.image.stopSignal, config.stop_signal] as const]),
+                    : [[imagesText.image.stopSignal, config.stop_signal] as const]),
                   ...(config.healthcheck.length > 0
-                    ? [[text.image.health, <Command key="h" words={config.healthcheck} />] as const]
+                    ? [
+                        [
+                          imagesText.image.health,
+                          <Command key="h" words={config.healthcheck} />,
+                        ] as const,
+                      ]
                     : []),
                 ]}
               />
             </Section>
-            <Section title={text.image.environment} aside={text.number(config.env.length)}>
+            <Section title={imagesText.image.environment} aside={text.number(config.env.length)}>
               <div className="wide-kv">
                 <Facts
                   rows={config.env.map((line) => {
@@ -65,25 +76,25 @@ export function ImageOverview({ image }: { image: Image }) {
         )}
       </div>
       <div>
-        <Section title={text.image.origin}>
+        <Section title={imagesText.image.origin}>
           <Facts
             rows={[
-              [text.image.source, annotated(labels, "source") ?? text.none],
-              [text.image.revision, annotated(labels, "revision") ?? text.none],
+              [imagesText.image.source, annotated(labels, "source") ?? text.none],
+              [imagesText.image.revision, annotated(labels, "revision") ?? text.none],
               [
-                text.image.built,
+                imagesText.image.built,
                 config?.created == null ? (
-                  text.image.unknown
+                  imagesText.image.unknown
                 ) : (
                   <When key="b" time={config.created} />
                 ),
               ],
-              [text.image.base, annotated(labels, "base.name") ?? text.image.unknown],
-              [text.image.licence, annotated(labels, "licenses") ?? text.none],
+              [imagesText.image.base, annotated(labels, "base.name") ?? imagesText.image.unknown],
+              [imagesText.image.licence, annotated(labels, "licenses") ?? text.none],
             ]}
           />
         </Section>
-        <Section title={text.image.labels} aside={text.number(labels.length)}>
+        <Section title={imagesText.image.labels} aside={text.number(labels.length)}>
           <div className="wide-kv">
             <Facts
               rows={labels.map(([name, value]) => [

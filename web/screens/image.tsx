@@ -14,6 +14,7 @@ import { ReferenceLabel } from "../parts/reference.tsx";
 import { Digest, ReferenceTitle, Size, When, WhenOrNever } from "../parts/signs.tsx";
 import { go, paths, setSearch, usePlace } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { Attachments } from "./image-attachments.tsx";
 import { ImageHistory } from "./image-history.tsx";
@@ -63,16 +64,18 @@ export default function ImageScreen({
       ? paths.digest(repository, digest ?? "", part)
       : paths.tag(repository, tag, part)) + (platform === "" ? "" : `?platform=${platform}`);
   const tabs = [
-    { label: text.image.overview, tab: "", count: undefined },
+    { label: imagesText.image.overview, tab: "", count: undefined },
     {
-      label: text.image.layers,
+      label: imagesText.image.layers,
       tab: "layers",
       count: image?.layers.filter((layer) => layer.digest !== null).length,
     },
-    { label: text.image.files, tab: "files", count: undefined },
-    { label: text.image.attachments, tab: "attachments", count: image?.attached.length },
-    ...(tag === null ? [] : [{ label: text.image.history, tab: "history", count: undefined }]),
-    { label: text.image.activity, tab: "activity", count: undefined },
+    { label: imagesText.image.files, tab: "files", count: undefined },
+    { label: imagesText.image.attachments, tab: "attachments", count: image?.attached.length },
+    ...(tag === null
+      ? []
+      : [{ label: imagesText.image.history, tab: "history", count: undefined }]),
+    { label: imagesText.image.activity, tab: "activity", count: undefined },
   ];
   return (
     <main className="page" id="main">
@@ -114,7 +117,7 @@ export default function ImageScreen({
                 onClick={() => setDeleting(true)}
               >
                 <Icon name="trash" small />
-                {tag === null ? text.untagged.remove(1) : text.tags.remove(1)}
+                {tag === null ? imagesText.untagged.remove(1) : text.tags.remove(1)}
               </button>
             )}
           </span>
@@ -198,7 +201,7 @@ function ImageFacts({
     <dl className="facts">
       <Fact name={text.digest}>
         <Digest digest={image.digest} groups={4} />
-        <CopyIcon value={image.digest} label={text.image.copyDigest} />
+        <CopyIcon value={image.digest} label={imagesText.image.copyDigest} />
       </Fact>
       <Fact name={text.tags.pushed}>
         <When time={image.pushed_at} by={image.pushed_by} place={repository} />
@@ -206,12 +209,12 @@ function ImageFacts({
       <Fact name={text.tags.pulled}>
         <WhenOrNever time={image.pulled_at} />
       </Fact>
-      {pulls !== undefined && <Fact name={text.image.pulls}>{text.number(pulls)}</Fact>}
+      {pulls !== undefined && <Fact name={imagesText.image.pulls}>{text.number(pulls)}</Fact>}
       <Fact name={text.size}>
         <Size bytes={image.size} />
       </Fact>
       {others.length > 0 && (
-        <Fact name={text.image.alsoTagged}>
+        <Fact name={imagesText.image.alsoTagged}>
           {others.slice(0, 5).map((name) => (
             <Link key={name} href={paths.tag(repository, name)}>
               <code>{name}</code>
@@ -249,7 +252,7 @@ function PlatformBar({ image }: { image: Image }) {
   return (
     <div className="platbar">
       {/* biome-ignore lint/a11y/useSemanticElements: buttons that belong together, of no form */}
-      <div className="seg" role="group" aria-label={text.image.platform}>
+      <div className="seg" role="group" aria-label={imagesText.image.platform}>
         {image.platforms.map(({ platform, digest, size }) => (
           <button
             key={digest}
@@ -257,7 +260,7 @@ function PlatformBar({ image }: { image: Image }) {
             aria-pressed={digest === image.shown}
             data-action="choose-platform"
             disabled={size === null}
-            title={size === null ? text.image.notHere : digest}
+            title={size === null ? imagesText.image.notHere : digest}
             onClick={() =>
               setSearch({
                 platform: platform ?? digest,
@@ -273,7 +276,7 @@ function PlatformBar({ image }: { image: Image }) {
       </div>
       {image.shown !== null && (
         <span className="q3 no-phone">
-          {text.image.below} <Digest digest={image.shown} />
+          {imagesText.image.below} <Digest digest={image.shown} />
         </span>
       )}
     </div>

@@ -17,6 +17,7 @@ import { tellFailure, toast } from "../parts/toast.tsx";
 import { matcher } from "../state/filter.ts";
 import { useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 
 type Member = Awaited<ReturnType<typeof getProjectsMembersOfProject>>["items"][number];
@@ -37,7 +38,7 @@ export function Members({ project }: { project: string }) {
 
   const setRole = async (member: string, role: string) => {
     await putProjectsMembersOfProjectMember({ project, member, role });
-    toast(text.members.isSet(member, roleName(role)));
+    toast(peopleText.members.isSet(member, roleName(role)));
     await changed(key);
   };
   const columns = columnsOf({
@@ -51,8 +52,8 @@ export function Members({ project }: { project: string }) {
         filter={filter}
         operators={operators}
         rows={all}
-        example={text.members.filter}
-        count={text.members.count(rows.length, all.length)}
+        example={peopleText.members.filter}
+        count={peopleText.members.count(rows.length, all.length)}
       >
         <button
           type="button"
@@ -61,7 +62,7 @@ export function Members({ project }: { project: string }) {
           onClick={() => setAsked("add")}
         >
           <Icon name="plus" small />
-          {text.members.add}
+          {peopleText.members.add}
         </button>
       </Filter>
       <ListTable
@@ -75,9 +76,9 @@ export function Members({ project }: { project: string }) {
       />
       {asked === "add" && (
         <FormDialog
-          title={text.members.addTitle(project)}
+          title={peopleText.members.addTitle(project)}
           action="confirm-add-member"
-          submit={text.members.add}
+          submit={peopleText.members.add}
           onClose={() => setAsked(null)}
           onSubmit={async (fields) => {
             await setRole(fieldOf(fields, "member"), fieldOf(fields, "role"));
@@ -85,29 +86,29 @@ export function Members({ project }: { project: string }) {
           }}
         >
           <Field
-            label={text.members.who}
+            label={peopleText.members.who}
             name="member"
             required
             autoComplete="off"
-            hint={text.members.whoHint}
+            hint={peopleText.members.whoHint}
           />
-          <Select label={text.members.role} name="role" value="developer" choices={choices} />
-          <p className="q3">{text.members.rolesHint}</p>
+          <Select label={peopleText.members.role} name="role" value="developer" choices={choices} />
+          <p className="q3">{peopleText.members.rolesHint}</p>
         </FormDialog>
       )}
       {asked !== null && asked !== "add" && (
         <FormDialog
-          title={text.members.removeTitle(asked.member, project)}
-          lead={text.members.removeLead}
+          title={peopleText.members.removeTitle(asked.member, project)}
+          lead={peopleText.members.removeLead}
           action="confirm-remove-member"
-          submit={text.members.remove}
+          submit={peopleText.members.remove}
           isBad
           onClose={() => setAsked(null)}
           onSubmit={async () => {
             const { member, role } = asked;
             await deleteProjectsMembersOfProjectMember({ project, member });
             setAsked(null);
-            toast(text.members.isRemoved(member), { undo: () => setRole(member, role) });
+            toast(peopleText.members.isRemoved(member), { undo: () => setRole(member, role) });
             await changed(key);
           }}
         />
@@ -154,16 +155,16 @@ function columnsOf({
     },
     {
       key: "who",
-      head: text.members.who,
+      head: peopleText.members.who,
       className: "cut",
       cell: ({ member }) => member,
     },
     {
       key: "role",
-      head: text.members.role,
+      head: peopleText.members.role,
       cell: ({ member, role }, isActive) => (
         <Menu
-          label={text.members.roleOf(member)}
+          label={peopleText.members.roleOf(member)}
           className="btn quiet s picker"
           shows={roleName(role)}
           side="start"
@@ -183,7 +184,7 @@ function columnsOf({
     },
     {
       key: "since",
-      head: text.members.since,
+      head: peopleText.members.since,
       className: "q-l q2",
       cell: ({ since }) => <When time={since} />,
     },
@@ -193,8 +194,8 @@ function columnsOf({
         <button
           type="button"
           className="ib"
-          aria-label={text.members.removeOne(member.member)}
-          title={text.members.remove}
+          aria-label={peopleText.members.removeOne(member.member)}
+          title={peopleText.members.remove}
           data-action="remove-member"
           tabIndex={isActive ? 0 : -1}
           onClick={() => remove(member)}

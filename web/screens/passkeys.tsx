@@ -17,11 +17,12 @@ import { When, WhenOrNever } from "../parts/signs.tsx";
 import { actionsColumn, type Column, Skeleton, Table } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { changed, useResource } from "../state/resource.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 
 type Passkey = Awaited<ReturnType<typeof getAccountPasskeys>>["items"][number];
 
-const table = { className: "passkeys", label: text.profile.passkeys };
+const table = { className: "passkeys", label: peopleText.profile.passkeys };
 
 /** The second factor of one's own account. */
 export function Passkeys() {
@@ -39,7 +40,7 @@ export function Passkeys() {
     const made = await postAccountPasskeys({ name: fieldOf(fields, "name"), credential });
     close();
     if (made.recovery_codes !== null) setCodes(made.recovery_codes);
-    toast(text.passkeys.isAdded);
+    toast(peopleText.passkeys.isAdded);
     await changed("passkeys", "account", "sessions");
   };
   const renew = async (fields: FormData) => {
@@ -52,13 +53,13 @@ export function Passkeys() {
     await postAccountPasskeysRemoveOfId({ id, password: passwordIn(fields) });
     close();
     if (passkeys?.length === 1) setCodes(null);
-    toast(text.passkeys.isRemoved);
+    toast(peopleText.passkeys.isRemoved);
     await changed("passkeys", "account");
   };
   return (
     <>
       <div className="tools">
-        <span className="q2">{text.passkeys.lead}</span>
+        <span className="q2">{peopleText.passkeys.lead}</span>
         <span className="grow" />
         <button
           type="button"
@@ -69,7 +70,7 @@ export function Passkeys() {
           onClick={() => setAsked("add")}
         >
           <Icon name="plus" small />
-          {text.passkeys.add}
+          {peopleText.passkeys.add}
         </button>
       </div>
       {unavailable !== null && <p className="none">{unavailable}</p>}
@@ -77,7 +78,7 @@ export function Passkeys() {
       <Loaded of={list} waits={<Skeleton {...table} columns={columns} rows={2} />}>
         {({ items }) =>
           items.length === 0 ? (
-            <p className="none">{text.passkeys.none}</p>
+            <p className="none">{peopleText.passkeys.none}</p>
           ) : (
             <Table {...table} columns={columns} rows={items} keyOf={({ id }) => id} />
           )
@@ -85,11 +86,11 @@ export function Passkeys() {
       </Loaded>
       {passkeys !== undefined && passkeys.length > 0 && (
         <div className="narrow">
-          <Section title={text.passkeys.codes}>
+          <Section title={peopleText.passkeys.codes}>
             <div className="form">
               <p className="q2">
-                {text.passkeys.codesLead}{" "}
-                {text.passkeys.codesLeft(list.value?.recovery_codes_left ?? 0)}
+                {peopleText.passkeys.codesLead}{" "}
+                {peopleText.passkeys.codesLeft(list.value?.recovery_codes_left ?? 0)}
               </p>
               <button
                 type="button"
@@ -97,7 +98,7 @@ export function Passkeys() {
                 data-action="new-recovery-codes"
                 onClick={() => setAsked("renew")}
               >
-                {text.passkeys.renew}
+                {peopleText.passkeys.renew}
               </button>
             </div>
           </Section>
@@ -105,30 +106,32 @@ export function Passkeys() {
       )}
       {asked === "add" && (
         <FormDialog
-          title={text.passkeys.addTitle}
-          lead={passkeys?.length === 0 ? text.passkeys.firstLead : text.passkeys.addLead}
+          title={peopleText.passkeys.addTitle}
+          lead={
+            passkeys?.length === 0 ? peopleText.passkeys.firstLead : peopleText.passkeys.addLead
+          }
           action="add-passkey"
-          submit={text.passkeys.add}
+          submit={peopleText.passkeys.add}
           onClose={close}
           onSubmit={add}
         >
           <Field
-            label={text.passkeys.nameLabel}
+            label={peopleText.passkeys.nameLabel}
             name="name"
             required
             autoComplete="off"
             maxLength={100}
-            placeholder={text.passkeys.nameExample}
+            placeholder={peopleText.passkeys.nameExample}
           />
           <Password />
         </FormDialog>
       )}
       {asked === "renew" && (
         <FormDialog
-          title={text.passkeys.renewTitle}
-          lead={text.passkeys.renewLead}
+          title={peopleText.passkeys.renewTitle}
+          lead={peopleText.passkeys.renewLead}
           action="renew-recovery-codes"
-          submit={text.passkeys.renew}
+          submit={peopleText.passkeys.renew}
           onClose={close}
           onSubmit={renew}
         >
@@ -137,10 +140,14 @@ export function Passkeys() {
       )}
       {asked !== null && typeof asked === "object" && (
         <FormDialog
-          title={text.passkeys.removeTitle(asked.name)}
-          lead={passkeys?.length === 1 ? text.passkeys.removeLastLead : text.passkeys.removeLead}
+          title={peopleText.passkeys.removeTitle(asked.name)}
+          lead={
+            passkeys?.length === 1
+              ? peopleText.passkeys.removeLastLead
+              : peopleText.passkeys.removeLead
+          }
           action="confirm-remove-passkey"
-          submit={text.passkeys.remove}
+          submit={peopleText.passkeys.remove}
           isBad
           onClose={close}
           onSubmit={(fields) => remove(asked, fields)}
@@ -160,7 +167,7 @@ function passwordIn(fields: FormData): string {
 function Password() {
   return (
     <Field
-      label={text.passkeys.password}
+      label={peopleText.passkeys.password}
       name="password"
       type="password"
       required
@@ -176,9 +183,9 @@ function Codes({ codes }: { codes: readonly string[] }) {
         <Mark name="done" />
         <div className="grow">
           <p>
-            <b>{text.passkeys.codesOnce}</b>
+            <b>{peopleText.passkeys.codesOnce}</b>
           </p>
-          <Code lines={codes} label={text.passkeys.codes} />
+          <Code lines={codes} label={peopleText.passkeys.codes} />
         </div>
       </div>
     </div>
@@ -189,13 +196,13 @@ function columnsOf(ask: (passkey: Passkey) => void): readonly Column<Passkey>[] 
   return [
     {
       key: "name",
-      head: text.passkeys.name,
+      head: peopleText.passkeys.name,
       className: "cut",
       cell: ({ name }) => name,
     },
     {
       key: "added",
-      head: text.passkeys.added,
+      head: peopleText.passkeys.added,
       className: "q-p",
       cell: ({ created_at }) => <When time={created_at} />,
     },
@@ -213,10 +220,10 @@ function columnsOf(ask: (passkey: Passkey) => void): readonly Column<Passkey>[] 
           className="btn s"
           data-action="remove-passkey"
           tabIndex={isActive ? 0 : -1}
-          aria-label={text.passkeys.removeOne(passkey.name)}
+          aria-label={peopleText.passkeys.removeOne(passkey.name)}
           onClick={() => ask(passkey)}
         >
-          {text.passkeys.remove}
+          {peopleText.passkeys.remove}
         </button>
       ),
     },

@@ -23,6 +23,7 @@ import { paths } from "../state/location.ts";
 import { changed, signInAgain } from "../state/resource.ts";
 import { host, useAccount } from "../state/session.ts";
 import { useSubmit } from "../state/submit.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import { browserName } from "./browser-name.ts";
 import { Passkeys } from "./passkeys.tsx";
@@ -35,10 +36,10 @@ type Session = Awaited<ReturnType<typeof getAccountSessions>>["items"][number];
 export default function ProfileScreen({ tab }: { tab: string }) {
   const account = useAccount();
   const tabs = [
-    { label: text.profile.tokens, tab: "" },
-    { label: text.profile.passkeys, tab: "passkeys" },
-    { label: text.profile.sessions, tab: "sessions" },
-    { label: text.profile.account, tab: "account" },
+    { label: peopleText.profile.tokens, tab: "" },
+    { label: peopleText.profile.passkeys, tab: "passkeys" },
+    { label: peopleText.profile.sessions, tab: "sessions" },
+    { label: peopleText.profile.account, tab: "account" },
   ];
   return (
     <main className="page" id="main">
@@ -46,7 +47,7 @@ export default function ProfileScreen({ tab }: { tab: string }) {
         name={account.name}
         crumbs={[{ label: host }]}
         title={<h1 tabIndex={-1}>{account.name}</h1>}
-        beside={account.administrator && <Chip>{text.profile.administrator}</Chip>}
+        beside={account.administrator && <Chip>{peopleText.profile.administrator}</Chip>}
         sub={account.email ?? ""}
       />
       <Tabs
@@ -82,20 +83,22 @@ function Tokens() {
   const columns: readonly Column<Token>[] = [
     {
       key: "what",
-      head: text.profile.what,
+      head: peopleText.profile.what,
       className: "cut",
-      cell: ({ description }) => (description === "" ? text.profile.unnamed : description),
+      cell: ({ description }) => (description === "" ? peopleText.profile.unnamed : description),
     },
     {
       key: "may",
-      head: text.robots.may,
+      head: peopleText.robots.may,
       className: "cut q-p",
       cell: ({ scopes: of }) =>
-        of === null ? text.profile.scopes.all : of.flatMap(({ actions }) => actions).join(", "),
+        of === null
+          ? peopleText.profile.scopes.all
+          : of.flatMap(({ actions }) => actions).join(", "),
     },
     {
       key: "ends",
-      head: text.profile.ends,
+      head: peopleText.profile.ends,
       className: "q-u",
       cell: ({ expires_at }) => (expires_at === null ? text.never : ago(expires_at)),
     },
@@ -113,10 +116,10 @@ function Tokens() {
           className="btn s"
           data-action="revoke-token"
           tabIndex={isActive ? 0 : -1}
-          aria-label={text.profile.revokeOne(token.description)}
+          aria-label={peopleText.profile.revokeOne(token.description)}
           onClick={() => setAsked(token)}
         >
-          {text.profile.revoke}
+          {peopleText.profile.revoke}
         </button>
       ),
     },
@@ -124,7 +127,7 @@ function Tokens() {
   return (
     <>
       <div className="tools">
-        <span className="q2">{text.profile.tokensWhat}</span>
+        <span className="q2">{peopleText.profile.tokensWhat}</span>
         <span className="grow" />
         <button
           type="button"
@@ -133,7 +136,7 @@ function Tokens() {
           onClick={() => setAsked("make")}
         >
           <Icon name="plus" small />
-          {text.profile.makeToken}
+          {peopleText.profile.makeToken}
         </button>
       </div>
       {secret !== null && (
@@ -145,19 +148,19 @@ function Tokens() {
       <ListTable
         list={list}
         className="tokens"
-        label={text.profile.tokens}
+        label={peopleText.profile.tokens}
         columns={columns}
         rows={list.value?.items}
         barRows={3}
         keyOf={({ id }) => id}
-        none={<p className="none">{text.profile.noTokens}</p>}
+        none={<p className="none">{peopleText.profile.noTokens}</p>}
       />
       {asked === "make" && (
         <FormDialog
-          title={text.profile.makeTokenTitle}
-          lead={text.profile.makeTokenLead}
+          title={peopleText.profile.makeTokenTitle}
+          lead={peopleText.profile.makeTokenLead}
           action="make-token"
-          submit={text.profile.makeToken}
+          submit={peopleText.profile.makeToken}
           onClose={() => setAsked(null)}
           onSubmit={async (fields) => {
             const scope = scopes[fieldOf(fields, "scope") as keyof typeof scopes];
@@ -172,23 +175,23 @@ function Tokens() {
           }}
         >
           <Field
-            label={text.profile.what}
+            label={peopleText.profile.what}
             name="description"
             autoComplete="off"
             maxLength={200}
-            placeholder={text.profile.whatExample}
+            placeholder={peopleText.profile.whatExample}
           />
           <Select
-            label={text.profile.may}
+            label={peopleText.profile.may}
             name="scope"
             value="push"
             choices={(["pull", "push", "all"] as const).map((value) => ({
               value,
-              label: text.profile.scopes[value],
+              label: peopleText.profile.scopes[value],
             }))}
           />
           <Select
-            label={text.robots.endsAfter}
+            label={peopleText.robots.endsAfter}
             name="days"
             value="90"
             choices={[7, 30, 90, 365].map((days) => ({ value: `${days}`, label: text.days(days) }))}
@@ -197,16 +200,16 @@ function Tokens() {
       )}
       {asked !== null && asked !== "make" && (
         <FormDialog
-          title={text.profile.revokeTitle(asked.description)}
-          lead={text.profile.revokeLead}
+          title={peopleText.profile.revokeTitle(asked.description)}
+          lead={peopleText.profile.revokeLead}
           action="confirm-revoke-token"
-          submit={text.profile.revoke}
+          submit={peopleText.profile.revoke}
           isBad
           onClose={() => setAsked(null)}
           onSubmit={async () => {
             await deleteAccountTokensOfId({ id: asked.id });
             setAsked(null);
-            toast(text.profile.isRevoked);
+            toast(peopleText.profile.isRevoked);
             await changed("tokens");
           }}
         />
@@ -220,24 +223,24 @@ function Sessions() {
   const end = async ({ id, current }: Session) => {
     await deleteAccountSessionsOfId({ id });
     if (current) return signInAgain();
-    toast(text.profile.sessionEnded);
+    toast(peopleText.profile.sessionEnded);
     await changed("sessions");
   };
   const columns: readonly Column<Session>[] = [
     {
       key: "what",
-      head: text.profile.where,
+      head: peopleText.profile.where,
       className: "cut",
       cell: ({ description, current }) => (
         <>
-          <span title={description}>{browserName(description) ?? text.profile.browser}</span>{" "}
-          {current && <Chip kind="info">{text.profile.thisOne}</Chip>}
+          <span title={description}>{browserName(description) ?? peopleText.profile.browser}</span>{" "}
+          {current && <Chip kind="info">{peopleText.profile.thisOne}</Chip>}
         </>
       ),
     },
     {
       key: "since",
-      head: text.profile.since,
+      head: peopleText.profile.since,
       className: "q-p",
       cell: ({ created_at }) => <When time={created_at} />,
     },
@@ -258,7 +261,7 @@ function Sessions() {
           tabIndex={isActive ? 0 : -1}
           onClick={() => tellFailure(end(session))}
         >
-          {session.current ? text.account.signOut : text.profile.endSession}
+          {session.current ? text.account.signOut : peopleText.profile.endSession}
         </button>
       ),
     },
@@ -268,7 +271,7 @@ function Sessions() {
       <ListTable
         list={list}
         className="sessions"
-        label={text.profile.sessions}
+        label={peopleText.profile.sessions}
         columns={columns}
         rows={list.value?.items.toSorted((a, b) => Number(b.current) - Number(a.current))}
         barRows={3}
@@ -288,18 +291,18 @@ function Account() {
   });
   const password = useSubmit(async (fields) => {
     const next = String(fields.get("password"));
-    if (next !== fields.get("again")) throw new Error(text.profile.notTheSame);
+    if (next !== fields.get("again")) throw new Error(peopleText.profile.notTheSame);
     await putAccountPassword({ current: String(fields.get("current")), password: next });
     // The sessions of the earlier password are over, this one too.
     location.assign(`/signin?next=${paths.profile("account")}`);
   });
   return (
     <div className="narrow">
-      <Section title={text.profile.account}>
+      <Section title={peopleText.profile.account}>
         <form className="form" key={account.version} onSubmit={email.send}>
           {email.error !== null && <Trouble error={email.error} />}
           <Field
-            label={text.profile.email}
+            label={peopleText.profile.email}
             name="email"
             type="email"
             autoComplete="email"
@@ -310,29 +313,29 @@ function Account() {
           </button>
         </form>
       </Section>
-      <Section title={text.profile.password}>
+      <Section title={peopleText.profile.password}>
         <form className="form" onSubmit={password.send}>
-          <p className="q2">{text.profile.passwordLead}</p>
+          <p className="q2">{peopleText.profile.passwordLead}</p>
           {password.error !== null && <Trouble error={password.error} />}
           <input hidden name="user" autoComplete="username" defaultValue={account.name} />
           <Field
-            label={text.profile.current}
+            label={peopleText.profile.current}
             name="current"
             type="password"
             required
             autoComplete="current-password"
           />
           <Field
-            label={text.profile.next}
+            label={peopleText.profile.next}
             name="password"
             type="password"
             required
             minLength={8}
             autoComplete="new-password"
-            hint={text.profile.passwordHint}
+            hint={peopleText.profile.passwordHint}
           />
           <Field
-            label={text.profile.again}
+            label={peopleText.profile.again}
             name="again"
             type="password"
             required
@@ -340,7 +343,7 @@ function Account() {
             autoComplete="new-password"
           />
           <button type="submit" className="btn go" data-action="change-password">
-            {text.profile.changePassword}
+            {peopleText.profile.changePassword}
           </button>
         </form>
       </Section>

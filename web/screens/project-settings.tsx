@@ -9,6 +9,8 @@ import { toast } from "../parts/toast.tsx";
 import { go, paths } from "../state/location.ts";
 import { changed } from "../state/resource.ts";
 import { saveChanges, useSubmit } from "../state/submit.ts";
+import { imagesText } from "../text/images.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import type { Project } from "./project.tsx";
 
@@ -44,71 +46,71 @@ export function ProjectSettings({ project }: { project: Project }) {
             choices={text.visibilityChoices}
           />
           <Field
-            label={text.project.trashDays}
+            label={peopleText.project.trashDays}
             name="trash_days"
             type="number"
             min={0}
             max={90}
             required
             defaultValue={project.trash_days}
-            hint={text.project.trashDaysHint}
+            hint={peopleText.project.trashDaysHint}
           />
           <Field
-            label={text.project.untaggedDays}
+            label={peopleText.project.untaggedDays}
             name="untagged_days"
             type="number"
             min={1}
             max={3650}
             defaultValue={project.untagged_days ?? ""}
-            hint={text.project.untaggedDaysHint}
+            hint={peopleText.project.untaggedDaysHint}
           />
           <Field
-            label={text.project.cidrs}
+            label={peopleText.project.cidrs}
             name="cidrs"
             isCode
             defaultValue={(project.cidrs ?? []).join(" ")}
-            hint={text.project.cidrsHint}
+            hint={peopleText.project.cidrsHint}
           />
           <button type="submit" className="btn go" data-action="save-project">
             {text.save}
           </button>
         </form>
       </Section>
-      <Section title={text.project.deleteTitle}>
+      <Section title={peopleText.project.deleteTitle}>
         <div className="form">
-          <p>{text.project.deleteLead}</p>
+          <p>{peopleText.project.deleteLead}</p>
           <button
             type="button"
             className="btn bad"
             data-action="delete-project"
             onClick={() => setDeleting(true)}
           >
-            {text.project.remove}
+            {peopleText.project.remove}
           </button>
         </div>
       </Section>
       {isDeleting && (
         <FormDialog
-          title={text.project.removeTitle(name)}
-          lead={text.trash.movesDays(project.trash_days)}
+          title={peopleText.project.removeTitle(name)}
+          lead={imagesText.trash.movesDays(project.trash_days)}
           action="confirm-delete-project"
-          submit={text.project.remove}
+          submit={peopleText.project.remove}
           isBad
           onClose={() => setDeleting(false)}
           onSubmit={async () => {
             await deleteProjectsOfProject({ project: name });
             setDeleting(false);
             go(paths.projects);
-            toast(text.project.isGone(name));
+            toast(peopleText.project.isGone(name));
             await changed("project", "repositories", "trash");
           }}
         >
           <dl>
             <Consequence name={text.goes}>
-              <Names items={[{ key: "all", name: <span>{text.project.goes}</span> }]} />
+              <Names items={[{ key: "all", name: <span>{peopleText.project.goes}</span> }]} />
             </Consequence>
             <Consequence name={text.stays}>
-              <Names items={[{ key: "all", name: <span>{text.project.stays}</span> }]} />
+              <Names items={[{ key: "all", name: <span>{peopleText.project.stays}</span> }]} />
             </Consequence>
           </dl>
         </FormDialog>

@@ -5,6 +5,7 @@ import { When } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
 import { statusOf } from "../state/resource.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 
 type Pull = Awaited<ReturnType<typeof getRepositoriesPullsOfRepository>>["items"][number];
@@ -17,7 +18,7 @@ export function Pulls({ repository, digest }: { repository: string; digest: stri
   if (statusOf(list.error) === 403) {
     return (
       <div className="apart">
-        <Notice kind="warn" what={text.pulls.mayNot} more={text.pulls.mayNotWhy} />
+        <Notice kind="warn" what={imagesText.pulls.mayNot} more={imagesText.pulls.mayNotWhy} />
       </div>
     );
   }
@@ -26,11 +27,11 @@ export function Pulls({ repository, digest }: { repository: string; digest: stri
       <ListTable
         list={list}
         className="pulls"
-        label={text.image.activity}
+        label={imagesText.image.activity}
         columns={columns}
         rows={list.value?.items.map((pull, index) => ({ ...pull, index }))}
         keyOf={({ index }) => `${index}`}
-        none={<p className="none">{text.pulls.none}</p>}
+        none={<p className="none">{imagesText.pulls.none}</p>}
       />
     </div>
   );
@@ -40,20 +41,25 @@ const columns: readonly Column<Pull & { readonly index: number }>[] = [
   { key: "at", head: text.when, cell: ({ at }) => <When time={at} /> },
   {
     key: "who",
-    head: text.pulls.who,
+    head: imagesText.pulls.who,
     className: "cut",
     cell: ({ principal }) => principal ?? text.nobody,
   },
   {
     key: "as",
-    head: text.pulls.as,
+    head: imagesText.pulls.as,
     className: "cut q-p mono",
     cell: ({ tag, platform }) => [tag, platform].filter((part) => part !== null).join(", "),
   },
-  { key: "from", head: text.pulls.from, className: "cut q-l mono", cell: ({ address }) => address },
+  {
+    key: "from",
+    head: imagesText.pulls.from,
+    className: "cut q-l mono",
+    cell: ({ address }) => address,
+  },
   {
     key: "client",
-    head: text.pulls.client,
+    head: imagesText.pulls.client,
     className: "cut q-u q3",
     cell: ({ user_agent }) => user_agent,
   },

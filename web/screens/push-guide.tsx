@@ -16,6 +16,7 @@ import { type Push, useArrival } from "../state/arrival.ts";
 import { paths, setSearch, usePlace } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
 import { host, useAccount } from "../state/session.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { Platforms } from "./image-signs.tsx";
 import { type PushClient, pushClients, pushSteps } from "./push-lines.ts";
@@ -45,9 +46,9 @@ export function PushGuideScreen({
       <Place
         name={text.guide.open}
         crumbs={[{ label: host }]}
-        title={<h1 tabIndex={-1}>{isFirst ? text.guide.first : text.guide.open}</h1>}
+        title={<h1 tabIndex={-1}>{isFirst ? imagesText.guide.first : text.guide.open}</h1>}
         end={<Clients />}
-        sub={text.guide.what(host, name)}
+        sub={imagesText.guide.what(host, name)}
       />
       <Guide
         {...{ within: "", repository: `${name}/alpine`, tag: "3.22", isFirst, onDone }}
@@ -76,7 +77,7 @@ export function PushGuide({
     return (
       <div className="emp">
         <h2>{title}</h2>
-        <p className="lead">{text.guide.mayNot}</p>
+        <p className="lead">{imagesText.guide.mayNot}</p>
       </div>
     );
   }
@@ -142,12 +143,12 @@ function Guide({
           <section key={kind} className={push === null ? "step" : "step ok"}>
             <b>{push === null ? text.number(index + 1) : <Mark name="done" />}</b>
             <div>
-              <h2>{text.guide.steps[kind]}</h2>
-              <Code lines={lines} label={text.guide.steps[kind]} />
+              <h2>{imagesText.guide.steps[kind]}</h2>
+              <Code lines={lines} label={imagesText.guide.steps[kind]} />
               {kind === "signIn" && (
                 <p className="hint">
-                  {client === "crane" ? text.guide.tokenFile : text.guide.password}{" "}
-                  <Link href={paths.profile()}>{text.guide.token}</Link>.
+                  {client === "crane" ? imagesText.guide.typed : imagesText.guide.password}{" "}
+                  <Link href={paths.profile()}>{imagesText.guide.token}</Link>.
                 </p>
               )}
             </div>
@@ -164,7 +165,7 @@ function Guide({
         {onDone !== undefined && (push !== null || mayLeave) && (
           <p className="apart">
             <button type="button" className="btn" data-action="guide-done" onClick={onDone}>
-              {text.guide.done}
+              {imagesText.guide.done}
             </button>
           </p>
         )}
@@ -175,21 +176,21 @@ function Guide({
 
 function Waiting({ within, repository, isFirst, client }: Waits & { client: PushClient }) {
   const troubles = [
-    { action: "guide-http", of: text.guide.troubles.http(host, client) },
-    { action: "guide-denied", of: text.guide.troubles.denied(repository) },
-    { action: "guide-host", of: text.guide.troubles.host(`${location.origin}/v2/`) },
+    { action: "guide-http", of: imagesText.guide.troubles.http(host, client) },
+    { action: "guide-denied", of: imagesText.guide.troubles.denied(repository) },
+    { action: "guide-host", of: imagesText.guide.troubles.host(`${location.origin}/v2/`) },
   ];
   return (
     <>
       <p className="big">
         <Mark name="live" />
-        {isFirst ? text.guide.waitsFirst : text.guide.waits}
+        {isFirst ? imagesText.guide.waitsFirst : imagesText.guide.waits}
       </p>
       <p className="q2">
-        {within === "" ? text.guide.waitsAnywhere : text.guide.waitsFor}{" "}
+        {within === "" ? imagesText.guide.waitsAnywhere : imagesText.guide.waitsFor}{" "}
         {within !== "" && <code>{`${host}/${within}`}</code>}
       </p>
-      <h2 className="ask-trouble">{text.guide.nothing}</h2>
+      <h2 className="ask-trouble">{imagesText.guide.nothing}</h2>
       {troubles.map(({ action, of: [what, way] }) => (
         <details key={action}>
           <summary data-action={action}>
@@ -223,11 +224,11 @@ function Arrived({
   return (
     <>
       {isFirst && isAnywhere && <Hoist />}
-      <p className="big">{isFirst ? text.guide.arrivedFirst : text.guide.arrived}</p>
+      <p className="big">{isFirst ? imagesText.guide.arrivedFirst : imagesText.guide.arrived}</p>
       <Facts
         rows={[
           [
-            text.guide.image,
+            imagesText.guide.image,
             <Link key="image" className="tag" href={paths.tag(repository, tag)}>
               {repository}:{tag}
             </Link>,
@@ -249,13 +250,13 @@ function Arrived({
           [text.tags.pushed, <When key="at" time={at} by={image?.pushed_by ?? null} />],
         ]}
       />
-      <Section title={text.guide.next}>
+      <Section title={imagesText.guide.next}>
         <ul className="next">
           <Next icon="box" end={<Link href={paths.tag(repository, tag)}>{tag}</Link>}>
-            {text.guide.look}
+            {imagesText.guide.look}
           </Next>
-          <Next icon="link" end={<CopyIcon value={pull} label={text.guide.copyPull} />}>
-            {text.guide.pull} <code>{pull}</code>
+          <Next icon="link" end={<CopyIcon value={pull} label={imagesText.guide.copyPull} />}>
+            {imagesText.guide.pull} <code>{pull}</code>
           </Next>
           {manages && (
             <>
@@ -263,13 +264,13 @@ function Arrived({
                 icon="robot"
                 end={<Link href={paths.project(project, "robots")}>{text.project.robots}</Link>}
               >
-                {text.guide.robot}
+                {imagesText.guide.robot}
               </Next>
               <Next
                 icon="people"
                 end={<Link href={paths.project(project, "members")}>{text.project.members}</Link>}
               >
-                {text.guide.invite}
+                {imagesText.guide.invite}
               </Next>
             </>
           )}

@@ -40,8 +40,11 @@ export function pushSteps(client: PushClient, target: PushTarget): readonly Push
       return [
         {
           kind: "signIn",
-          // It would show a password that is typed.
-          lines: [`crane auth login${flag} ${host} --username ${user} --password-stdin < token`],
+          // It asks for nothing. One command: of two that are pasted `read` would take the second.
+          lines: [
+            'read -rs PASSWORD && printf %s "$PASSWORD" |',
+            `  crane auth login${flag} ${host} --username ${user} --password-stdin`,
+          ],
         },
         { kind: "copy", lines: [`crane copy${flag} ${source} ${to}`] },
       ];

@@ -12,6 +12,7 @@ import { Trouble } from "../parts/notice.tsx";
 import { When } from "../parts/signs.tsx";
 import { toast } from "../parts/toast.tsx";
 import { changed, useResource } from "../state/resource.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { restoreUnits, unitsOf } from "./trash-units.ts";
 
@@ -80,7 +81,7 @@ export function RemovalDialog({
         const startedAt = Date.now();
         if (told !== undefined && !isSame(told, await look())) {
           preview.reload();
-          throw new ApiError(text.tags.wouldGoToo, 409, null, "");
+          throw new ApiError(imagesText.tags.wouldGoToo, 409, null, "");
         }
         const done = await postRepositoriesRemovalsOfRepository({ repository, ...what });
         onDone();
@@ -125,7 +126,7 @@ export function RemovalDialog({
                 key,
                 name: (
                   <span>
-                    <Mark name="attention" /> {name} {text.tags.wasPulled}{" "}
+                    <Mark name="attention" /> {name} {imagesText.tags.wasPulled}{" "}
                     <When time={pulled_at ?? ""} />
                   </span>
                 ),
@@ -148,9 +149,9 @@ function Along({ told, chosen }: { told: Removal; chosen: readonly string[] }) {
   const items = [...names].map((name) => ({
     key: name,
     name: <code>{name}</code>,
-    beside: text.tags.goesAlong,
+    beside: imagesText.tags.goesAlong,
   }));
-  const more = { key: "", name: <span>{text.tags.moreAlong(rest)}</span> };
+  const more = { key: "", name: <span>{imagesText.tags.moreAlong(rest)}</span> };
   return <Names items={rest > 0 ? [...items, more] : items} />;
 }
 
@@ -161,8 +162,8 @@ function isSame(shown: Removal, now: Removal): boolean {
 }
 
 function leadOf(count: number, days: number | undefined): string {
-  if (days === undefined) return text.trash.moves;
-  if (days === 0) return text.trash.movesDays(0);
+  if (days === undefined) return imagesText.trash.moves;
+  if (days === 0) return imagesText.trash.movesDays(0);
   const until = new Date(Date.now() + days * 86_400_000).toISOString();
-  return text.trash.movesUntil(count, dayTime(until));
+  return imagesText.trash.movesUntil(count, dayTime(until));
 }

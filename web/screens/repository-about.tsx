@@ -14,6 +14,7 @@ import { toast } from "../parts/toast.tsx";
 import { go, paths } from "../state/location.ts";
 import { changed, useResource } from "../state/resource.ts";
 import { saveChanges, useSubmit } from "../state/submit.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import type { Repository } from "./repository.tsx";
 import { restoreUnits, unitsOf } from "./trash-units.ts";
@@ -59,11 +60,11 @@ export default function RepositoryAbout({ repository }: { repository: Repository
               defaultValue={repository.description}
             />
             <Area
-              label={text.repository.labels}
+              label={imagesText.repository.labels}
               name="labels"
               rows={3}
               defaultValue={Object.entries(repository.labels).map(lineOf).join("\n")}
-              hint={text.repository.labelsHint}
+              hint={imagesText.repository.labelsHint}
             />
             <button type="submit" className="btn go" data-action="save-repository">
               {text.save}
@@ -72,16 +73,16 @@ export default function RepositoryAbout({ repository }: { repository: Repository
         )}
       </Section>
       {allowed.includes("repository:delete") && (
-        <Section title={text.repository.deleteTitle}>
+        <Section title={imagesText.repository.deleteTitle}>
           <div className="form">
-            <p>{text.repository.deleteLead}</p>
+            <p>{imagesText.repository.deleteLead}</p>
             <button
               type="button"
               className="btn bad"
               data-action="delete-repository"
               onClick={() => setDeleting(true)}
             >
-              {text.repository.remove}
+              {imagesText.repository.remove}
             </button>
           </div>
         </Section>
@@ -113,7 +114,7 @@ function labelsOf(typed: string, before: Labels): Labels {
       .filter((line) => line !== "")
       .map((line) => {
         const [, name, value = ""] = /^([^=]*[^=\s])\s*=\s*(.*)$/.exec(line) ?? [];
-        if (name === undefined) throw new Error(text.repository.noLabel(line));
+        if (name === undefined) throw new Error(imagesText.repository.noLabel(line));
         return known.get(line) ?? [name, value];
       }),
   );
@@ -125,10 +126,10 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
   );
   return (
     <FormDialog
-      title={text.repository.removeTitle(name)}
-      lead={text.trash.moves}
+      title={imagesText.repository.removeTitle(name)}
+      lead={imagesText.trash.moves}
       action="confirm-delete-repository"
-      submit={text.repository.remove}
+      submit={imagesText.repository.remove}
       isBad
       isOff={preview.value === undefined}
       onClose={onClose}
@@ -138,7 +139,7 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
         const [project = ""] = name.split("/");
         onClose();
         go(paths.project(project));
-        toast(text.repository.isGone(name), {
+        toast(imagesText.repository.isGone(name), {
           undo: async () => restoreUnits(await unitsOf(name, [`repository ${name}`], startedAt)),
         });
         await changed("repositories", "trash", "usage");
@@ -149,7 +150,9 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
           <dl>
             <Consequence name={text.goes}>
               <Names
-                items={[{ key: "all", name: text.repository.goes(told.tags, told.manifests) }]}
+                items={[
+                  { key: "all", name: imagesText.repository.goes(told.tags, told.manifests) },
+                ]}
               />
             </Consequence>
             <Frees told={told} />

@@ -20,12 +20,17 @@ const RepositoryAbout = lazy(() => import("./repository-about.tsx"));
 
 export type Repository = Awaited<ReturnType<typeof getRepositoriesOfRepository>>;
 
-export function RepositoryScreen({ repository, tab }: { repository: string; tab: string }) {
-  const { search } = usePlace();
+/** What its screen asks for at first. */
+export function useRepository(repository: string) {
   const shown = useResource(`repository ${repository}`, () =>
     getRepositoriesOfRepository({ repository }),
   );
-  const tags = useTags(repository);
+  return { shown, tags: useTags(repository) };
+}
+
+export function RepositoryScreen({ repository, tab }: { repository: string; tab: string }) {
+  const { search } = usePlace();
+  const { shown, tags } = useRepository(repository);
   const [project = "", ...rest] = repository.split("/");
   const { value, error } = shown;
   const newest = tags.newest;

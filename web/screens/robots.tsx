@@ -21,6 +21,7 @@ import { useList } from "../state/list.ts";
 import { setSearch } from "../state/location.ts";
 import { useMounted } from "../state/mounted.ts";
 import { changed, useResource } from "../state/resource.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import { roleName } from "./members.tsx";
 import { Snippets } from "./snippets.tsx";
@@ -50,7 +51,7 @@ export function Robots({ project }: { project: string }) {
       onClick={() => setMaking(true)}
     >
       <Icon name="plus" small />
-      {text.robots.make}
+      {peopleText.robots.make}
     </button>
   );
   return (
@@ -68,7 +69,7 @@ export function Robots({ project }: { project: string }) {
           </>
         )}
         makes={makes}
-        none={{ title: text.robots.none, lead: text.robots.noneLead }}
+        none={{ title: peopleText.robots.none, lead: peopleText.robots.noneLead }}
       >
         {(chosen) => (
           <RobotDetail
@@ -101,7 +102,7 @@ function Soon({ robot: { disabled, expires_at } }: { robot: Robot }) {
     return (
       <span className="st q3">
         <Mark name="stopped" />
-        {text.robots.paused}
+        {peopleText.robots.paused}
       </span>
     );
   }
@@ -109,7 +110,7 @@ function Soon({ robot: { disabled, expires_at } }: { robot: Robot }) {
   return (
     <span className="st t-warn">
       <Mark name="attention" />
-      {text.robots.ends(ago(expires_at))}
+      {peopleText.robots.ends(ago(expires_at))}
     </span>
   );
 }
@@ -140,14 +141,14 @@ function RobotDetail({
   const refresh = () => changed(key, `robots ${project}`);
   const setDisabled = async (disabled: boolean) => {
     await patchProjectsRobotsOfProjectRobot({ project, robot: name, disabled });
-    toast(disabled ? text.robots.isPaused(name) : text.robots.isResumed(name));
+    toast(disabled ? peopleText.robots.isPaused(name) : peopleText.robots.isResumed(name));
     await refresh();
   };
   return (
     <section className="rd">
       <div className="row">
         <h2>{name}</h2>
-        {robot.disabled && <Chip kind="warn">{text.robots.paused}</Chip>}
+        {robot.disabled && <Chip kind="warn">{peopleText.robots.paused}</Chip>}
         <span className="grow" />
         <button
           type="button"
@@ -155,7 +156,7 @@ function RobotDetail({
           data-action="delete-robot"
           onClick={() => setAsked("delete")}
         >
-          {text.robots.remove}
+          {peopleText.robots.remove}
         </button>
         <button
           type="button"
@@ -163,7 +164,7 @@ function RobotDetail({
           data-action={robot.disabled ? "resume-robot" : "pause-robot"}
           onClick={() => tellFailure(setDisabled(!robot.disabled))}
         >
-          {robot.disabled ? text.robots.resume : text.robots.pause}
+          {robot.disabled ? peopleText.robots.resume : peopleText.robots.pause}
         </button>
         <button
           type="button"
@@ -171,28 +172,28 @@ function RobotDetail({
           data-action="rotate-robot"
           onClick={() => setAsked("rotate")}
         >
-          {text.robots.rotate}
+          {peopleText.robots.rotate}
         </button>
       </div>
       {secret !== null && <NewSecret secret={secret} />}
       <Snippets user={name} />
       <Facts
         rows={[
-          [text.robots.may, <Grants key="may" grants={robot.grants} />],
+          [peopleText.robots.may, <Grants key="may" grants={robot.grants} />],
           [
-            text.robots.from,
-            robot.cidrs.length === 0 ? text.robots.anywhere : robot.cidrs.join(", "),
+            peopleText.robots.from,
+            robot.cidrs.length === 0 ? peopleText.robots.anywhere : robot.cidrs.join(", "),
           ],
           [
-            text.robots.end,
+            peopleText.robots.end,
             robot.expires_at === null ? text.never : <When key="end" time={robot.expires_at} />,
           ],
           [text.lastUsed, <WhenOrNever key="used" time={robot.last_used_at} />],
           [
-            text.robots.secrets,
+            peopleText.robots.secrets,
             robot.secrets.map(({ id, created_at, expires_at }) => (
               <div key={id}>
-                {text.robots.made} <When time={created_at} />
+                {peopleText.robots.made} <When time={created_at} />
                 <span className="q3">
                   {", "}
                   {endOf(expires_at, robot)}
@@ -204,10 +205,10 @@ function RobotDetail({
       />
       {asked === "rotate" && (
         <FormDialog
-          title={text.robots.rotateTitle(name)}
-          lead={text.robots.rotateLead}
+          title={peopleText.robots.rotateTitle(name)}
+          lead={peopleText.robots.rotateLead}
           action="confirm-rotate-robot"
-          submit={text.robots.rotate}
+          submit={peopleText.robots.rotate}
           onClose={() => setAsked(null)}
           onSubmit={async (fields) => {
             const made = await postProjectsRobotsSecretsOfProjectRobot({
@@ -224,16 +225,16 @@ function RobotDetail({
       )}
       {asked === "delete" && (
         <FormDialog
-          title={text.robots.removeTitle(name)}
-          lead={text.robots.removeLead}
+          title={peopleText.robots.removeTitle(name)}
+          lead={peopleText.robots.removeLead}
           action="confirm-delete-robot"
-          submit={text.robots.remove}
+          submit={peopleText.robots.remove}
           isBad
           onClose={() => setAsked(null)}
           onSubmit={async () => {
             await deleteProjectsRobotsOfProjectRobot({ project, robot: name });
             setAsked(null);
-            toast(text.robots.isGone(name));
+            toast(peopleText.robots.isGone(name));
             if (isMounted()) setSearch({ robot: null });
             await changed(`robots ${project}`);
           }}
@@ -276,8 +277,8 @@ function Grants({
     <>
       {grants.map(({ id, effect, pattern, role, actions, tag_pattern }) => (
         <div key={id}>
-          {effect === "deny" && `${text.check.forbids} `}
-          {role === null ? actions?.join(", ") : roleName(role)} {text.robots.in}{" "}
+          {effect === "deny" && `${peopleText.check.forbids} `}
+          {role === null ? actions?.join(", ") : roleName(role)} {peopleText.robots.in}{" "}
           <Pattern pattern={pattern} />
           {tag_pattern !== null && (
             <>
@@ -293,7 +294,7 @@ function Grants({
 function ExpiryField() {
   return (
     <Select
-      label={text.robots.endsAfter}
+      label={peopleText.robots.endsAfter}
       name="days"
       value="90"
       choices={[
@@ -306,8 +307,8 @@ function ExpiryField() {
 
 /** Of a secret. */
 function endOf(expiresAt: string | null, robot: Robot): string {
-  if (expiresAt !== null) return text.robots.ends(ago(expiresAt));
-  return robot.expires_at === null ? text.robots.endsNever : text.robots.endsWithRobot;
+  if (expiresAt !== null) return peopleText.robots.ends(ago(expiresAt));
+  return robot.expires_at === null ? peopleText.robots.endsNever : peopleText.robots.endsWithRobot;
 }
 
 function expiryOf(fields: FormData): { expires_in_days: number | null } {
@@ -326,10 +327,10 @@ function MakeRobot({
 }) {
   return (
     <FormDialog
-      title={text.robots.makeTitle(project)}
-      lead={text.robots.makeLead}
+      title={peopleText.robots.makeTitle(project)}
+      lead={peopleText.robots.makeLead}
       action="make-robot"
-      submit={text.robots.make}
+      submit={peopleText.robots.make}
       onClose={onClose}
       onSubmit={async (fields) => {
         const made = await postProjectsRobotsOfProject({
@@ -343,14 +344,19 @@ function MakeRobot({
       }}
     >
       <Field
-        label={text.robots.name}
+        label={peopleText.robots.name}
         name="name"
         required
         maxLength={64}
         isCode
-        hint={text.robots.nameHint(project)}
+        hint={peopleText.robots.nameHint(project)}
       />
-      <Select label={text.members.role} name="role" value="ci" choices={text.robots.roles} />
+      <Select
+        label={peopleText.members.role}
+        name="role"
+        value="ci"
+        choices={peopleText.robots.roles}
+      />
       <ExpiryField />
       <Field label={text.description} name="description" autoComplete="off" maxLength={1000} />
     </FormDialog>

@@ -1,4 +1,5 @@
 import { Size } from "../parts/signs.tsx";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { RemovalDialog } from "./removal.tsx";
 import type { Tag } from "./tags.ts";
@@ -27,10 +28,10 @@ export default function DeleteTags({
     <RemovalDialog
       {...{ repository, what, onClose, onDone }}
       words={{
-        title: text.tags.removeTitle(tags.length, repository),
+        title: imagesText.tags.removeTitle(tags.length, repository),
         submit: text.tags.remove(tags.length),
-        areGone: text.tags.areGone(tags.length, repository),
-        areErased: text.tags.areErased(tags.length, repository),
+        areGone: imagesText.tags.areGone(tags.length, repository),
+        areErased: imagesText.tags.areErased(tags.length, repository),
       }}
       action="confirm-delete-tags"
       tags={names}
@@ -38,15 +39,15 @@ export default function DeleteTags({
         key: tag.name,
         name: <code>{tag.name}</code>,
         beside: what.digests.includes(tag.digest)
-          ? text.tags.withImage(tag.attached.length > 0)
-          : text.tags.alone,
+          ? imagesText.tags.withImage(tag.attached.length > 0)
+          : imagesText.tags.alone,
         end: what.digests.includes(tag.digest) && <Size bytes={tag.size} />,
       }))}
       stays={[
         ...same.map(({ name, digest }) => ({
           key: name,
           name: <code>{name}</code>,
-          beside: text.tags.staysWith(
+          beside: imagesText.tags.staysWith(
             tags.filter((tag) => tag.digest === digest).map((tag) => tag.name),
           ),
         })),
@@ -55,8 +56,8 @@ export default function DeleteTags({
           : [
               {
                 key: "",
-                name: <span>{text.tags.others(others, isComplete)}</span>,
-                beside: text.tags.othersStay(others, isComplete),
+                name: <span>{imagesText.tags.others(others, isComplete)}</span>,
+                beside: imagesText.tags.othersStay(others, isComplete),
               },
             ]),
       ]}

@@ -14,6 +14,7 @@ import { actionsColumn, type Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
 import { useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 
 type Rule = Awaited<ReturnType<typeof getProjectsTagRulesOfProject>>["items"][number];
@@ -27,13 +28,13 @@ export function TagRules({ project }: { project: string }) {
   const add = (
     <button type="button" className="btn go" data-action="add-rule" onClick={() => setAsked("add")}>
       <Icon name="plus" small />
-      {text.rules.add}
+      {peopleText.rules.add}
     </button>
   );
   const columns: readonly Column<Rule>[] = [
     {
       key: "tags",
-      head: text.rules.tags,
+      head: peopleText.rules.tags,
       className: "cut",
       cell: ({ tags, except_tags }) => (
         <>
@@ -41,7 +42,7 @@ export function TagRules({ project }: { project: string }) {
           {except_tags.length > 0 && (
             <span className="q3">
               {" "}
-              {text.rules.except} <code>{except_tags.join(" ")}</code>
+              {peopleText.rules.except} <code>{except_tags.join(" ")}</code>
             </span>
           )}
         </>
@@ -49,13 +50,13 @@ export function TagRules({ project }: { project: string }) {
     },
     {
       key: "where",
-      head: text.rules.where,
+      head: peopleText.rules.where,
       className: "cut q-p",
       cell: ({ pattern }) => <Pattern pattern={pattern} />,
     },
     {
       key: "made",
-      head: text.rules.made,
+      head: peopleText.rules.made,
       className: "q-l q2",
       cell: ({ created_at }) => <When time={created_at} />,
     },
@@ -65,8 +66,8 @@ export function TagRules({ project }: { project: string }) {
         <button
           type="button"
           className="ib"
-          aria-label={text.rules.removeOne(rule.tags.join(" "))}
-          title={text.rules.remove}
+          aria-label={peopleText.rules.removeOne(rule.tags.join(" "))}
+          title={peopleText.rules.remove}
           data-action="remove-rule"
           tabIndex={isActive ? 0 : -1}
           onClick={() => setAsked(rule)}
@@ -80,7 +81,7 @@ export function TagRules({ project }: { project: string }) {
     <>
       {all.length > 0 && (
         <div className="tools">
-          <span className="q2">{text.rules.what}</span>
+          <span className="q2">{peopleText.rules.what}</span>
           <span className="grow" />
           {add}
         </div>
@@ -94,17 +95,17 @@ export function TagRules({ project }: { project: string }) {
         barRows={3}
         keyOf={({ id }) => id}
         none={
-          <Empty title={text.rules.none} lead={text.rules.noneLead}>
+          <Empty title={peopleText.rules.none} lead={peopleText.rules.noneLead}>
             {add}
           </Empty>
         }
       />
       {asked === "add" && (
         <FormDialog
-          title={text.rules.addTitle(project)}
-          lead={text.rules.what}
+          title={peopleText.rules.addTitle(project)}
+          lead={peopleText.rules.what}
           action="confirm-add-rule"
-          submit={text.rules.add}
+          submit={peopleText.rules.add}
           onClose={() => setAsked(null)}
           onSubmit={async (fields) => {
             const where = fieldOf(fields, "pattern");
@@ -115,41 +116,41 @@ export function TagRules({ project }: { project: string }) {
               ...(where === "" ? {} : { pattern: where }),
             });
             setAsked(null);
-            toast(text.rules.isAdded);
+            toast(peopleText.rules.isAdded);
             await changed(key, "tags ");
           }}
         >
           <Field
-            label={text.rules.tags}
+            label={peopleText.rules.tags}
             name="tags"
             required
             isCode
             placeholder="*.*.* v*"
-            hint={text.rules.tagsHint}
+            hint={peopleText.rules.tagsHint}
           />
-          <Field label={text.rules.exceptLabel} name="except" isCode placeholder="*-rc.*" />
+          <Field label={peopleText.rules.exceptLabel} name="except" isCode placeholder="*-rc.*" />
           <Field
-            label={text.rules.where}
+            label={peopleText.rules.where}
             name="pattern"
             isCode
             placeholder={`${project}/**`}
-            hint={text.rules.whereHint}
+            hint={peopleText.rules.whereHint}
           />
         </FormDialog>
       )}
       {asked !== null && asked !== "add" && (
         <FormDialog
-          title={text.rules.removeTitle(asked.tags.join(" "))}
-          lead={text.rules.removeLead}
+          title={peopleText.rules.removeTitle(asked.tags.join(" "))}
+          lead={peopleText.rules.removeLead}
           action="confirm-remove-rule"
-          submit={text.rules.remove}
+          submit={peopleText.rules.remove}
           isBad
           onClose={() => setAsked(null)}
           onSubmit={async () => {
             const { id, pattern, tags, except_tags, retention_may_expire } = asked;
             await deleteProjectsTagRulesOfProjectId({ project, id });
             setAsked(null);
-            toast(text.rules.isRemoved, {
+            toast(peopleText.rules.isRemoved, {
               undo: async () => {
                 await postProjectsTagRulesOfProject({
                   ...{ project, pattern, tags, except_tags, retention_may_expire },

@@ -1,7 +1,7 @@
 import { getTrash, postTrashRestore } from "../../client/operations.ts";
 import { toast } from "../parts/toast.tsx";
 import { changed } from "../state/resource.ts";
-import { text } from "../text/text.ts";
+import { imagesText } from "../text/images.ts";
 
 /** Clocks of this machine and of the server may differ by so much. */
 const clockMs = 120_000;
@@ -30,7 +30,7 @@ export async function restoreUnits(units: readonly string[]): Promise<void> {
   const { units: told } = await postTrashRestore({ units });
   const back = told.filter(({ restored }) => restored);
   const problem = told.find((unit) => !unit.restored)?.problem;
-  toast(text.trash.areBack(back.length), problem == null ? {} : { more: problem });
+  toast(imagesText.trash.areBack(back.length), problem == null ? {} : { more: problem });
   await changed(
     "trash",
     "tags",

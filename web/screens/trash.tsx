@@ -17,6 +17,7 @@ import { matcher } from "../state/filter.ts";
 import { useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
 import { host, useAccount } from "../state/session.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { restoreUnits } from "./trash-units.ts";
 
@@ -51,7 +52,7 @@ export default function TrashScreen() {
         name={text.nav.trash}
         crumbs={[{ label: host }]}
         title={<h1 tabIndex={-1}>{text.nav.trash}</h1>}
-        sub={text.trash.what}
+        sub={imagesText.trash.what}
         end={
           account.administrator &&
           all.length > 0 && (
@@ -62,7 +63,7 @@ export default function TrashScreen() {
               onClick={() => setAsked({ kind: "empty" })}
             >
               <Icon name="trash" small />
-              {text.trash.empty}
+              {imagesText.trash.empty}
             </button>
           )
         }
@@ -72,8 +73,8 @@ export default function TrashScreen() {
           filter={filter}
           operators={operators}
           rows={all}
-          example={text.trash.filter}
-          count={text.trash.count(rows.length, all.length, list.value?.next == null)}
+          example={imagesText.trash.filter}
+          count={imagesText.trash.count(rows.length, all.length, list.value?.next == null)}
         />
       )}
       <ListTable
@@ -85,7 +86,7 @@ export default function TrashScreen() {
         keyOf={({ id }) => id}
         none={
           all.length === 0 ? (
-            <Empty title={text.trash.none} lead={text.trash.noneLead} />
+            <Empty title={imagesText.trash.none} lead={imagesText.trash.noneLead} />
           ) : undefined
         }
         isSelected={({ id }) => selection.keys.has(id)}
@@ -105,7 +106,7 @@ export default function TrashScreen() {
                 onClick={() => tellFailure(restore(chosen))}
               >
                 <Icon name="back" small />
-                {text.trash.restore}
+                {imagesText.trash.restore}
               </button>
               <button
                 type="button"
@@ -114,7 +115,7 @@ export default function TrashScreen() {
                 onClick={() => setAsked({ kind: "erase", units: chosen })}
               >
                 <Icon name="trash" small />
-                {text.trash.erase}
+                {imagesText.trash.erase}
               </button>
             </SelectionBar>
           ) : undefined
@@ -206,7 +207,7 @@ function columnsOf({
     {
       key: "what",
       className: "what",
-      head: text.trash.whatHead,
+      head: imagesText.trash.whatHead,
       cell: (unit) => (
         <>
           <span role="img" aria-label={text.kinds[unit.kind]} title={text.kinds[unit.kind]}>
@@ -219,12 +220,12 @@ function columnsOf({
     {
       key: "by",
       className: "cut why",
-      head: text.trash.by,
+      head: imagesText.trash.by,
       cell: (unit) => (
         <>
           {unit.deleted_by ?? unit.reason ?? text.nobody}{" "}
           <span className="q3">
-            {text.trash.along(unit.tag_count, unit.manifests, unit.reason)}
+            {imagesText.trash.along(unit.tag_count, unit.manifests, unit.reason)}
           </span>
         </>
       ),
@@ -238,7 +239,7 @@ function columnsOf({
     {
       key: "until",
       className: "t-when",
-      head: text.trash.until,
+      head: imagesText.trash.until,
       cell: ({ until }) => <Until time={until} />,
     },
     {
@@ -248,8 +249,8 @@ function columnsOf({
           <button
             type="button"
             className="ib"
-            aria-label={text.trash.eraseOne(unit.name)}
-            title={text.trash.erase}
+            aria-label={imagesText.trash.eraseOne(unit.name)}
+            title={imagesText.trash.erase}
             data-action="erase"
             tabIndex={isActive ? 0 : -1}
             onClick={() => erase(unit)}
@@ -264,7 +265,7 @@ function columnsOf({
             onClick={() => restore(unit)}
           >
             <Icon name="back" small />
-            {text.trash.restore}
+            {imagesText.trash.restore}
           </button>
         </>
       ),
@@ -296,13 +297,13 @@ function EraseUnits({
   const [typed, setTyped] = useState("");
   return (
     <FormDialog
-      title={text.trash.eraseTitle(units.length)}
-      lead={text.trash.eraseLead}
+      title={imagesText.trash.eraseTitle(units.length)}
+      lead={imagesText.trash.eraseLead}
       action="confirm-erase"
-      submit={text.trash.eraseMany(units.length)}
+      submit={imagesText.trash.eraseMany(units.length)}
       cancel={text.keep(units.length)}
       isBad
-      isOff={typed !== text.trash.word}
+      isOff={typed !== imagesText.trash.word}
       onClose={onClose}
       onSubmit={async () => {
         const { units: told } = await postTrashErase({ units: units.map(({ id }) => id) });
@@ -310,7 +311,7 @@ function EraseUnits({
         const bytes = gone.reduce((sum, unit) => sum + unit.bytes, 0);
         const problem = told.find(({ erased }) => !erased)?.problem;
         onDone();
-        toast(text.trash.areErased(gone.length), { more: problem ?? sizeText(bytes) });
+        toast(imagesText.trash.areErased(gone.length), { more: problem ?? sizeText(bytes) });
         await changed("trash", "usage");
       }}
     >
@@ -320,13 +321,13 @@ function EraseUnits({
             items={units.map((unit) => ({
               key: unit.id,
               name: <code>{unit.name}</code>,
-              beside: text.trash.along(unit.tag_count, unit.manifests, null),
+              beside: imagesText.trash.along(unit.tag_count, unit.manifests, null),
             }))}
           />
         </Consequence>
       </dl>
       <Field
-        label={text.trash.type}
+        label={imagesText.trash.type}
         name="word"
         isCode
         onChange={(event) => setTyped(event.currentTarget.value.trim())}
@@ -338,22 +339,23 @@ function EraseUnits({
 function EmptyTrash({ count, onClose }: { count: number; onClose: () => void }) {
   return (
     <FormDialog
-      title={text.trash.emptyTitle(count)}
-      lead={text.trash.emptyLead}
+      title={imagesText.trash.emptyTitle(count)}
+      lead={imagesText.trash.emptyLead}
       action="confirm-empty-trash"
-      submit={text.trash.empty}
+      submit={imagesText.trash.empty}
       cancel={text.keep(2)}
       isBad
       onClose={onClose}
       onSubmit={async (fields) => {
-        if (fieldOf(fields, "word") !== text.trash.word) throw new Error(text.trash.type);
+        if (fieldOf(fields, "word") !== imagesText.trash.word)
+          throw new Error(imagesText.trash.type);
         const { units } = await deleteTrash({});
         onClose();
-        toast(text.trash.isEmpty(units));
+        toast(imagesText.trash.isEmpty(units));
         await changed("trash", "usage");
       }}
     >
-      <Field label={text.trash.type} name="word" isCode />
+      <Field label={imagesText.trash.type} name="word" isCode />
     </FormDialog>
   );
 }

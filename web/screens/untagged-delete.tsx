@@ -1,5 +1,5 @@
 import { Digest, Size } from "../parts/signs.tsx";
-import { text } from "../text/text.ts";
+import { imagesText } from "../text/images.ts";
 import { RemovalDialog } from "./removal.tsx";
 import type { Untagged } from "./untagged.tsx";
 
@@ -20,17 +20,17 @@ export function DeleteUntagged({
       {...{ repository, onClose, onDone }}
       what={{ tags: [], digests: images.map(({ digest }) => digest) }}
       words={{
-        title: text.untagged.removeTitle(count, repository),
-        submit: text.untagged.remove(count),
-        areGone: text.untagged.areGone(count, repository),
-        areErased: text.untagged.areErased(count, repository),
+        title: imagesText.untagged.removeTitle(count, repository),
+        submit: imagesText.untagged.remove(count),
+        areGone: imagesText.untagged.areGone(count, repository),
+        areErased: imagesText.untagged.areErased(count, repository),
       }}
       action="confirm-delete-untagged"
       tags={[]}
       goes={images.map(({ digest, size, last_tag, attached }) => ({
         key: digest,
         name: <Digest digest={digest} />,
-        beside: text.untagged.along(last_tag, attached.length > 0),
+        beside: imagesText.untagged.along(last_tag, attached.length > 0),
         end: <Size bytes={size} />,
       }))}
       stays={[]}

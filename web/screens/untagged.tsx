@@ -27,6 +27,7 @@ import { useList } from "../state/list.ts";
 import { go, paths, setSearch, usePlace } from "../state/location.ts";
 import { useResource } from "../state/resource.ts";
 import { host } from "../state/session.ts";
+import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { Attached, Platforms } from "./image-signs.tsx";
 import { DeleteUntagged } from "./untagged-delete.tsx";
@@ -88,7 +89,7 @@ export default function UntaggedTable({
   });
   if (isRead && all.length === 0) {
     return (
-      <Empty title={text.untagged.none} lead={text.untagged.noneLead}>
+      <Empty title={imagesText.untagged.none} lead={imagesText.untagged.noneLead}>
         <Rule repository={repository} />
       </Empty>
     );
@@ -100,8 +101,8 @@ export default function UntaggedTable({
         filter={filter}
         operators={operators}
         rows={all}
-        example={text.untagged.filter}
-        count={text.untagged.count(rows.length, all.length, isRead)}
+        example={imagesText.untagged.filter}
+        count={imagesText.untagged.count(rows.length, all.length, isRead)}
       >
         <PickButton isPicking={isPicking} onPick={setPicking} />
         <SortMenu sorting={sorting} sorts={sorts} />
@@ -109,7 +110,7 @@ export default function UntaggedTable({
       <ListTable
         list={list}
         className={`tags untagged${goes ? " goes" : ""}${isPicking || selection.keys.size > 0 ? " picking" : ""}`}
-        label={text.untagged.label(repository)}
+        label={imagesText.untagged.label(repository)}
         columns={columns}
         rows={rows}
         total={isRead ? rows.length + 1 : -1}
@@ -128,7 +129,7 @@ export default function UntaggedTable({
                 className="btn"
                 data-action="compare-untagged"
                 disabled={pair === null}
-                title={pair === null ? text.untagged.two : undefined}
+                title={pair === null ? imagesText.untagged.two : undefined}
                 onClick={() => pair !== null && go(pair)}
               >
                 <Icon name="swap" small />
@@ -143,7 +144,7 @@ export default function UntaggedTable({
                 onClick={() => setDeleting(true)}
               >
                 <Icon name="trash" small />
-                {text.untagged.remove(chosen.length)}
+                {imagesText.untagged.remove(chosen.length)}
               </button>
             </SelectionBar>
           ) : undefined
@@ -218,9 +219,9 @@ function Rule({ repository }: { repository: string }) {
   const { untagged_days: days, allowed } = project.value ?? {};
   return (
     <p className="untagged-rule">
-      {days !== undefined && text.untagged.rule(days)}{" "}
+      {days !== undefined && imagesText.untagged.rule(days)}{" "}
       {allowed?.includes("project:manage") && (
-        <Link href={paths.project(projectName, "settings")}>{text.untagged.settings}</Link>
+        <Link href={paths.project(projectName, "settings")}>{imagesText.untagged.settings}</Link>
       )}
     </p>
   );
@@ -253,7 +254,7 @@ function columnsOf({
   const trash: Column<Untagged> = {
     key: "trash",
     className: "c-trash",
-    head: text.untagged.toTrash,
+    head: imagesText.untagged.toTrash,
     cell: ({ trash_at }) => trash_at !== null && <Goes at={trash_at} />,
   };
   return [
@@ -285,8 +286,11 @@ function columnsOf({
             <Digest digest={digest} />
           </Link>
           {last_tag !== null && untagged_at !== null && (
-            <span className="same" title={text.untagged.wasUntil(last_tag, exactTime(untagged_at))}>
-              {text.untagged.was(last_tag)}
+            <span
+              className="same"
+              title={imagesText.untagged.wasUntil(last_tag, exactTime(untagged_at))}
+            >
+              {imagesText.untagged.was(last_tag)}
             </span>
           )}
         </>
@@ -351,7 +355,7 @@ function Goes({ at }: { at: string }) {
   return (
     <span className={isSoon ? "t-warn" : undefined} title={exactTime(at)}>
       {isSoon && <Mark name="attention" />}
-      {left <= 0 ? text.untagged.withinTheHour : ago(at)}
+      {left <= 0 ? imagesText.untagged.withinTheHour : ago(at)}
     </span>
   );
 }
@@ -385,7 +389,7 @@ function RowActions({
         tabIndex={tabIndex}
         items={[
           {
-            label: text.untagged.copyName,
+            label: imagesText.untagged.copyName,
             action: "copy-untagged",
             keys: `${text.keys.names.shift} C`,
             onChoose: () => copy(`${host}/${repository}@${digest}`),
@@ -396,7 +400,7 @@ function RowActions({
             onChoose: () => go(paths.compare(`${repository}@${digest}`)),
           },
           {
-            label: text.untagged.remove(1),
+            label: imagesText.untagged.remove(1),
             action: "delete-untagged",
             keys: text.keys.names.delete,
             isBad: true,

@@ -14,6 +14,8 @@ import { setSearch, usePlace } from "../state/location.ts";
 import { useMounted } from "../state/mounted.ts";
 import { changed, useResource } from "../state/resource.ts";
 import { type Delivery, webhooksIn } from "../state/webhook-place.ts";
+import { adminText } from "../text/admin.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 
 /** What is on its way is looked at again so soon, while it is younger than that. */
@@ -47,7 +49,7 @@ export function Deliveries({ project, webhook }: { project: string | null; webho
   }, [value, reload]);
   return (
     <Section
-      title={text.webhooks.deliveries}
+      title={peopleText.webhooks.deliveries}
       aside={
         <button
           type="button"
@@ -55,20 +57,20 @@ export function Deliveries({ project, webhook }: { project: string | null; webho
           data-action="replay"
           onClick={() => setReplaying(true)}
         >
-          {text.webhooks.replay}
+          {peopleText.webhooks.replay}
         </button>
       }
     >
       <ListTable
         list={list}
         className="deliv"
-        label={text.webhooks.deliveries}
+        label={peopleText.webhooks.deliveries}
         columns={columns}
         rows={value?.items}
         barRows={3}
         keyOf={({ id }) => id}
         onOpen={({ id }) => setSearch({ delivery: id })}
-        none={<p className="none">{text.webhooks.noDeliveries}</p>}
+        none={<p className="none">{peopleText.webhooks.noDeliveries}</p>}
       />
       {shown !== null && <DeliveryDialog {...{ project, webhook }} delivery={shown} />}
       {isReplaying && <Replay {...{ project, webhook }} onClose={() => setReplaying(false)} />}
@@ -79,12 +81,12 @@ export function Deliveries({ project, webhook }: { project: string | null; webho
 const columns: readonly Column<Delivery>[] = [
   {
     key: "state",
-    head: <span className="sr">{text.jobs.state}</span>,
-    cell: ({ state }) => <Mark name={marks[state]} label={text.webhooks.states[state]} />,
+    head: <span className="sr">{adminText.jobs.state}</span>,
+    cell: ({ state }) => <Mark name={marks[state]} label={peopleText.webhooks.states[state]} />,
   },
   {
     key: "type",
-    head: text.webhooks.message,
+    head: peopleText.webhooks.message,
     className: "cut",
     cell: ({ id, type }, isActive) => (
       <button
@@ -100,19 +102,19 @@ const columns: readonly Column<Delivery>[] = [
   },
   {
     key: "answer",
-    head: text.webhooks.answer,
+    head: peopleText.webhooks.answer,
     className: "cut q2",
-    cell: ({ status, error }) => error ?? status ?? text.webhooks.states.pending,
+    cell: ({ status, error }) => error ?? status ?? peopleText.webhooks.states.pending,
   },
   {
     key: "took",
-    head: text.webhooks.took,
+    head: peopleText.webhooks.took,
     className: "r q-l",
-    cell: ({ duration_ms }) => duration_ms !== null && text.webhooks.ms(duration_ms),
+    cell: ({ duration_ms }) => duration_ms !== null && peopleText.webhooks.ms(duration_ms),
   },
   {
     key: "tries",
-    head: text.webhooks.tries,
+    head: peopleText.webhooks.tries,
     className: "r q-l",
     cell: ({ attempts }) => text.number(attempts),
   },
@@ -125,7 +127,7 @@ const columns: readonly Column<Delivery>[] = [
 ];
 
 function typeName(type: string): string {
-  const { events, aTest } = text.webhooks;
+  const { events, aTest } = peopleText.webhooks;
   if (type === "test") return aTest;
   return Object.hasOwn(events, type) ? events[type as keyof typeof events] : type;
 }
@@ -146,18 +148,18 @@ function DeliveryDialog({
   const close = () => setSearch({ delivery: null });
   return (
     <FormDialog
-      title={shown.value === undefined ? text.webhooks.message : typeName(shown.value.type)}
+      title={shown.value === undefined ? peopleText.webhooks.message : typeName(shown.value.type)}
       className="wide"
       action="redeliver"
-      submit={text.webhooks.redeliver}
+      submit={peopleText.webhooks.redeliver}
       cancel={text.close}
       isOff={shown.value === undefined}
-      offWhy={shown.value?.type === "test" ? text.webhooks.testAnew : undefined}
+      offWhy={shown.value?.type === "test" ? peopleText.webhooks.testAnew : undefined}
       onClose={close}
       onSubmit={async () => {
         await webhooksIn(project).redeliver({ webhook, delivery });
         if (isMounted()) close();
-        toast(text.webhooks.isRedelivered);
+        toast(peopleText.webhooks.isRedelivered);
         await changed(`deliveries ${webhook}`);
       }}
     >
@@ -167,10 +169,10 @@ function DeliveryDialog({
             <Facts
               rows={[
                 [
-                  text.webhooks.outcome,
+                  peopleText.webhooks.outcome,
                   <span key="outcome">
                     <Mark name={marks[state]} />
-                    {text.webhooks.states[state]}
+                    {peopleText.webhooks.states[state]}
                     {error === null ? (
                       status !== null && `, ${status}`
                     ) : (
@@ -179,16 +181,20 @@ function DeliveryDialog({
                   </span>,
                 ],
                 [
-                  text.webhooks.tried,
+                  peopleText.webhooks.tried,
                   attempted_at === null
                     ? text.never
-                    : text.webhooks.triedAt(attempts, exactTime(attempted_at), duration_ms ?? 0),
+                    : peopleText.webhooks.triedAt(
+                        attempts,
+                        exactTime(attempted_at),
+                        duration_ms ?? 0,
+                      ),
                 ],
               ]}
             />
-            <h3>{text.webhooks.request}</h3>
+            <h3>{peopleText.webhooks.request}</h3>
             <Code
-              label={text.webhooks.request}
+              label={peopleText.webhooks.request}
               lines={[
                 `POST ${request.url}`,
                 ...headerLines(request.headers),
@@ -196,12 +202,12 @@ function DeliveryDialog({
                 pretty(request.body),
               ]}
             />
-            <h3>{text.webhooks.answer}</h3>
+            <h3>{peopleText.webhooks.answer}</h3>
             {answer === null ? (
-              <p className="q3">{text.webhooks.noAnswer}</p>
+              <p className="q3">{peopleText.webhooks.noAnswer}</p>
             ) : (
               <Code
-                label={text.webhooks.answer}
+                label={peopleText.webhooks.answer}
                 lines={[`${status ?? ""}`, ...headerLines(answer.headers), "", pretty(answer.body)]}
               />
             )}
@@ -228,7 +234,7 @@ function pretty(body: string): string {
 /** What was picked is in UTC. */
 function momentOf(picked: string): string {
   const time = new Date(`${picked}Z`);
-  if (Number.isNaN(time.getTime())) throw new Error(text.webhooks.notATime(picked));
+  if (Number.isNaN(time.getTime())) throw new Error(peopleText.webhooks.notATime(picked));
   return time.toISOString();
 }
 
@@ -243,10 +249,10 @@ function Replay({
 }) {
   return (
     <FormDialog
-      title={text.webhooks.replayTitle}
-      lead={text.webhooks.replayLead}
+      title={peopleText.webhooks.replayTitle}
+      lead={peopleText.webhooks.replayLead}
       action="confirm-replay"
-      submit={text.webhooks.replay}
+      submit={peopleText.webhooks.replay}
       onClose={onClose}
       onSubmit={async (fields) => {
         const { messages, next } = await webhooksIn(project).replay({
@@ -255,14 +261,14 @@ function Replay({
         });
         onClose();
         toast(
-          text.webhooks.areReplayed(messages),
-          next === null ? {} : { more: text.webhooks.replayStopped(minuteTime(next)) },
+          peopleText.webhooks.areReplayed(messages),
+          next === null ? {} : { more: peopleText.webhooks.replayStopped(minuteTime(next)) },
         );
         await changed(`deliveries ${webhook}`);
       }}
     >
       <Field
-        label={text.webhooks.since}
+        label={peopleText.webhooks.since}
         name="since"
         type="datetime-local"
         step={1}

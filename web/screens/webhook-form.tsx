@@ -4,18 +4,19 @@ import { Checks, Field, fieldOf, Select } from "../parts/field.tsx";
 import { toast } from "../parts/toast.tsx";
 import { saveChanges } from "../state/submit.ts";
 import { type Webhook, webhooksIn } from "../state/webhook-place.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 
 type EventType = Webhook["events"][number];
 type Format = Webhook["format"];
 
-const eventNames: Readonly<Record<EventType, string>> = text.webhooks.events;
-const formatNames: Readonly<Record<Format, string>> = text.webhooks.formats;
+const eventNames: Readonly<Record<EventType, string>> = peopleText.webhooks.events;
+const formatNames: Readonly<Record<Format, string>> = peopleText.webhooks.formats;
 /** What no project is told of: it was not there yet, or it is about the whole registry. */
 const ofTheRegistry: readonly EventType[] = ["project.created", "chore.failed"];
 /** What most who build and deploy want to hear of. */
 const usual = /^(image|tag)\.(?!pulled)/;
-const { templateDefault } = text.webhooks;
+const { templateDefault } = peopleText.webhooks;
 
 export function MakeWebhook({
   project,
@@ -30,10 +31,10 @@ export function MakeWebhook({
   const types = Object.keys(eventNames) as EventType[];
   return (
     <FormDialog
-      title={project === null ? text.webhooks.make : text.webhooks.makeTitle(project)}
-      lead={text.webhooks.makeLead}
+      title={project === null ? peopleText.webhooks.make : peopleText.webhooks.makeTitle(project)}
+      lead={peopleText.webhooks.makeLead}
       action="make-webhook"
-      submit={text.webhooks.make}
+      submit={peopleText.webhooks.make}
       onClose={onClose}
       onSubmit={async (fields) => {
         const { template, ...rest } = webhookOf(fields);
@@ -47,7 +48,7 @@ export function MakeWebhook({
     >
       <Address />
       <Select
-        label={text.webhooks.format}
+        label={peopleText.webhooks.format}
         name="format"
         value={format}
         onChoose={(value) => setFormat(value as Format)}
@@ -76,7 +77,7 @@ export function EditWebhook({
   const place = webhooksIn(project);
   return (
     <FormDialog
-      title={text.webhooks.editTitle(new URL(url).host)}
+      title={peopleText.webhooks.editTitle(new URL(url).host)}
       action="save-webhook"
       submit={text.save}
       onClose={onClose}
@@ -104,14 +105,14 @@ export function EditWebhook({
 function Address({ url = "" }: { url?: string }) {
   return (
     <Field
-      label={text.webhooks.address}
+      label={peopleText.webhooks.address}
       name="url"
       type="url"
       required
       isCode
       defaultValue={url}
       placeholder="https://ci.example.com/hook"
-      hint={text.webhooks.addressHint}
+      hint={peopleText.webhooks.addressHint}
     />
   );
 }
@@ -137,28 +138,28 @@ function Told({
     <>
       {template !== null && (
         <Field
-          label={text.webhooks.template}
+          label={peopleText.webhooks.template}
           name="template"
           required
           maxLength={1000}
           isCode
           defaultValue={template}
-          hint={text.webhooks.templateHint}
+          hint={peopleText.webhooks.templateHint}
         />
       )}
       <Checks
-        label={text.webhooks.told}
+        label={peopleText.webhooks.told}
         name="events"
         choices={offered.map((value) => ({ value, label: eventNames[value] }))}
         checked={events}
       />
       <Field
-        label={text.webhooks.repositories}
+        label={peopleText.webhooks.repositories}
         name="pattern"
         required
         isCode
         defaultValue={pattern}
-        hint={text.webhooks.repositoriesHint(project ?? "team")}
+        hint={peopleText.webhooks.repositoriesHint(project ?? "team")}
       />
       <Field
         label={text.description}
@@ -173,7 +174,7 @@ function Told({
 
 function webhookOf(fields: FormData) {
   const events = fields.getAll("events") as Webhook["events"];
-  if (events.length === 0) throw new Error(text.webhooks.toldNothing);
+  if (events.length === 0) throw new Error(peopleText.webhooks.toldNothing);
   return {
     url: new URL(fieldOf(fields, "url")).href,
     events,

@@ -11,6 +11,7 @@ import { setSearch } from "../state/location.ts";
 import { useMounted } from "../state/mounted.ts";
 import { changed } from "../state/resource.ts";
 import { type Webhook, webhooksIn } from "../state/webhook-place.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import { NewSecret } from "./robots.tsx";
 import { Deliveries } from "./webhook-deliveries.tsx";
@@ -34,7 +35,7 @@ export default function Webhooks({ project }: { project: string | null }) {
       onClick={() => setMaking(true)}
     >
       <Icon name="plus" small />
-      {text.webhooks.make}
+      {peopleText.webhooks.make}
     </button>
   );
   return (
@@ -55,8 +56,8 @@ export default function Webhooks({ project }: { project: string | null }) {
         )}
         makes={makes}
         none={{
-          title: text.webhooks.none,
-          lead: project === null ? text.webhooks.noneLeadAll : text.webhooks.noneLead,
+          title: peopleText.webhooks.none,
+          lead: project === null ? peopleText.webhooks.noneLeadAll : peopleText.webhooks.noneLead,
         }}
       >
         {(chosen) => (
@@ -94,7 +95,7 @@ function State({ webhook: { state, failures } }: { webhook: Webhook }) {
   return (
     <span className={`st ${tone}`}>
       <Mark name={mark} />
-      {text.webhooks.is[state]}
+      {peopleText.webhooks.is[state]}
     </span>
   );
 }
@@ -117,7 +118,7 @@ function WebhookDetail({
   const refresh = () => changed(place.key, `deliveries ${id}`);
   const setEnabled = async (enabled: boolean) => {
     await place.change({ webhook: id, enabled });
-    toast(enabled ? text.webhooks.isResumed(host) : text.webhooks.isPaused(host));
+    toast(enabled ? peopleText.webhooks.isResumed(host) : peopleText.webhooks.isPaused(host));
     await refresh();
   };
   const test = async () => {
@@ -142,7 +143,7 @@ function WebhookDetail({
           data-action="delete-webhook"
           onClick={() => setAsked("delete")}
         >
-          {text.webhooks.remove}
+          {peopleText.webhooks.remove}
         </button>
         <button
           type="button"
@@ -150,7 +151,7 @@ function WebhookDetail({
           data-action={state === "active" ? "pause-webhook" : "resume-webhook"}
           onClick={() => tellFailure(setEnabled(state !== "active"))}
         >
-          {state === "active" ? text.webhooks.pause : text.webhooks.resume}
+          {state === "active" ? peopleText.webhooks.pause : peopleText.webhooks.resume}
         </button>
         <button
           type="button"
@@ -158,7 +159,7 @@ function WebhookDetail({
           data-action="edit-webhook"
           onClick={() => setAsked({ edit: webhook })}
         >
-          {text.webhooks.edit}
+          {peopleText.webhooks.edit}
         </button>
         <button
           type="button"
@@ -167,22 +168,27 @@ function WebhookDetail({
           aria-disabled={isTesting}
           onClick={() => tellFailure(test())}
         >
-          {text.webhooks.test}
+          {peopleText.webhooks.test}
         </button>
       </div>
       {secret !== null && <NewSecret secret={secret} />}
       <Failing webhook={webhook} />
       <Facts
         rows={[
-          [text.webhooks.address, <code key="url">{url}</code>],
-          [text.webhooks.told, webhook.events.map((type) => text.webhooks.events[type]).join(", ")],
-          [text.webhooks.repositories, <Pattern key="pattern" pattern={webhook.pattern} />],
-          [text.webhooks.format, text.webhooks.formats[webhook.format]],
+          [peopleText.webhooks.address, <code key="url">{url}</code>],
+          [
+            peopleText.webhooks.told,
+            webhook.events.map((type) => peopleText.webhooks.events[type]).join(", "),
+          ],
+          [peopleText.webhooks.repositories, <Pattern key="pattern" pattern={webhook.pattern} />],
+          [peopleText.webhooks.format, peopleText.webhooks.formats[webhook.format]],
           ...(webhook.template === null
             ? []
-            : [[text.webhooks.template, <code key="says">{webhook.template}</code>] as const]),
+            : [
+                [peopleText.webhooks.template, <code key="says">{webhook.template}</code>] as const,
+              ]),
           ...(webhook.description === "" ? [] : [[text.description, webhook.description] as const]),
-          [text.webhooks.made, <When key="made" time={webhook.created_at} />],
+          [peopleText.webhooks.made, <When key="made" time={webhook.created_at} />],
         ]}
       />
       <Deliveries project={project} webhook={id} />
@@ -191,17 +197,17 @@ function WebhookDetail({
       )}
       {asked === "delete" && (
         <FormDialog
-          title={text.webhooks.removeTitle(host)}
-          lead={text.webhooks.removeLead}
+          title={peopleText.webhooks.removeTitle(host)}
+          lead={peopleText.webhooks.removeLead}
           action="confirm-delete-webhook"
-          submit={text.webhooks.remove}
+          submit={peopleText.webhooks.remove}
           isBad
           onClose={() => setAsked(null)}
           onSubmit={async () => {
             await place.remove({ webhook: id });
             setAsked(null);
             if (isMounted()) setSearch({ webhook: null, delivery: null });
-            toast(text.webhooks.isGone(host));
+            toast(peopleText.webhooks.isGone(host));
             await changed(place.key);
           }}
         />
@@ -214,24 +220,30 @@ function WebhookDetail({
 function Failing({ webhook }: { webhook: Webhook }) {
   const { state, failures, failing_since, next_attempt_at } = webhook;
   if (state === "disabled") {
-    return <Notice kind="bad" what={text.webhooks.disabled} more={text.webhooks.disabledMore} />;
+    return (
+      <Notice
+        kind="bad"
+        what={peopleText.webhooks.disabled}
+        more={peopleText.webhooks.disabledMore}
+      />
+    );
   }
   if (failures === 0 || failing_since === null) return null;
   return (
     <Notice
       kind="warn"
-      what={text.webhooks.fails(failures)}
+      what={peopleText.webhooks.fails(failures)}
       more={
         <>
-          {text.webhooks.failsSince} <When time={failing_since} />
+          {peopleText.webhooks.failsSince} <When time={failing_since} />
           {". "}
           {next_attempt_at !== null &&
             (Date.parse(next_attempt_at) > Date.now() ? (
               <>
-                {text.webhooks.triedNext} <When time={next_attempt_at} />.
+                {peopleText.webhooks.triedNext} <When time={next_attempt_at} />.
               </>
             ) : (
-              text.webhooks.triedSoon
+              peopleText.webhooks.triedSoon
             ))}
         </>
       }

@@ -12,6 +12,7 @@ import { toast } from "../parts/toast.tsx";
 import { Try } from "../parts/try.tsx";
 import { changed } from "../state/resource.ts";
 import { saveChanges } from "../state/submit.ts";
+import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
 
 export type Issuer = Awaited<ReturnType<typeof getIssuers>>["items"][number];
@@ -20,28 +21,28 @@ export type Trust = Awaited<ReturnType<typeof getTrusts>>["items"][number];
 export function MakeIssuer({ onClose }: { onClose: () => void }) {
   return (
     <FormDialog
-      title={text.workloads.makeIssuer}
-      lead={text.workloads.makeIssuerLead}
+      title={adminText.workloads.makeIssuer}
+      lead={adminText.workloads.makeIssuerLead}
       action="make-issuer"
-      submit={text.workloads.makeIssuer}
+      submit={adminText.workloads.makeIssuer}
       onClose={onClose}
       onSubmit={async (fields) => {
         const name = fieldOf(fields, "name");
         await postIssuers({ name, url: fieldOf(fields, "url"), ...issuerOf(fields) });
         onClose();
-        toast(text.workloads.isMade(name));
+        toast(adminText.workloads.isMade(name));
         await changed("issuers");
       }}
     >
-      <Field label={text.workloads.name} name="name" required isCode placeholder="github" />
+      <Field label={adminText.workloads.name} name="name" required isCode placeholder="github" />
       <Field
-        label={text.workloads.url}
+        label={adminText.workloads.url}
         name="url"
         type="url"
         required
         isCode
         placeholder="https://token.actions.githubusercontent.com"
-        hint={text.workloads.urlHint}
+        hint={adminText.workloads.urlHint}
       />
       <IssuerFields url={null} />
     </FormDialog>
@@ -52,7 +53,7 @@ export function MakeIssuer({ onClose }: { onClose: () => void }) {
 export function EditIssuer({ issuer, onClose }: { issuer: Issuer; onClose: () => void }) {
   return (
     <FormDialog
-      title={text.workloads.editIssuerTitle(issuer.name)}
+      title={adminText.workloads.editIssuerTitle(issuer.name)}
       lead={issuer.url}
       action="save-issuer"
       submit={text.save}
@@ -77,20 +78,24 @@ function IssuerFields({ url, issuer }: { url: string | null; issuer?: Issuer }) 
   return (
     <>
       <Field
-        label={text.workloads.audiences}
+        label={adminText.workloads.audiences}
         name="audiences"
         required
         isCode
         defaultValue={issuer?.audiences.join(" ") ?? location.origin}
-        hint={text.workloads.audiencesHint}
+        hint={adminText.workloads.audiencesHint}
       />
-      <Check label={text.workloads.innerLabel} name="inner" isChecked={issuer?.inner ?? false} />
+      <Check
+        label={adminText.workloads.innerLabel}
+        name="inner"
+        isChecked={issuer?.inner ?? false}
+      />
       <Area
-        label={text.workloads.jwks}
+        label={adminText.workloads.jwks}
         name="jwks"
         rows={3}
         defaultValue={issuer?.jwks == null ? "" : JSON.stringify(issuer.jwks)}
-        hint={text.workloads.jwksHint}
+        hint={adminText.workloads.jwksHint}
       />
       <Field
         label={text.description}
@@ -100,7 +105,7 @@ function IssuerFields({ url, issuer }: { url: string | null; issuer?: Issuer }) 
         defaultValue={issuer?.description ?? ""}
       />
       <Try
-        label={text.workloads.testIssuer}
+        label={adminText.workloads.testIssuer}
         action="test-issuer"
         ask={async (fields) => {
           const { jwks, inner } = issuerOf(fields);
@@ -109,13 +114,13 @@ function IssuerFields({ url, issuer }: { url: string | null; issuer?: Issuer }) 
           return ok ? (
             <Notice
               kind="ok"
-              what={text.workloads.keys(keys.length)}
+              what={adminText.workloads.keys(keys.length)}
               more={keys
                 .map(({ kid, alg, kty }) => `${kid ?? text.none} (${alg ?? kty})`)
                 .join(", ")}
             />
           ) : (
-            <Notice kind="bad" what={text.workloads.noKeys} more={problem} />
+            <Notice kind="bad" what={adminText.workloads.noKeys} more={problem} />
           );
         }}
       />
@@ -137,7 +142,7 @@ function keysOf(json: string): Issuer["jwks"] {
   try {
     return JSON.parse(json);
   } catch {
-    throw new Error(text.workloads.noJson);
+    throw new Error(adminText.workloads.noJson);
   }
 }
 
@@ -150,10 +155,10 @@ export function MakeTrust({
 }) {
   return (
     <FormDialog
-      title={text.workloads.makeTrust}
-      lead={text.workloads.makeTrustLead}
+      title={adminText.workloads.makeTrust}
+      lead={adminText.workloads.makeTrustLead}
       action="make-trust"
-      submit={text.workloads.makeTrust}
+      submit={adminText.workloads.makeTrust}
       onClose={onClose}
       onSubmit={async (fields) => {
         const robot = fieldOf(fields, "robot");
@@ -164,31 +169,31 @@ export function MakeTrust({
           description: fieldOf(fields, "description"),
         });
         onClose();
-        toast(text.workloads.trustIsMade(robot));
+        toast(adminText.workloads.trustIsMade(robot));
         await changed("trusts");
       }}
     >
       <Select
-        label={text.workloads.of}
+        label={adminText.workloads.of}
         name="issuer"
         value={issuers[0]?.name ?? ""}
         choices={issuers.map(({ name }) => ({ value: name, label: name }))}
       />
       <Area
-        label={text.workloads.claims}
+        label={adminText.workloads.claims}
         name="claims"
         required
         rows={3}
         placeholder={"repository=acme/app\nref=refs/heads/*"}
-        hint={text.workloads.claimsHint}
+        hint={adminText.workloads.claimsHint}
       />
       <Field
-        label={text.workloads.robot}
+        label={adminText.workloads.robot}
         name="robot"
         required
         isCode
         placeholder="robot.payments.ci"
-        hint={text.workloads.robotHint}
+        hint={adminText.workloads.robotHint}
       />
       <Field label={text.description} name="description" autoComplete="off" maxLength={1000} />
     </FormDialog>
@@ -200,7 +205,7 @@ function claimsOf(lines: string): Record<string, string> {
   return Object.fromEntries(
     claims.map((line) => {
       const [, name = "", value = ""] = /^\s*([^=]+?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-      if (name === "") throw new Error(text.workloads.noClaim(line.trim()));
+      if (name === "") throw new Error(adminText.workloads.noClaim(line.trim()));
       return [name, value];
     }),
   );

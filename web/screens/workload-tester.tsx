@@ -6,6 +6,8 @@ import { Mark } from "../parts/icon.tsx";
 import { Trouble } from "../parts/notice.tsx";
 import { Facts, Section } from "../parts/place.tsx";
 import { useSubmit } from "../state/submit.ts";
+import { adminText } from "../text/admin.ts";
+import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 
 type Explained = Awaited<ReturnType<typeof postTrustsExplain>>;
@@ -17,17 +19,17 @@ export function TokenTester() {
     setTold(await postTrustsExplain({ identity_token: fieldOf(fields, "token") }));
   });
   return (
-    <Section title={text.workloads.tester}>
+    <Section title={adminText.workloads.tester}>
       <form className="form narrow" onSubmit={send}>
         <Area
-          label={text.workloads.token}
+          label={adminText.workloads.token}
           name="token"
           required
           rows={4}
-          hint={text.workloads.tokenHint}
+          hint={adminText.workloads.tokenHint}
         />
         <button type="submit" className="btn" data-action="explain-token" aria-disabled={isBusy}>
-          {text.workloads.ask}
+          {adminText.workloads.ask}
         </button>
         {error !== null && <Trouble error={error} />}
       </form>
@@ -42,7 +44,7 @@ function Verdict({ told }: { told: Explained }) {
     <>
       <div className="verdict" role="status">
         <Mark name={signs_in ? "done" : "failed"} />
-        <h2>{signs_in ? text.check.yes : text.check.no}</h2>
+        <h2>{signs_in ? peopleText.check.yes : peopleText.check.no}</h2>
         <p>
           {/* A claim stands as it is written. */}
           {wrong_claim === null ? reason.replace(/^./, (first) => first.toUpperCase()) : reason}.
@@ -50,36 +52,38 @@ function Verdict({ told }: { told: Explained }) {
       </div>
       <Facts
         rows={[
-          [text.workloads.robot, robot ?? text.none],
-          [text.workloads.of, issuer ?? text.workloads.unknownIssuer],
+          [adminText.workloads.robot, robot ?? text.none],
+          [adminText.workloads.of, issuer ?? adminText.workloads.unknownIssuer],
           [
-            text.workloads.subject,
-            subject === null ? text.workloads.notProven : <code key="s">{subject}</code>,
+            adminText.workloads.subject,
+            subject === null ? adminText.workloads.notProven : <code key="s">{subject}</code>,
           ],
           [
-            text.workloads.ends,
-            expires_at === null ? text.workloads.notProven : exactTime(expires_at),
+            adminText.workloads.ends,
+            expires_at === null ? adminText.workloads.notProven : exactTime(expires_at),
           ],
         ]}
       />
       {rules.length > 0 && (
-        <Section title={text.workloads.trusts}>
+        <Section title={adminText.workloads.trusts}>
           <ul className="ch">
             {rules.map(({ id, robot: to, misfits }) => (
               <li key={id}>
                 <Mark name={misfits.length === 0 ? "done" : "stopped"} />
                 <div>
                   <b>{to}</b>
-                  {misfits.length === 0 && <div className="q3 small">{text.workloads.fits}</div>}
+                  {misfits.length === 0 && (
+                    <div className="q3 small">{adminText.workloads.fits}</div>
+                  )}
                   {misfits.map(({ claim, wanted, found }) => (
                     <div key={claim} className="q2 small">
-                      {text.workloads.wants} <code>{`${claim}=${wanted}`}</code>
+                      {adminText.workloads.wants} <code>{`${claim}=${wanted}`}</code>
                       {", "}
                       {found === null ? (
-                        text.workloads.hasNone
+                        adminText.workloads.hasNone
                       ) : (
                         <>
-                          {text.workloads.has} <code>{found}</code>
+                          {adminText.workloads.has} <code>{found}</code>
                         </>
                       )}
                     </div>
@@ -91,27 +95,27 @@ function Verdict({ told }: { told: Explained }) {
         </Section>
       )}
       {robot !== null && (
-        <Section title={text.workloads.mayDo}>
+        <Section title={adminText.workloads.mayDo}>
           <ul className="ch">
-            {grants.length === 0 && <li>{text.workloads.nothing}</li>}
+            {grants.length === 0 && <li>{adminText.workloads.nothing}</li>}
             {grants.map(({ effect, pattern, tag_pattern, actions, group }, index) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: an answer does not change
               <li key={index}>
                 <Mark name={effect === "deny" ? "failed" : "done"} />
                 <div>
                   <div>
-                    {effect === "deny" ? text.check.forbids : text.check.gives}{" "}
+                    {effect === "deny" ? peopleText.check.forbids : peopleText.check.gives}{" "}
                     <code>{actions.join(" ")}</code>
                   </div>
                   <div className="q3 small">
-                    {text.robots.in} <code>{pattern}</code>
+                    {peopleText.robots.in} <code>{pattern}</code>
                     {tag_pattern !== null && (
                       <>
                         {" "}
                         <code>{tag_pattern}</code>
                       </>
                     )}
-                    {group !== null && ` ${text.check.through(group)}`}
+                    {group !== null && ` ${peopleText.check.through(group)}`}
                   </div>
                 </div>
               </li>
