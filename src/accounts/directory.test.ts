@@ -4,7 +4,6 @@ import { listen } from "../../test/support/listening.ts";
 import { type Directory, escapedInDn, isBelow, normalDn } from "./directory.ts";
 import { typedId } from "./directory-ids.ts";
 import { bind, isOneMessage, withDirectory } from "./ldap-connection.ts";
-import { valuesAt } from "./ldap-people.ts";
 
 describe("a DN", () => {
   test.each([
@@ -40,18 +39,6 @@ test.each([
   ["uid=a,ou=people,dc=corp,dc=example", "ou=people,dc=corp", false],
 ])("whether %p is below %p: %p", (dn, base, isSo) => {
   expect(isBelow(dn, base)).toBe(isSo);
-});
-
-test("the values of an attribute are found in whatever parts they come", () => {
-  const entry = {
-    dn: "uid=a",
-    memberOf: [],
-    "memberOf;range=0-1": ["cn=a", "cn=b"],
-    "MEMBEROF;range=2-*": "cn=c",
-    memberOfNothing: "cn=d",
-  };
-  expect(valuesAt(entry, "memberof")).toEqual(["cn=a", "cn=b", "cn=c"]);
-  expect(valuesAt(entry, "mail")).toEqual([]);
 });
 
 describe("what somebody typed as the id of an entry", () => {

@@ -13,12 +13,12 @@ import { idTextOf, idValueOf } from "./directory-ids.ts";
 import { subjectLengthMax } from "./identity-store.ts";
 import type { PersonAtProvider } from "./join-account.ts";
 import { bind, bindAsBerth, DirectoryError, withDirectory } from "./ldap-connection.ts";
+import { allTextsAt, searchSecondsMax, textsAt, valuesAt } from "./ldap-values.ts";
 
 /** Of one sign-in. */
 const signInLimits = { msMax: 15_000, bytesMax: 16 * 1024 * 1024 };
-const searchSecondsMax = 10;
-/** Groups of somebody, those that their groups are in too. */
-const groupsMax = 1_000;
+/** Groups of somebody, those that their groups are in too: each of them is asked for those that it is in. */
+const groupsMax = 5_000;
 /** Requests under way at a time. */
 const atOnceMax = 16;
 /** Entries that are asked for with one filter. */
@@ -145,7 +145,8 @@ async function readPerson(
       filter: directory.filter,
       ...asked(directory),
     });
-    return searchEntries.map((entry) => personOf(directory, entry))[0] ?? null;
+    const [entry] = searchEntries;
+    return entry === undefined ? null : await personOf(client, directory, entry);
   } catch (error) {
     if (isNotThere(error)) return null;
     // Nobody has left because rights are missing.
@@ -168,7 +169,9 @@ async function search(
     timeLimit: searchSecondsMax,
     ...asked(directory),
   });
-  return searchEntries.map((entry) => personOf(directory, entry));
+  const people: PersonInDirectory[] = [];
+  for (const entry of searchEntries) people.push(await personOf(client, directory, entry));
+  return people;
 }
 
 /** Referrals lead to other servers, which nobody configured: none is followed. */
@@ -182,11 +185,15 @@ function asked({ idAttribute, nameAttribute, groupsAttribute }: Directory) {
   };
 }
 
-function personOf(directory: Directory, entry: Entry): PersonInDirectory {
+async function personOf(
+  client: Client,
+  directory: Directory,
+  entry: Entry,
+): Promise<PersonInDirectory> {
   const { nameAttribute, groupsAttribute } = directory;
   const [name = null] = textsAt(entry, nameAttribute);
   const email = textsAt(entry, "mail").find(isEmail) ?? null;
-  const groups = groupsAttribute === null ? null : textsAt(entry, groupsAttribute);
+  const groups = groupsAttribute === null ? null : await allTextsAt(client, entry, groupsAttribute);
   return { dn: entry.dn, subject: subjectOf(directory, entry), name, email, groups };
 }
 
@@ -209,53 +216,39 @@ function isEmail(text: string): boolean {
   return text.length < textLengthMax && /^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(text);
 }
 
-/**
- * Attributes have no case; Active Directory names a part of many values `memberOf;range=0-1499`, beside a
- * `memberOf` that is empty.
- */
-export function valuesAt(entry: Entry, attribute: string): (Buffer | string)[] {
-  const wanted = attribute.toLowerCase();
-  return Object.entries(entry).flatMap(([key, value]): (Buffer | string)[] => {
-    const name = key.toLowerCase();
-    return name === wanted || name.startsWith(`${wanted};range=`) ? [value].flat() : [];
-  });
-}
-
-function textsAt(entry: Entry, attribute: string): string[] {
-  return valuesAt(entry, attribute).filter((value) => typeof value === "string");
-}
-
 async function withGroups<Person extends PersonInDirectory>(
   client: Client,
   directory: Directory,
   person: Person | null,
 ): Promise<Person | null> {
   if (person === null || person.groups === null) return person;
-  return { ...person, groups: await allGroups(client, directory, person.groups, new Map()) };
+  const { dn, groups } = person;
+  return { ...person, groups: await allGroups(client, directory, { dn, groups }, new Map()) };
 }
 
 /**
- * Groups and the groups that these are in, each spelled in one way. `outer`: what is known already of the
- * groups that a group is in; grows.
+ * Somebody's groups and the groups that these are in, each spelled in one way. `outer`: what is known already
+ * of the groups that a group is in; grows.
  */
 export async function allGroups(
   client: Client,
   directory: Directory,
-  direct: readonly string[],
+  { dn: who, groups: direct }: { readonly dn: string; readonly groups: readonly string[] },
   outer: Map<string, readonly string[]>,
 ): Promise<string[]> {
   const found = new Set<string>();
   let level = direct;
-  while (level.length > 0 && found.size < groupsMax) {
+  while (level.length > 0) {
     const news = new Map(level.map((dn) => [normalDn(dn), dn]));
     for (const known of found) news.delete(known);
-    const taken = [...news].slice(0, groupsMax - found.size);
-    for (const [normal] of taken) found.add(normal);
-    const unknown = taken.filter(([normal]) => !outer.has(normal));
+    for (const [normal] of news) found.add(normal);
+    if (found.size > groupsMax)
+      throw new DirectoryError(`${who} is in more than ${groupsMax} groups`);
+    const unknown = [...news].filter(([normal]) => !outer.has(normal));
     await inTurns(unknown, async ([normal, dn]) => {
       outer.set(normal, await groupsOfGroup(client, directory, dn));
     });
-    level = taken.flatMap(([normal]) => outer.get(normal) ?? []);
+    level = [...news].flatMap(([normal]) => outer.get(normal) ?? []);
   }
   return [...found];
 }
@@ -274,7 +267,8 @@ async function groupsOfGroup(
       timeLimit: searchSecondsMax,
       derefAliases: "never",
     });
-    return searchEntries.flatMap((entry) => textsAt(entry, groupsAttribute));
+    const [entry] = searchEntries;
+    return entry === undefined ? [] : await allTextsAt(client, entry, groupsAttribute);
   } catch (error) {
     // A group elsewhere may be none of Berth's business.
     if (isNotThere(error) || isRefused(error)) return [];

@@ -152,9 +152,10 @@ async function groupsOfPeople(
     const outer = new Map<string, readonly string[]>();
     for (let at = 0; at < identities.length && !signal?.aborted; at += pageRows) {
       const subjects = identities.slice(at, at + pageRows).map(({ subject }) => subject);
-      for (const { subject, groups } of await findBySubjects(client, directory, subjects)) {
+      for (const { dn, subject, groups } of await findBySubjects(client, directory, subjects)) {
         const isAsked = rules.length > 0 && groups !== null;
-        found.set(subject, isAsked ? await allGroups(client, directory, groups, outer) : null);
+        const all = isAsked ? await allGroups(client, directory, { dn, groups }, outer) : null;
+        found.set(subject, all);
       }
     }
   });
