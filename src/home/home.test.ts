@@ -2,15 +2,14 @@
  * Goal: what comes first is what really happened last, and only what the caller may see or mend. Method: an
  * administrator, an owner, a reader and a stranger ask for the same.
  */
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { join } from "node:path";
 import {
   type ApiClient,
   type ApiServer,
   openApi,
   pushImage,
 } from "../../test/support/api-client.ts";
+import { queryStore } from "../../test/support/test-database.ts";
 
 let server: ApiServer;
 let owner: ApiClient;
@@ -87,14 +86,15 @@ test("attention: for who may mend it", async () => {
   const { body: made } = await owner.post("/projects/team/webhooks", {
     url: "https://ci.example.com/hook",
   });
-  const rows = new Database(join(server.folder, "berth.db"));
-  rows.run("update webhooks set failures = 6, failing_since = 1000 where id = ?", [
+  await queryStore(
+    server.folder,
+    "update webhooks set failures = 6, failing_since = 1000 where id = ?",
     String(made["id"]),
-  ]);
-  rows.run(
+  );
+  await queryStore(
+    server.folder,
     "insert into chores (name, epoch, lease_until, due_at, outcome) values ('pretend', 1, 0, 0, 'failed: no room')",
   );
-  rows.close();
 
   const { body: mine } = await owner.get("/attention");
   expect(mine).toMatchObject({

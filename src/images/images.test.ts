@@ -2,9 +2,7 @@
  * Goal: lists and images are shown as people see them, to whom they may be shown. Method: images as docker,
  * BuildKit and cosign push them, through the door.
  */
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
-import { join } from "node:path";
 import { type CompiledQuery, DefaultQueryExecutor, type QueryResult } from "kysely";
 import { type ApiClient, type ApiServer, openApi } from "../../test/support/api-client.ts";
 import {
@@ -16,6 +14,7 @@ import {
   types,
 } from "../../test/support/images.ts";
 import { createOciClient, type OciClient } from "../../test/support/oci-client.ts";
+import { queryStore } from "../../test/support/test-database.ts";
 
 let server: ApiServer;
 let reader: ApiClient;
@@ -107,12 +106,12 @@ describe("tags", () => {
   test("that an earlier release took are listed, though this one would not take them", async () => {
     const odd = await pushImage("team/earlier", "odd", { os: "linux" }, ["odd"]);
     await pushImage("team/earlier", "even", { os: "linux", architecture: "amd64" }, ["even"]);
-    const db = new Database(join(server.folder, "berth.db"));
-    db.run("update manifests set media_type = ?, bytes = ? where digest = ?", [
+    await queryStore(
+      server.folder,
+      "update manifests set media_type = ?, bytes = ? where digest = ?",
       ...["application/vnd.example+json", Buffer.from('{"layers":[]}'), odd.digest],
-    ]);
-    db.run("delete from images where digest = ?", [odd.digest]);
-    db.close();
+    );
+    await queryStore(server.folder, "delete from images where digest = ?", odd.digest);
     const { status, body } = await reader.get("/repositories/team%2Fearlier/tags?");
     expect(status).toBe(200);
     expect(names(body["items"] as Json[])).toEqual(["even", "odd"]);

@@ -29,7 +29,7 @@ export interface TestPostgres {
   run(
     text: string,
     database?: string,
-    values?: readonly (string | number | null)[],
+    values?: readonly (string | number | Uint8Array | null)[],
   ): Promise<Record<string, unknown>[]>;
   /** SIGKILL, without a word to anybody. */
   kill(): Promise<void>;
@@ -134,7 +134,7 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
   async function run(
     text: string,
     database = "postgres",
-    values: readonly (string | number | null)[] = [],
+    values: readonly (string | number | Uint8Array | null)[] = [],
   ): Promise<Record<string, unknown>[]> {
     const client = await (clients.get(database) ?? openClient(database));
     return (await client.query({ text, values: [...values], types: { getTypeParser } })).rows ?? [];

@@ -24,7 +24,7 @@ export async function databaseEnvironment(folder: string): Promise<Record<string
 export async function queryStore(
   folder: string,
   sql: string,
-  ...params: readonly (string | number | null)[]
+  ...params: readonly (string | number | Uint8Array | null)[]
 ): Promise<Record<string, unknown>[]> {
   if (onPostgres) {
     const server = await sharedPostgres();
