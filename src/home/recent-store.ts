@@ -1,6 +1,7 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Reads } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
+import { rowValues } from "../db/sorted-page.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
@@ -22,22 +23,26 @@ export interface RecentMove extends MovePlace {
   readonly repository: RepositoryName | null;
 }
 
-/**
- * Moves of tags behind one, the newest first: cut from one index, and only then joined. The time of a tag is
- * that of one line of its history alone: of one that came back from the trash, of its push.
- */
+/** Moves of tags behind one, the newest first. */
 export async function listRecentMoves(
   reads: Reads,
   after: MovePlace | null,
   limit: number,
 ): Promise<RecentMove[]> {
+  return (await recentMovesQuery(after, limit).execute(reads)).rows;
+}
+
+/**
+ * Cut from one index, and only then joined. The time of a tag is that of one line of its history alone: of one
+ * that came back from the trash, of its push.
+ */
+export function recentMovesQuery(after: MovePlace | null, limit: number): RawBuilder<RecentMove> {
   const behind =
     after === null
       ? sql``
       : sql`where (moved_at, repository_id, tag, version) <
-          (cast(${after.movedAt} as bigint), ${bound(after.repositoryId)}, ${bound(after.tag)},
-           cast(${after.version} as bigint))`;
-  const { rows } = await sql<RecentMove>`
+          (${rowValues([after.movedAt, after.repositoryId, after.tag, after.version])})`;
+  return sql<RecentMove>`
     select h.moved_at as "movedAt", h.repository_id as "repositoryId", h.tag, h.version, h.digest,
            h.moved_by as "movedBy", m.name as by,
            case when t.name is not null and p.id is not null then r.name end as repository
@@ -50,8 +55,7 @@ export async function listRecentMoves(
       left join repositories as r on r.id = h.repository_id and r.state = 'live'
       left join projects as p on p.id = r.project_id and p.state = 'live'
       left join principals as m on m.id = h.moved_by
-     order by h.moved_at desc, h.repository_id desc, h.tag desc, h.version desc`.execute(reads);
-  return rows;
+     order by h.moved_at desc, h.repository_id desc, h.tag desc, h.version desc`;
 }
 
 /** What was pulled, by the name by which it was asked for. */
