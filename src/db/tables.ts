@@ -794,6 +794,8 @@ export interface WebhookRow {
   state: "active" | "paused" | "disabled";
   /** The line of the audit behind which it begins. */
   after_seq: number;
+  /** When that was, for what has no line there. */
+  begun_at: number;
   /** In a row, of the receiver as such. */
   failures: number;
   /** When the first delivery failed since one arrived. */

@@ -1,10 +1,10 @@
-import { type SecretBox, sealedFor } from "../auth/secret-box.ts";
+import { SealError, type SecretBox, sealedFor } from "../auth/secret-box.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Outbound, OutboundResult } from "../platform/http/post-outside.ts";
 import { version } from "../platform/version.ts";
 import type { Attempt, Delivery } from "./delivery-store.ts";
 import { type EventFormat, formats } from "./format.ts";
-import { signed } from "./signature.ts";
+import { secretPrefix, signed } from "./signature.ts";
 import type { Webhook } from "./webhook-store.ts";
 
 /** Characters of an answer that are kept of one that says that all is well. */
@@ -29,7 +29,14 @@ export async function attemptDelivery(
 ): Promise<Attempted> {
   const attemptedAt = clock.now();
   const headers = requestHeaders(webhook, message, attemptedAt);
-  const secret = secrets.open(webhook.secret, sealedFor.webhook(webhook.id));
+  let secret: string;
+  try {
+    secret = secrets.open(webhook.secret, sealedFor.webhook(webhook.id));
+  } catch (error) {
+    if (!(error instanceof SealError)) throw error;
+    // Perhaps its key comes back: it is a failure as of a receiver that is away.
+    return { ...failed(error.message), attemptedAt, durationMs: 0 };
+  }
   const signature = signed(secret, {
     id: message.event_id,
     body: message.body,
@@ -39,7 +46,11 @@ export async function attemptDelivery(
   const authorization = format.sendsSecret === true ? { authorization: secret } : {};
   const sent = { headers: { ...headers, ...signature, ...authorization }, body: message.body };
   const result = await outbound.post(new URL(webhook.url), sent, signal);
-  return { attemptedAt, durationMs: result.durationMs, ...outcomeOf(result) };
+  return { attemptedAt, durationMs: result.durationMs, ...outcomeOf(result, secret) };
+}
+
+function failed(error: string) {
+  return { isReceived: false, status: null, error, answer: null };
 }
 
 /** Without what the secret makes: the record shows them. */
@@ -56,18 +67,30 @@ export function requestHeaders(
   };
 }
 
-function outcomeOf(result: OutboundResult) {
-  if (result.kind === "failed") {
-    return { isReceived: false, status: null, error: result.reason, answer: null };
-  }
-  const { status, headers, body } = result;
+function outcomeOf(result: OutboundResult, secret: string) {
+  if (result.kind === "failed") return failed(result.reason);
+  const { status } = result;
   const isReceived = status >= 200 && status < 300;
+  const body = without(secret, result.body);
+  const headers = Object.fromEntries(
+    Object.entries(result.headers).map(([name, value]) => [name, without(secret, value)]),
+  );
   return {
     isReceived,
     status,
     error: isReceived ? null : ruleOf(status),
     answer: JSON.stringify({ headers, body: isReceived ? body.slice(0, keptOfSuccess) : body }),
   };
+}
+
+/** Some receivers say back what they were sent, and not all who read records were shown the secret. */
+function without(secret: string, text: string): string {
+  const hidden = text.replaceAll(secret, "(secret)");
+  for (let length = secret.length - 1; length > secretPrefix.length; length--) {
+    // Where the text was cut.
+    if (hidden.endsWith(secret.slice(0, length))) return hidden.slice(0, -length);
+  }
+  return hidden;
 }
 
 function ruleOf(status: number): string {

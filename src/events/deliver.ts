@@ -179,7 +179,8 @@ async function noteFailed(
   const isLast = now - delivery.created_at >= deliveryMsMax;
   const isDisabled = await db.transactionUnawaited(async (tx) => {
     await noteAttempt(db, tx, delivery, attempted, isLast ? { state: "failed" } : { next });
-    const since = await noteFailure(tx, webhook.id, now, retryAt);
+    const since = await noteFailure(tx, webhook, now, retryAt);
+    if (since === null) return false;
     const isOver = status === gone || now - since >= failingMsMax;
     if (!isOver || !(await disableWebhook(tx, webhook.id))) return false;
     audit.append(tx, {

@@ -140,7 +140,10 @@ export function deliveryEndpoints({ path, action, input, of }: Place): Endpoint[
           detail: { since: formatTime(since), messages },
         };
         const answer = { messages, next: formatTimeOrNull(next) };
-        return await change(deps, call, entry, async () => answer);
+        return await change(deps, call, entry, async (tx) => {
+          assertActive(await getWebhook(tx, name, id));
+          return answer;
+        });
       },
     }),
 

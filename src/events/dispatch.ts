@@ -152,6 +152,7 @@ export async function replayEvents(
   const { end: place } = await readProgress(db.reads);
   const end = until === null ? place : (await firstSeqAt(db.reads, until)) - 1;
   const webhooks = [{ ...webhook, afterSeq: 0 }];
+  const projects = webhook.projectId === null ? [] : [webhook.projectId];
   let seq = (await firstSeqAt(db.reads, since)) - 1;
   let messages = 0;
   for (let pages = 0; seq < end && pages < replayPagesMax; pages++) {
@@ -164,10 +165,18 @@ export async function replayEvents(
       const waiting = await countPendingOf(db.reads, webhook.id, pendingMax);
       if (waiting === pendingMax) return { messages, next: first.at };
       const made = await makeMessages(deps, { wanted, place });
-      await db.transaction((tx) => insertDeliveries(db, tx, made, deps.clock.now()));
+      const isPut = await db.transaction(async (tx) => {
+        const active = await listActiveWebhooks(db, tx, projects);
+        if (!goneOn([webhook], active).has(webhook.id)) return false;
+        await insertDeliveries(db, tx, made, deps.clock.now());
+        return true;
+      });
+      // It is off or gone: whoever asked hears that.
+      if (!isPut) return { messages, next: first.at };
       messages += made.length;
     }
     seq = rows.at(-1)?.seq ?? end;
+    await letOthersRun();
   }
   const [next] = await linesAfter(deps, seq, end, 1);
   return { messages, next: next?.at ?? null };
@@ -189,7 +198,7 @@ function eventLines(rows: Parameters<typeof eventLineOf>[0][]): EventLine[] {
 function occurrenceOf(line: EventLine): Occurrence {
   const { row, type, repository } = line;
   return {
-    seq: row.seq,
+    when: { seq: row.seq },
     projectId: row.project_id,
     ...{ type, repository },
     event: (reads, project) => completed(reads, line, project),
@@ -253,8 +262,9 @@ function interestOf(webhook: Webhook) {
   const isWide = webhook.pattern === "**";
   return {
     webhook,
-    wants({ seq, type, projectId, repository }: Occurrence): boolean {
-      if ((seq !== null && seq <= webhook.afterSeq) || !isWanted.has(type)) return false;
+    wants({ when, type, projectId, repository }: Occurrence): boolean {
+      const isBefore = "seq" in when ? when.seq <= webhook.afterSeq : when.at <= webhook.begunAt;
+      if (isBefore || !isWanted.has(type)) return false;
       if (webhook.projectId !== null && webhook.projectId !== projectId) return false;
       return isWide || (repository !== null && fits(repository));
     },

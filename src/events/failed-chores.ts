@@ -15,7 +15,7 @@ function occurrenceOf({ name, at, outcome }: FailedChore): Occurrence {
   const of = { type: "chore.failed", repository: null } as const;
   return {
     ...of,
-    seq: null,
+    when: { at },
     projectId: null,
     event: async () => ({
       ...of,

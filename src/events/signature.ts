@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { randomBase64 } from "../lib/random.ts";
 
-const secretPrefix = "whsec_";
+export const secretPrefix = "whsec_";
 const secretBytes = 32;
 
 /** In the form that libraries of Standard Webhooks take. */

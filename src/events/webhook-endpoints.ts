@@ -19,6 +19,7 @@ import { description, pageInput, pageOf, pageOutput } from "../access/schema.ts"
 import { actorOf } from "../auth/principal.ts";
 import { sealedFor } from "../auth/secret-box.ts";
 import type { Tx } from "../db/database.ts";
+import { nowOf, readNow } from "../db/database-clock.ts";
 import { defined } from "../lib/defined.ts";
 import { uuidv7 } from "../lib/random.ts";
 import { RegistryError } from "../oci/registry-error.ts";
@@ -114,10 +115,11 @@ function endpointsOfAll({ path, action, input, of }: Place): Endpoint[] {
         });
         return await change(deps, call, entry, async (tx) => {
           projectId = await projectIdOf(tx, name);
-          const afterSeq = await beginHere(deps, tx);
+          const begin = await beginHere(deps, tx);
           const webhook = await insertWebhook(tx, {
             ...given,
-            ...{ id, projectId, afterSeq, template: told ?? null, state: "active" },
+            ...begin,
+            ...{ id, projectId, template: told ?? null, state: "active" },
             secret: deps.secrets.seal(secret, sealedFor.webhook(id)),
             createdAt: deps.clock.now(),
             createdBy: actorOf(call.principal),
@@ -246,16 +248,17 @@ function shown({ url, ...rest }: { readonly url?: string | undefined }): Record<
   return url === undefined ? { ...rest } : { host: new URL(url).host, ...rest };
 }
 
-/** The line of the audit behind which a webhook begins that is made now. */
-async function beginHere(deps: Management, tx: Tx): Promise<number> {
-  const { end } = await readProgress(tx);
+/** Behind what a webhook begins that is made now: a line of the audit, and a time as chores have it. */
+async function beginHere(deps: Management, tx: Tx): Promise<Pick<Webhook, "afterSeq" | "begunAt">> {
+  const { end: afterSeq } = await readProgress(tx);
+  const begunAt = await readNow(tx, nowOf(deps.db, deps.clock));
   // Nobody was told of anything until now, and nobody looked.
   if (!(await isAnyActive(tx))) {
-    const now = deps.clock.now();
-    await setCursor(tx, { seq: end, bare_seq: end, chores_at: now, pulls_at: now });
+    const cursor = { seq: afterSeq, bare_seq: afterSeq, chores_at: begunAt, pulls_at: begunAt };
+    await setCursor(tx, cursor);
   }
   await beginTelling(deps, tx);
-  return end;
+  return { afterSeq, begunAt };
 }
 
 async function beginAgain({ ...deps }: Management, tx: Tx, webhook: Webhook) {
@@ -265,5 +268,5 @@ async function beginAgain({ ...deps }: Management, tx: Tx, webhook: Webhook) {
   const why = "it waited for longer than messages are sent";
   const old = { before: now - deliveryMsMax, why, now, limit: Number.MAX_SAFE_INTEGER };
   await giveUp(db, tx, webhook.id, old);
-  return { state: "active" as const, afterSeq: await beginHere(deps, tx) };
+  return { state: "active" as const, ...(await beginHere(deps, tx)) };
 }

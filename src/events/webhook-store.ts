@@ -28,6 +28,7 @@ export interface Webhook {
   readonly secret: string;
   readonly state: WebhookRow["state"];
   readonly afterSeq: number;
+  readonly begunAt: number;
   readonly failures: number;
   readonly failingSince: number | null;
   readonly retryAt: number;
@@ -62,6 +63,7 @@ export async function insertWebhook(
     format: made.format,
     secret: made.secret,
     after_seq: made.afterSeq,
+    begun_at: made.begunAt,
     failures: 0,
     failing_since: null,
     retry_at: 0,
@@ -78,7 +80,7 @@ export async function insertWebhook(
 export async function updateWebhook(
   tx: Tx,
   webhook: Webhook,
-  changes: Partial<WebhookFields> & { readonly afterSeq?: number },
+  changes: Partial<WebhookFields & Pick<Webhook, "afterSeq" | "begunAt">>,
 ): Promise<Webhook> {
   const changed: Webhook = {
     ...webhook,
@@ -90,6 +92,7 @@ export async function updateWebhook(
     .set({
       ...columnsOf(changed),
       after_seq: changed.afterSeq,
+      begun_at: changed.begunAt,
       failures: 0,
       failing_since: null,
       retry_at: 0,
@@ -219,15 +222,16 @@ export async function noteReceived(tx: Tx, id: string): Promise<void> {
 }
 
 /**
- * Returns since when it fails. `retryAt`: when the receiver as such is tried again; null where one message
+ * Returns since when it fails; null, and nothing is noted, where it was changed since it was read: whoever did
+ * means to have mended it. `retryAt`: when the receiver as such is tried again; null where one message
  * failed. One who was not tried for long, since there was nothing to send, begins to fail anew.
  */
 export async function noteFailure(
   tx: Tx,
-  id: string,
+  { id, version }: Webhook,
   now: number,
   retryAt: number | null,
-): Promise<number> {
+): Promise<number | null> {
   const row = await tx
     .updateTable("webhooks")
     .set({
@@ -239,9 +243,10 @@ export async function noteFailure(
         : { retry_at: retryAt, failures: sql<number>`failures + 1` }),
     })
     .where("id", "=", id)
+    .where("version", "=", version)
     .returning("failing_since")
     .executeTakeFirst();
-  return row?.failing_since ?? now;
+  return row?.failing_since ?? null;
 }
 
 /** False where it was not active any more. */
@@ -280,6 +285,7 @@ function webhookOf(row: WebhookRow): Webhook {
     secret: row.secret,
     state: row.state,
     afterSeq: row.after_seq,
+    begunAt: row.begun_at,
     failures: row.failures,
     failingSince: row.failing_since,
     retryAt: row.retry_at,

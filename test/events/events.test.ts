@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
-import type { Database } from "../../src/db/database.ts";
+import type { Database, Tx } from "../../src/db/database.ts";
 import { insertDeliveries } from "../../src/events/delivery-store.ts";
 import { dispatchEvents, replayEvents } from "../../src/events/dispatch.ts";
 import { eventLineOf, eventOf } from "../../src/events/event-of-line.ts";
@@ -10,7 +10,7 @@ import { webhookChores } from "../../src/events/webhook-chores.ts";
 import { deleteWebhook, updateWebhook, type Webhook } from "../../src/events/webhook-store.ts";
 import { firstUuidv7At } from "../../src/lib/random.ts";
 import { loadConfig } from "../../src/platform/config.ts";
-import { makeImage, makeIndex, makeReferrer, types } from "../support/images.ts";
+import { type Json, makeImage, makeIndex, makeReferrer, types } from "../support/images.ts";
 import { type EventsWorld, openEventsWorld } from "./world.ts";
 
 const secondMs = 1_000;
@@ -271,6 +271,48 @@ describe("a webhook", () => {
     expect(told()).toEqual(["io.berth.image.pushed team/app/web:v1"]);
   });
 
+  test("is told of no chore that failed, and no pulls that were summed, before it", async () => {
+    const events = ["chore.failed", "image.pulled"] as const;
+    await world.addWebhook({ events, url: `${world.receiver.url}/early` });
+    const digest = await pushTag("team/app", "v1");
+    await world.tell();
+    const failed = async (name: string) => {
+      const at = world.registry.clock.now();
+      const run = { holder: null, epoch: 1, lease_until: 0, due_at: at, started_at: at };
+      const row = { name, ...run, finished_at: at, outcome: "failed: it is gone" };
+      await world.db.transaction((tx) => tx.insertInto("chores").values(row).execute());
+    };
+    const pulled = async () => {
+      const at = world.registry.clock.now();
+      await world.db.transaction(async (tx) => {
+        const { id } = await tx.selectFrom("repositories").select("id").executeTakeFirstOrThrow();
+        const pull = { repository_id: id, digest: digest as never, tag: "v1" as never, at };
+        const by = { principal_id: null, credential_id: null, address: "", user_agent: "" };
+        const row = { id: firstUuidv7At(at + 1), ...pull, ...by, platform: null };
+        await tx.insertInto("pulls").values(row).execute();
+      });
+    };
+    await pulled();
+    // The hour is over, and is told of a minute later.
+    world.advance(hourMs);
+    await failed("to fail early");
+    await world.addWebhook({ events, url: `${world.receiver.url}/late` });
+    world.advance(secondMs);
+    await failed("to fail late");
+    world.advance(60 * secondMs);
+    await world.tell();
+    await pulled();
+    world.advance(hourMs);
+    await world.tell();
+    const at = (path: string) =>
+      world.receiver.received
+        .filter((one) => one.path === path)
+        .map(({ body }) => String(body["subject"]));
+    const [before, after] = ["chore to fail early", "chore to fail late"];
+    expect(at("/early").toSorted()).toEqual([before, after, "team/app", "team/app"]);
+    expect(at("/late")).toEqual([after, "team/app"]);
+  });
+
   test("of one project hears nothing of others", async () => {
     await pushTag("mine/app", "v0");
     await pushTag("theirs/app", "v0");
@@ -455,6 +497,50 @@ describe("a replay", () => {
     expect(counted.transactions).toBe(0);
     expect(await replayEvents(deps, all, span)).toEqual({ messages: 3, next: null });
     expect(counted.transactions).toBeGreaterThan(0);
+  });
+
+  test("through many lines lets others have their turns", async () => {
+    const none = await world.addWebhook({ pattern: "other/**" });
+    await pushTag("team/app", "v1");
+    const lines = 4_000;
+    await world.db.transaction(async (tx) => {
+      const last = await tx
+        .selectFrom("audit")
+        .selectAll()
+        .orderBy("seq", "desc")
+        .limit(1)
+        .executeTakeFirstOrThrow();
+      for (let count = 1; count <= lines; count++) {
+        const row = { ...last, seq: last.seq + count };
+        await tx.insertInto("audit").values(row).execute();
+      }
+      const end = last.seq + lines;
+      await tx.updateTable("audit_chain").set({ seq: end }).execute();
+    });
+    let turns = 0;
+    let isOver = false;
+    const others = (async () => {
+      for (; !isOver; turns++) await new Promise((done) => setImmediate(done));
+    })();
+    expect(await replayEvents(world.dispatching, none, span)).toEqual({ messages: 0, next: null });
+    isOver = true;
+    await others;
+    expect(turns).toBeGreaterThan(50);
+  });
+
+  test.each([
+    ["deleted", (tx: Tx, webhook: Webhook) => deleteWebhook(tx, webhook.id)],
+    ["paused", (tx: Tx, webhook: Webhook) => updateWebhook(tx, webhook, { state: "paused" })],
+  ] as const)("to a webhook that is %s meanwhile ends there", async (_what, happen) => {
+    const webhook = await world.addWebhook();
+    await pushTag("team/app", "v1");
+    const transaction: Database["transaction"] = async (body, beside) => {
+      await world.db.transaction(async (tx) => void (await happen(tx, webhook)));
+      return await world.db.transaction(body, beside);
+    };
+    const deps = { ...world.dispatching, db: { ...world.db, transaction } };
+    expect((await replayEvents(deps, webhook, span)).messages).toBe(0);
+    expect(await world.deliveries()).toEqual([]);
   });
 
   test("stops where as many messages wait as may", async () => {
@@ -666,6 +752,67 @@ describe("a receiver that fails", () => {
       await world.tell();
       const failingSince = world.registry.clock.now();
       expect(await world.webhook(id)).toMatchObject({ state: "active", failingSince });
+    },
+  );
+
+  test.each([500, 410])(
+    "by %d to what was sent before it was changed, is tried at its new address at once",
+    async (status) => {
+      const { id } = await world.addWebhook({ url: `${world.receiver.url}/old` });
+      world.receiver.answer = () => new Response("", { status: 500 });
+      await pushTag("team/app", "v1");
+      for (let tries = 0; tries < 12; tries++) {
+        await world.tell();
+        world.advance(2 * hourMs);
+      }
+      world.receiver.answer = async ({ path }) => {
+        if (path === "/new") return new Response("");
+        const webhook = await world.webhook(id);
+        const url = `${world.receiver.url}/new`;
+        await world.db.transaction((tx) => updateWebhook(tx, webhook, { url }));
+        return new Response("", { status });
+      };
+      await pushTag("team/web", "v1");
+      await world.tell();
+      expect(await world.webhook(id)).toMatchObject({ state: "active", failures: 0, retryAt: 0 });
+      const arrived = world.receiver.received.filter(({ path }) => path === "/new");
+      expect(arrived.map(({ body }) => body["subject"])).toContain("team/web:v1");
+    },
+  );
+
+  test("since its secret cannot be opened here, is one that fails", async () => {
+    const { id } = await world.addWebhook({ secret: "v1.00000000.AAAA.AAAA" });
+    await pushTag("team/app", "v1");
+    await world.tell();
+    expect(told()).toEqual([]);
+    expect(await world.webhook(id)).toMatchObject({ failures: 1 });
+    const [delivery] = await world.deliveries();
+    expect(delivery).toMatchObject({ state: "pending", attempts: 1, status: null, answer: null });
+    expect(delivery?.error).toContain("sealed with the key 00000000");
+    world.advance(7 * dayMs);
+    await pushTag("team/app", "v2");
+    await world.tell();
+    expect((await world.deliveries())[0]).toMatchObject({ state: "failed" });
+  });
+
+  // The second time the end of what is kept is within it.
+  test.each(["", "-".repeat(16 * 1024 - 20)])(
+    "and says what it was sent, has the secret in no record",
+    async (before) => {
+      await world.addWebhook({ format: "harbor" });
+      world.receiver.answer = ({ headers }) => {
+        const sent = headers.get("authorization") ?? "";
+        const more = { headers: { location: `/?${before.slice(-230)}${sent}` } };
+        return new Response(`${before}who is ${sent}?`, { status: 401, ...more });
+      };
+      await pushTag("team/app", "v1");
+      await world.tell();
+      expect(world.receiver.received[0]?.headers.get("authorization")).toBe(world.secret);
+      const [delivery] = await world.deliveries();
+      const answer = JSON.parse(delivery?.answer ?? "") as Json;
+      expect(answer["body"]).toBe(`${before}who is ${before === "" ? "(secret)?" : ""}`);
+      expect(JSON.stringify(delivery)).not.toContain(world.secret.slice(0, 10));
+      expect(world.logged()).not.toContain(world.secret);
     },
   );
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type ApiClient, type ApiServer, openApi, pushImage } from "../support/api-client.ts";
 import type { Json } from "../support/images.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
+import { queryStore } from "../support/test-database.ts";
 import { openReceiver, type Receiver } from "./world.ts";
 
 // A server looks for work every few seconds.
@@ -144,6 +145,29 @@ test("an administrator has everything told, until it is paused", async () => {
   );
   expect((await api.admin.delete(at)).status).toBe(204);
   expect((await api.admin.get(at)).status).toBe(404);
+});
+
+test("what failed just before is told to who was there, and not to who begins", async () => {
+  const events = ["chore.failed"];
+  const made = await api.admin.post("/webhooks", { url: `${receiver.url}/there`, events });
+  expect(made.status).toBe(201);
+  const fail = (name: string) =>
+    queryStore(
+      api.folder,
+      "insert into chores (name, epoch, lease_until, due_at, finished_at, outcome) values (?, 1, 0, cast(? as bigint), cast(? as bigint), 'failed: no room')",
+      ...[name, 2 ** 52, Date.now()],
+    );
+  await fail("pretend 1");
+  await Bun.sleep(5);
+  await api.admin.post("/webhooks", { url: `${receiver.url}/begins`, events });
+  await toldAt("/there", 1);
+  await Bun.sleep(5);
+  await fail("pretend 2");
+  expect(subjects(await toldAt("/there", 2))).toEqual([
+    "io.berth.chore.failed chore pretend 1",
+    "io.berth.chore.failed chore pretend 2",
+  ]);
+  expect(subjects(await toldAt("/begins", 1))).toEqual(["io.berth.chore.failed chore pretend 2"]);
 });
 
 test("addresses are not in the audit: those of chats are secrets", async () => {

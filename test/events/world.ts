@@ -118,6 +118,7 @@ export async function openEventsWorld(): Promise<EventsWorld> {
           secret: secrets.seal(secret, sealedFor.webhook(id)),
           state: "active",
           afterSeq: (await readProgress(tx)).end,
+          begunAt: clock.now(),
           createdAt: clock.now(),
           createdBy: null,
           ...rest,

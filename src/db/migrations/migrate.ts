@@ -22,6 +22,7 @@ import * as passkeys from "./0018-passkeys.ts";
 import * as starsAndDays from "./0019-stars-and-days.ts";
 import * as untagged from "./0020-untagged.ts";
 import * as backupLines from "./0021-backup-lines.ts";
+import * as webhookBegin from "./0022-webhook-begin.ts";
 
 /**
  * Which release this is, counted from 1: it goes up by one with each release whose migrations the one
@@ -60,6 +61,7 @@ const migrations: readonly Migration[] = [
   { ...starsAndDays, release: 3 },
   { ...untagged, release: 3, readsGoOn: true },
   { ...backupLines, release: 3, readsGoOn: true },
+  { ...webhookBegin, release: 3 },
 ];
 
 /** The tables are too new for this release. */
