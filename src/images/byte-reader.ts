@@ -4,7 +4,7 @@ import { assert } from "../lib/assert.ts";
 export interface ByteReader {
   /** Bytes that were read so far. */
   readonly offset: number;
-  /** So many bytes, or null where the stream ends before. */
+  /** So many bytes, one's own, or null where the stream ends before. */
   take(bytes: number): Promise<Uint8Array | null>;
   /** Hands over so many bytes piece by piece, or drops them; false where the stream ends before. */
   pass(bytes: number, to: ((piece: Uint8Array) => void) | null): Promise<boolean>;
@@ -38,7 +38,7 @@ export function createByteReader(chunks: AsyncIterable<Uint8Array>): ByteReader 
     },
     async take(bytes) {
       assertLength(bytes);
-      if (current.length >= bytes) return cut(bytes);
+      if (current.length >= bytes) return cut(bytes).slice();
       const whole = new Uint8Array(bytes);
       let filled = 0;
       while (filled < bytes) {
