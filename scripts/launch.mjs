@@ -86,7 +86,12 @@ function run(bun) {
   const flags = ["--no-env-file", `--config=${devNull}`, "--no-install"];
   if (options.has("--watch")) flags.push("--watch", "--no-clear-screen");
   // Read before a program begins, so it cannot say so itself: see src/platform/runtime.ts.
-  const env = { UV_THREADPOOL_SIZE: "8", BUN_JSC_forceRAMSize: "134217728", ...process.env };
+  const runtime = {
+    UV_THREADPOOL_SIZE: "8",
+    BUN_JSC_forceRAMSize: "134217728",
+    MIMALLOC_PURGE_DELAY: "10",
+  };
+  const env = { ...runtime, ...process.env };
   const args = [...flags, join(projectFolder, file), ...rest];
   const child = spawn(bun, args, { stdio: "inherit", env });
   child.on("error", (error) => stop(`${bun} could not be started: ${error.message}`));

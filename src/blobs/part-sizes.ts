@@ -11,7 +11,7 @@ export interface PartTier {
 }
 
 /**
- * Small at first, since each is held until it is sent: 62 GiB go in parts that memory holds, the rest of
+ * Small at first, since each is held until it is sent: 8 GiB go in parts that memory holds, the rest of
  * 5 TiB in ones that are gathered on disk.
  */
 export const partTiers: readonly PartTier[] = [

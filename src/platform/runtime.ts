@@ -14,6 +14,8 @@ const settings = {
    * frees its memory at once. It costs up to 0.2 s of processor time for each gigabyte received.
    */
   BUN_JSC_forceRAMSize: "134217728",
+  /** Milliseconds until memory that was freed goes back to the system: chunks of uploads come and go. */
+  MIMALLOC_PURGE_DELAY: "10",
 };
 
 /**
