@@ -18,15 +18,15 @@ function world(turnMs: number) {
 const busyMs = 0.2;
 const idleMs = 0.02;
 
-test("while others have work a piece comes each 100 ms", async () => {
+test("while others have work a piece comes each 30 ms", async () => {
   const { state, rest } = world(busyMs);
-  for (const tookMs of [10, 60, 99]) await rest(tookMs);
-  expect(state.slept).toEqual([90, 40, 1]);
+  for (const tookMs of [10, 20, 29]) await rest(tookMs);
+  expect(state.slept).toEqual([20, 10, 1]);
 });
 
 test("one that took longer by itself is not waited for besides", async () => {
   const { state, rest } = world(busyMs);
-  for (const tookMs of [100, 101, 5_000]) await rest(tookMs);
+  for (const tookMs of [30, 31, 5_000]) await rest(tookMs);
   expect(state.slept).toEqual([]);
 });
 
@@ -46,17 +46,17 @@ test("it goes on to rest for some pieces when nobody seems to have work any more
 
 test("a layer of 1 GB that packs to a half is read within 15 s, however busy others are", async () => {
   const { state, rest } = world(busyMs);
-  const tookMs = 25;
+  const tookMs = 20;
   const pieces = Math.ceil(500_000_000 / (4 * 1024 * 1024));
   for (let piece = 0; piece < pieces; piece++) await rest(tookMs);
   const restedMs = state.slept.reduce((sum, ms) => sum + ms, 0);
   expect(restedMs + pieces * tookMs).toBeLessThan(15_000);
-  // Of the time that it takes, most is others'.
-  expect(restedMs).toBeGreaterThan(2 * pieces * tookMs);
+  // Of the time that it takes, a third is others'.
+  expect(restedMs).toBeGreaterThanOrEqual(0.5 * pieces * tookMs);
 });
 
 test("of all pieces together it rests no longer than its bound", async () => {
   const { state, rest } = world(busyMs);
-  for (let piece = 0; piece < 5_000; piece++) await rest(10);
+  for (let piece = 0; piece < 20_000; piece++) await rest(10);
   expect(state.slept.reduce((sum, ms) => sum + ms, 0)).toBe(restedMsMax);
 });

@@ -6,9 +6,10 @@ const turns = 5;
 const busyMs = 0.25;
 /**
  * While others have work a piece comes no sooner than so long after the one before, and so do as many more, for
- * one look does not always see it. A piece that took as long has waited for the others by itself.
+ * one look does not always see it. A piece that took as long has waited for the others by itself. Of pulls that
+ * fill two cores 0.82 go on for ten seconds in which 1 GB is read, in 4.8 s; with 100 ms it takes 10.5 s, and 0.73 do.
  */
-const pieceMs = 100;
+const pieceMs = 30;
 const restedPieces = 16;
 /** Of one layer. */
 export const restedMsMax = 5 * 60_000;
