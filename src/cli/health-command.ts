@@ -16,7 +16,7 @@ export const healthCommand: Command = {
   flags: ["listen", "data", "config"],
   own: [{ name: "wait", value: "seconds", summary: "ask again for so long, until it is" }],
   details:
-    "Where --listen, BERTH_LISTEN or the file says, else where the server of the data folder listens.",
+    "Where --listen says, else where the server of the data folder listens, else where BERTH_LISTEN or the file says.",
   async run(flags, _words, { controlPath }) {
     const { config } = loadConfig(flags, undefined, readIfAllowed);
     const deadline = performance.now() + waitSeconds(flags["wait"]) * 1000;
@@ -53,12 +53,15 @@ interface Answer {
   readonly text: string;
 }
 
-/** The default address may be that of another server than the one of this folder. */
+/** The server of the folder may have been told another address than this command; at the default one may be another. */
 async function askServerOf(config: Config, unix: string): Promise<Answer> {
-  const isSaid = config.sources.some(({ key, from }) => key === "listen" && from !== "default");
-  const told = isSaid ? null : await toldListener(config.data, unix);
-  if (told?.kind === "none") return { isReady: false, text: `No server runs on ${config.data}.` };
-  return await ask(`${told?.origin ?? listenerHere(config)}/readyz`);
+  const from = config.sources.find(({ key }) => key === "listen")?.from;
+  const told = from === "flag" ? null : await toldListener(config.data, unix);
+  if (told?.kind === "none" && from === "default") {
+    const text = `No server answers on ${config.data}: it does not run, or is still starting.`;
+    return { isReady: false, text };
+  }
+  return await ask(`${told?.kind === "at" ? told.origin : listenerHere(config)}/readyz`);
 }
 
 type Told = { readonly kind: "at"; readonly origin: string } | { readonly kind: "none" };

@@ -1,9 +1,10 @@
 /** Goal: who asks in their own words is led to the page that answers. Method: questions, and the pages expected. */
 import { beforeAll, describe, expect, test } from "bun:test";
+import { stemmer } from "stemmer";
 import { createDocs } from "../../src/docs/docs.ts";
 import { openContext } from "../../src/platform/http/request-context.ts";
 import { createLog } from "../../src/platform/log.ts";
-import { createFinder, type Entry, type Finder } from "../../web/docs/find.ts";
+import { createFinder, type Entry, type Finder, otherWords } from "../../web/docs/find.ts";
 
 /** Below them nobody looks. */
 const looked = 3;
@@ -11,6 +12,7 @@ const looked = 3;
 const questions: readonly (readonly [question: string, place: string])[] = [
   ["connect kubernetes", "/docs/pull-in-kubernetes"],
   ["connecting a k8s cluster", "/docs/pull-in-kubernetes"],
+  ["k8s", "/docs/pull-in-kubernetes"],
   ["how do I back up", "/docs/backup-and-restore"],
   ["backing up", "/docs/backup-and-restore"],
   ["how can I restore a backup", "/docs/backup-and-restore#after-the-loss-of-a-host"],
@@ -32,6 +34,9 @@ const questions: readonly (readonly [question: string, place: string])[] = [
   ["how much disk does a repository use", "/docs/how-much-it-takes"],
   ["put it behind nginx", "/docs/behind-nginx"],
   ["use https with my own certificate", "/docs/tls"],
+  ["https", "/docs/tls"],
+  ["logged in with github actions", "/docs/github-actions"],
+  ["setting up", "/docs/commands#berth-setup"],
   ["upgrading to a new version", "/docs/upgrade"],
   ["use postgres instead of sqlite", "/docs/postgresql"],
   ["storing images in s3", "/docs/blobs-in-s3"],
@@ -46,6 +51,10 @@ const questions: readonly (readonly [question: string, place: string])[] = [
   ["berth gc run", "/docs/commands#berth-gc-run"],
   ["DENIED", "/docs/errors#DENIED"],
 ];
+
+test.each(Object.keys(otherWords))("other words are found by a stem: %s", (stem) => {
+  expect(stemmer(stem)).toBe(stem);
+});
 
 describe("search in the documentation", () => {
   let find: Finder;

@@ -34,7 +34,7 @@ export const pageWorld = once(async (): Promise<PageWorld> => {
     CURL_CA_BUNDLE: caFile,
     PATH: `${bin}:${process.env["PATH"]}:/usr/sbin:/sbin`,
   };
-  const prepare = `mount --bind ${home}/hosts /etc/hosts && exec sh -euc "$0"`;
+  const prepare = `mount --bind ${home}/hosts /etc/hosts && exec bash -euc "$0"`;
   const inShell = (lines: string, options: RunOptions) =>
     run(["unshare", "--mount", "sh", "-c", prepare, lines], {
       timeoutSeconds: 170,
@@ -49,10 +49,11 @@ export const pageWorld = once(async (): Promise<PageWorld> => {
       const certificates = join(own, ".docker", "certs.d", host);
       await mkdir(certificates, { recursive: true });
       await copyFile(caFile, join(certificates, "ca.crt"));
-      const isTyped = /^read -r TOKEN$/m.test(script);
+      const isTyped = /^read -rs TOKEN$/m.test(script);
       const env = {
         ...{ HOME: own, REGISTRY_AUTH_FILE: join(own, "auth.json") },
-        ...{ HARBOR_PASSWORD: administrator.password, ...(isTyped ? {} : { TOKEN: token }) },
+        ...{ HARBOR_PASSWORD: administrator.password, OLD_PASSWORD: token },
+        ...(isTyped ? {} : { TOKEN: token }),
       };
       const options = { cwd: own, env, mayFail: true, ...(isTyped ? { stdin: `${token}\n` } : {}) };
       const { stdout, stderr, exitCode } = await inShell(script.replace(hosts, host), options);

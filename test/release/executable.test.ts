@@ -113,7 +113,9 @@ test.each([1, 2])(
     expect(stopped.code).toBe(1);
     expect(stopped.err).toBe(`No answer from ${url}/readyz: ECONNREFUSED`);
     const gone = await outcome("health", ...ofFolder);
-    expect(gone).toEqual({ code: 1, out: "", err: `No server runs on ${join(folder, data)}.` });
+    const where = join(folder, data);
+    const err = `No server answers on ${where}: it does not run, or is still starting.`;
+    expect(gone).toEqual({ code: 1, out: "", err });
   },
   30_000,
 );

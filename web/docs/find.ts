@@ -30,7 +30,7 @@ const stopWords = new Set(
 );
 
 /** What people ask for by a word that the pages do not use: stems, and the words that are looked for besides. */
-const otherWords: Readonly<Record<string, readonly string[]>> = {
+export const otherWords: Readonly<Record<string, readonly string[]>> = {
   access: ["role", "grant"],
   certif: ["tls"],
   checksum: ["verify"],
@@ -38,8 +38,8 @@ const otherWords: Readonly<Record<string, readonly string[]>> = {
   corrupt: ["verify", "damage"],
   deni: ["role", "refused"],
   forbidden: ["role", "refused"],
-  https: ["tls"],
-  k8s: ["kubernetes"],
+  http: ["tls"],
+  k8: ["kubernetes"],
   login: ["signin"],
   migrat: ["move", "copy"],
   permiss: ["role", "grant"],
@@ -98,7 +98,7 @@ function stemOf(word: string): string | null {
 }
 
 /** What is written as one word, as two, or with a hyphen is one: back up, sign-in, logging in. */
-const parted = /\b(back|log|sign|set|clean)(?:s|g?ing|n?ed)?[ -](up|in|out)\b/g;
+const parted = /\b(back|log|sign|set|clean)(?:s|[gt]?ing|g?ed)?[ -](up|in|out)\b/g;
 
 function wordsOf(text: string): string[] {
   return text
