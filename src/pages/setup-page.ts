@@ -1,7 +1,6 @@
 import { parseUserName } from "../accounts/account-name.ts";
 import { assertSetupToken, isSetUp, setUp, visibilities } from "../accounts/setup.ts";
-import { shellWord } from "../lib/shell-word.ts";
-import { programAnywhere } from "../platform/program.ts";
+import { program } from "../platform/program.ts";
 import { version } from "../platform/version.ts";
 import { type PageAnswer, type PageOptions, pageAnswer, redirectAnswer } from "./answer.ts";
 import { type Html, html } from "./html.ts";
@@ -48,15 +47,14 @@ export async function sendSetup(visit: Visit): Promise<PageAnswer> {
 
 /** For everybody who comes before there is an administrator. */
 export function noTokenPage(visit: Visit, trouble: Html | null, options: PageOptions = {}) {
-  const data = shellWord(visit.management.config.data);
   const main = html`<h1>This registry is not set up yet</h1>
 <p class="lead">Until it is, nobody can pull or push.</p>
 ${trouble}${plainHttpNotice(visit)}
 <div class="prose"><p>When Berth started, it printed an address that begins with <code>${visit.context.scheme}://…/setup?token=</code>. Open that one: it makes the first account.</p>
-<p>At the machine where it runs, this prints the address again:</p>
-${commands(`${programAnywhere()} setup --print-token --data ${data}`)}
+<p>At the machine where it runs, this prints the address again, with its data folder for DATA:</p>
+${commands(`${program} setup --print-token --data DATA`)}
 <p>and this makes the account there and then:</p>
-${commands(`${programAnywhere()} setup --data ${data}`)}</div>`;
+${commands(`${program} setup --data DATA`)}</div>`;
   return pageAnswer(gatePage({ title: "Not set up yet", main, aside: progress(false) }), options);
 }
 

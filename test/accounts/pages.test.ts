@@ -24,6 +24,8 @@ describe("setup", () => {
     for (const path of ["/", "/setup", "/signin", "/signup", "/setup?token=berth_setup_guess"]) {
       const { text } = await createBrowser(app).open(path);
       expect(text).toContain("This registry is not set up yet");
+      expect(text).not.toContain(app.folder);
+      expect(text).not.toContain(process.cwd());
       expect(text).not.toContain(new URLSearchParams(address.split("?")[1]).get("token") ?? "-");
     }
   });
