@@ -57,7 +57,10 @@ async function* unpacked(
     readonly _writeState: Uint32Array;
   };
   const { _handle: handle, _writeState: state } = inner;
-  assert(typeof handle?.writeSync === "function" && state.length === 2, "zlib is another one");
+  assert(
+    typeof handle?.writeSync === "function" && state.length === 2,
+    "node:zlib of this Bun has no handle that writes at once",
+  );
   let failure: Error | null = null;
   handle.onerror = (message, _errno, code) => {
     failure ??= Object.assign(new Error(message), { code });
