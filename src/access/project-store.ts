@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { actorOf, isAdministrator, type Principal } from "../auth/principal.ts";
 import { findPrincipalByName } from "../auth/principal-store.ts";
 import type { Reads, Tx } from "../db/database.ts";
@@ -124,4 +125,31 @@ export async function insertProject(tx: Tx, project: NewProject): Promise<string
     })
     .execute();
   return id;
+}
+
+export interface ProjectChanges {
+  readonly visibility?: Visibility | undefined;
+  readonly description?: string | undefined;
+  readonly cidrs?: readonly string[] | undefined;
+  readonly trashDays?: number | undefined;
+  readonly untaggedDays?: number | null | undefined;
+}
+
+export async function updateProject(
+  tx: Tx,
+  id: string,
+  { visibility, description, cidrs, trashDays, untaggedDays }: ProjectChanges,
+): Promise<void> {
+  await tx
+    .updateTable("projects")
+    .set({
+      ...(visibility === undefined ? {} : { visibility }),
+      ...(description === undefined ? {} : { description }),
+      ...(cidrs === undefined ? {} : { cidrs: JSON.stringify(cidrs) }),
+      ...(trashDays === undefined ? {} : { trash_days: trashDays }),
+      ...(untaggedDays === undefined ? {} : { untagged_days: untaggedDays }),
+      version: sql`version + 1`,
+    })
+    .where("id", "=", id)
+    .execute();
 }

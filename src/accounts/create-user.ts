@@ -20,7 +20,7 @@ export interface NewUser {
   readonly reuseName: boolean;
   /** Whether a project of this name that is there already becomes theirs. */
   readonly adoptProject: boolean;
-  /** Of their project where it is made. */
+  /** Of their project where it is made; one that is adopted keeps its own. */
   readonly visibility?: Visibility;
 }
 

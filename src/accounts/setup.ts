@@ -2,15 +2,18 @@ import { timingSafeEqual } from "node:crypto";
 import { change } from "../access/change.ts";
 import type { ApiCall, Management } from "../access/endpoint.ts";
 import { grantOwner } from "../access/grant-store.ts";
+import { findProject, updateProject } from "../access/project-store.ts";
 import { conflict } from "../access/unknown.ts";
 import { hashPassword } from "../auth/passwords.ts";
-import { operator } from "../auth/principal.ts";
+import { auditActor, operator } from "../auth/principal.ts";
 import { isAnyAdministrator } from "../auth/principal-store.ts";
 import type { SecretBox } from "../auth/secret-box.ts";
 import { perDatabase } from "../db/compiled.ts";
+import type { Tx } from "../db/database.ts";
 import type { Visibility } from "../db/tables.ts";
 import { hashOfSecret, looksLikeSecret, secretOfBytes } from "../lib/secret-text.ts";
 import { RegistryError } from "../oci/registry-error.ts";
+import type { ProjectName } from "../oci/repository-name.ts";
 import { ConfigError } from "../platform/config.ts";
 import { parseUserName, type UserName } from "./account-name.ts";
 import { createUser } from "./create-user.ts";
@@ -86,6 +89,7 @@ export async function setUp(
     }),
     async (tx) => {
       if (await isAnyAdministrator(tx)) throw alreadySetUp();
+      await openAdopted(deps, tx, call, name as string as ProjectName, visibility);
       const row = await createUser(
         tx,
         {
@@ -112,6 +116,27 @@ export async function setUp(
   );
   knowledgeOf(deps.db).isSetUp = true;
   return user;
+}
+
+/** What was pushed to their name before is read by whom they chose, as what they will push. */
+async function openAdopted(
+  { audit }: Management,
+  tx: Tx,
+  call: ApiCall,
+  name: ProjectName,
+  visibility: Visibility,
+): Promise<void> {
+  const project = await findProject(tx, name);
+  if (project === null || project.visibility === visibility) return;
+  await updateProject(tx, project.id, { visibility });
+  audit.append(tx, {
+    actor: auditActor(call.principal, call.address),
+    action: "project.changed",
+    resource: `project ${name}`,
+    projectId: project.id,
+    result: "done",
+    detail: { visibility },
+  });
 }
 
 /**

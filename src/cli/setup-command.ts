@@ -16,6 +16,11 @@ export const setupCommand: Command = {
   own: [
     { name: "user", value: "name", summary: `what they sign in with; else ${nameDefault}` },
     { name: "password-stdin", summary: "read the password from standard input; else ask for it" },
+    {
+      name: "visibility",
+      value: "who",
+      summary: "who may pull from the project of their name: private (else), internal, public",
+    },
     { name: "print-token", summary: "only print the address at which a browser does it" },
   ],
   details: "Works with a server that runs on the data folder, and without one.",
@@ -23,9 +28,11 @@ export const setupCommand: Command = {
     const { config } = loadConfig(flags);
     if (flags["print-token"] === true) return orExplain(config, () => printAddress(config, deps));
     const name = String(flags["user"] ?? nameDefault);
+    const visibility = flags["visibility"];
+    const chosen = visibility === undefined ? {} : { visibility };
     const password = await readPassword(`Password of ${name}: `, flags["password-stdin"] === true);
     return orExplain(config, async () => {
-      await callApi("/api/v1/setup", { name, password }, config, deps);
+      await callApi("/api/v1/setup", { name, password, ...chosen }, config, deps);
       console.log(`Made the administrator ${name}.`);
     });
   },

@@ -18,6 +18,7 @@ import {
   insertProject,
   isNameOfAnother,
   listProjects,
+  updateProject,
 } from "../access/project-store.ts";
 import { assertTagsMayGo } from "../access/protected-tag-store.ts";
 import {
@@ -45,7 +46,7 @@ import {
   untaggedDays,
   visibility,
 } from "./project-schema.ts";
-import { trashProject, updateProject } from "./project-store.ts";
+import { trashProject } from "./project-store.ts";
 import { placeToPush } from "./push-place.ts";
 
 const shownProject = projectOutput.extend({

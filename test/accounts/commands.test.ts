@@ -43,7 +43,10 @@ describe("without a server", () => {
     folder = mkdtempSync(join(tmpdir(), "berth-commands-"));
     const printed = await berth("setup --print-token", "");
     expect(printed.out).toMatch(/^http:\/\/localhost:20900\/setup\?token=berth_setup_\w{49}\n$/);
-    const made = await berth("setup --user kate --password-stdin", "the first password\n");
+    const made = await berth(
+      "setup --user kate --visibility internal --password-stdin",
+      "the first password\n",
+    );
     expect(made).toEqual({ code: 0, out: "Made the administrator kate.\n", errors: "" });
     const again = await berth("setup --user other --password-stdin", "the first password\n");
     expect(again).toMatchObject({
@@ -58,6 +61,7 @@ describe("without a server", () => {
     app = await startClosedApp({ folder });
     expect(await statusOf("kate", "the first password")).toBe(401);
     expect(await statusOf("kate", "the second password")).toBe(200);
+    expect(await app.rows("select visibility from projects")).toEqual([{ visibility: "internal" }]);
   }, 30_000);
 });
 

@@ -62,6 +62,28 @@ describe("until there is an administrator", () => {
     expect(lines).toEqual([{ actor_name: "(anonymous)", resource: "user first", result: "done" }]);
   });
 
+  test("a project of their name that is there already is read by whom they chose", async () => {
+    app = await startClosedApp();
+    for (const name of ["first", "other"]) await app.operator("POST", "/api/v1/projects", { name });
+    const made = await app.operator("POST", "/api/v1/setup", { ...first, visibility: "public" });
+    expect(made.status).toBe(201);
+    expect(await app.rows("select name, visibility from projects order by name")).toEqual([
+      { name: "first", visibility: "public" },
+      { name: "other", visibility: "private" },
+    ]);
+    const lines = await app.rows(
+      "select action, resource, detail from audit where detail like '%public%' order by seq",
+    );
+    expect(lines.map(({ action, resource }) => `${action} ${resource}`)).toEqual([
+      "project.changed project first",
+      "setup.done user first",
+    ]);
+    expect(lines.map(({ detail }) => JSON.parse(String(detail)).visibility)).toEqual([
+      "public",
+      "public",
+    ]);
+  });
+
   test("of many that try at once one succeeds", async () => {
     app = await startClosedApp();
     const token = await setupToken();
