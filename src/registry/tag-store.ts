@@ -74,11 +74,10 @@ export async function pointTag(
   const next = lineAfter(last, move.now);
   const { version, moved_at } = next;
   // One that was deleted comes back as it was pushed: the line alone says who brought it back.
-  const [pushed] =
+  const pushed =
     current === null && cause === "restore"
-      ? await selectPushOf(tx, repositoryId, tag, digest)
-      : [{ moved_at, moved_by: actor }];
-  assert(pushed !== undefined, "a tag comes back to what its history names");
+      ? await pushOf(tx, repositoryId, tag, digest)
+      : { moved_at, moved_by: actor };
   await together([
     appendLine(tx, move, next, { digest, cause, trashId: null }),
     current === null
@@ -92,17 +91,32 @@ export async function pointTag(
 }
 
 /** The last push of the manifest by the tag; a move to it where none is left. */
+async function pushOf(tx: Tx, repositoryId: string, tag: Tag, digest: Digest) {
+  const [push] = await selectPushOf(tx, repositoryId, tag, digest);
+  const [move] = push === undefined ? await selectMoveTo(tx, repositoryId, tag, digest) : [push];
+  assert(move !== undefined, "a tag comes back to what its history names");
+  return move;
+}
+
 const selectPushOf = compiled((db, repositoryId: string, tag: Tag, digest: Digest) =>
-  db
+  movesTo(db, repositoryId, tag, digest).where("cause", "=", "push"),
+);
+
+const selectMoveTo = compiled((db, repositoryId: string, tag: Tag, digest: Digest) =>
+  movesTo(db, repositoryId, tag, digest),
+);
+
+/** Read from the end of the tag's history, and no further than one that is meant. */
+function movesTo(db: Reads, repositoryId: string, tag: Tag, digest: Digest) {
+  return db
     .selectFrom("tag_history")
     .select(["moved_at", "moved_by"])
     .where("repository_id", "=", repositoryId)
     .where("tag", "=", tag)
     .where("digest", "=", digest)
-    .orderBy(sql`case cause when 'push' then 0 else 1 end`)
     .orderBy("version", "desc")
-    .limit(1),
-);
+    .limit(1);
+}
 
 const insertTag = compiled(
   (

@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Database, Tx } from "../db/database.ts";
 import { bound, live } from "../db/dialect-facts.ts";
 import { assert } from "../lib/assert.ts";
@@ -124,6 +124,11 @@ export async function tagsOfUnit(
   repositoryId: string,
   trashId: string,
 ): Promise<WentTag[]> {
+  // Two, each read from the end of the history: sorted as one they would take all of it.
+  const lastMove = (which: RawBuilder<unknown>) => sql`
+    (select x.version from tag_history as x
+      where x.repository_id = h.repository_id and x.tag = h.tag and x.digest = b.digest ${which}
+      order by x.version desc limit 1)`;
   const { rows } = await sql<WentTag>`
     select h.tag, t.digest as current, l.version, l.moved_at,
            p.moved_at as pushed_at, p.moved_by as pushed_by
@@ -132,11 +137,7 @@ export async function tagsOfUnit(
         on b.repository_id = h.repository_id and b.tag = h.tag and b.version = h.version - 1
       join tag_history as p
         on p.repository_id = h.repository_id and p.tag = h.tag
-       and p.version = (select x.version from tag_history as x
-                         where x.repository_id = h.repository_id and x.tag = h.tag
-                           and x.digest = b.digest
-                         order by case x.cause when 'push' then 0 else 1 end, x.version desc
-                         limit 1)
+       and p.version = coalesce(${lastMove(sql`and x.cause = 'push'`)}, ${lastMove(sql``)})
       join tag_history as l
         on l.repository_id = h.repository_id and l.tag = h.tag
        and l.version = (select max(x.version) from tag_history as x
