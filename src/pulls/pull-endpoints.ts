@@ -12,8 +12,9 @@ import {
 } from "../access/schema.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { getRepositoryId } from "../registry/repository-store.ts";
+import { exportPulls } from "./pull-export.ts";
 import { type DigestPulls, digestPulls, listPulls, nextDigestPulls } from "./pull-list-store.ts";
-import { everyPull, type PullFilter, searchPulls } from "./pull-search.ts";
+import { type PullFilter, searchPulls } from "./pull-search.ts";
 
 const recentDays = 30;
 const dayMs = 24 * 60 * 60 * 1000;
@@ -87,31 +88,14 @@ const exportAll = defineEndpoint({
   method: "GET",
   path: "/api/v1/pulls/export",
   command: "pulls export",
-  summary: "Writes who pulled what from the whole registry as lines of JSON, oldest first.",
+  summary:
+    "Writes who pulled what from the whole registry until now as lines of JSON, oldest first, and last how many.",
   action: "system:manage",
   streams: true,
   input: filters,
   output: lines,
-  async handler({ db }, input) {
-    const pulls = everyPull(db, filterOf(input));
-    return new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          const { done, value } = await pulls.next();
-          if (done) return controller.close();
-          const text = value.map((pull) => `${JSON.stringify(toPull(pull))}\n`).join("");
-          controller.enqueue(encoder.encode(text));
-        },
-        async cancel() {
-          await pulls.return(undefined);
-        },
-      },
-      { highWaterMark: 0 },
-    );
-  },
+  handler: async (deps, input) => exportPulls(deps, filterOf(input), toPull),
 });
-
-const encoder = new TextEncoder();
 
 function filterOf(given: z.output<typeof filters>): PullFilter {
   return {

@@ -58,8 +58,9 @@ test("newest first, page by page, and by each filter", async () => {
 test("as lines, oldest first, of what matches", async () => {
   const ask = async (query: string) => {
     const answer = await server.admin.raw("GET", `/api/v1/pulls/export${query}`);
-    const text = (await answer.text()).trim();
-    return text === "" ? [] : text.split("\n").map((line) => wordsOf(JSON.parse(line)));
+    const lines = (await answer.text()).trim().split("\n");
+    expect(JSON.parse(lines.pop() ?? "")).toEqual({ pulls: lines.length });
+    return lines.map((line) => wordsOf(JSON.parse(line)));
   };
   expect(await ask("")).toEqual(["olga team/app:v1", "admin team/tool:v1", "admin team/app:v1"]);
   expect(await ask("?principal=admin&repository=app")).toEqual(["admin team/app:v1"]);

@@ -51,12 +51,12 @@ export async function searchPulls(
   return { pulls, next: after };
 }
 
-/** All that match, oldest first, as fast as the reader reads. */
+/** Oldest first, as fast as the reader reads: of each some that were looked at those that match, perhaps none. */
 export async function* everyPull(
   { reads }: Database,
-  filter: PullFilter,
+  filter: PullFilter & { readonly until: number },
 ): AsyncGenerator<readonly FoundPull[]> {
-  const ceiling = filter.until === null ? pastEnd : idAt(filter.until + slackMs);
+  const ceiling = idAt(filter.until + slackMs);
   let after = filter.since === null ? "" : idAt(filter.since - slackMs);
   for (;;) {
     const rows = await listAllPulls(reads, { after, newestFirst: false, limit: batch });
