@@ -85,12 +85,25 @@ function outcomeOf(result: OutboundResult, secret: string) {
 
 /** Some receivers say back what they were sent, and not all who read records were shown the secret. */
 function without(secret: string, text: string): string {
-  const hidden = text.replaceAll(secret, "(secret)");
-  for (let length = secret.length - 1; length > secretPrefix.length; length--) {
-    // Where the text was cut.
-    if (hidden.endsWith(secret.slice(0, length))) return hidden.slice(0, -length);
-  }
-  return hidden;
+  const letters = [...secret].map(spellingsOf);
+  const begin = letters.slice(0, secretPrefix.length).join("");
+  const more = letters
+    .slice(secretPrefix.length)
+    .reduceRight((rest, letter) => `(?:${letter}${rest})?`, "");
+  return (
+    text
+      .replace(new RegExp(letters.join(""), "g"), "(secret)")
+      // Where the text was cut, perhaps within what stands for one letter.
+      .replace(new RegExp(String.raw`${begin}${more}(?:\\+(?:u[0-9a-fA-F]*)?|%[0-9a-fA-F]*)?$`), "")
+  );
+}
+
+/** A pattern of a letter as it is, as JSON may have it, and as addresses do, once or more often. */
+function spellingsOf(letter: string): string {
+  if (/[A-Za-z0-9]/.test(letter)) return letter;
+  const hex = letter.charCodeAt(0).toString(16);
+  const either = `(?:${hex}|${hex.toUpperCase()})`;
+  return String.raw`(?:\\*\x${hex}|\\+u00${either}|%(?:25)*${either})`;
 }
 
 function ruleOf(status: number): string {

@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import { systemClock } from "../lib/clock.ts";
+import { attemptDelivery } from "./attempt.ts";
+
+/** Each of its letters that is spelled in several ways is in several places, also at its end. */
+const secret = "whsec_/+a/b+c/9+=A==";
+
+/** How receivers write what they were sent. */
+const spellings: Readonly<Record<string, (text: string) => string>> = {
+  "as it is": (text) => text,
+  "in JSON": (text) => text.replaceAll("/", String.raw`\/`),
+  "in JSON in a text of JSON": (text) => text.replaceAll("/", String.raw`\\/`),
+  "in JSON by code points": (text) =>
+    text.replace(/[/+=]/g, (one) => String.raw`\u00${one.charCodeAt(0).toString(16)}`),
+  "in an address": encodeURIComponent,
+  "in an address, in small letters": (text) =>
+    encodeURIComponent(text).replace(/%../g, (one) => one.toLowerCase()),
+  "in an address in another": (text) => encodeURIComponent(encodeURIComponent(text)),
+};
+
+async function recorded(body: string): Promise<string> {
+  const answered = { kind: "answered", status: 200, headers: {}, body, durationMs: 1 } as const;
+  const deps = {
+    clock: systemClock,
+    secrets: { open: () => secret },
+    outbound: { post: async () => answered },
+  };
+  const webhook = { id: "w", format: "cloudevents", url: "https://example.com/", secret: "sealed" };
+  const message = { event_id: "e", body: "{}" };
+  const { signal } = new AbortController();
+  const { answer } = await attemptDelivery(deps as never, webhook as never, message, signal);
+  return JSON.parse(answer ?? "{}").body;
+}
+
+test.each(Object.entries(spellings))(
+  "a secret said back %s is in no record",
+  async (_how, spell) => {
+    const said = spell(secret);
+    expect(await recorded(`<${said}>${said}`)).toBe("<(secret)>(secret)");
+    for (let length = "whsec_".length; length < said.length; length++) {
+      expect(await recorded(`<${said.slice(0, length)}`)).toBe("<");
+    }
+  },
+);
+
+test("what is no secret stays", async () => {
+  for (const text of ["whsec_ is how it begins", "whsec_abc/d", "100%", String.raw`C:\u`]) {
+    expect(await recorded(text)).toBe(text);
+  }
+});
