@@ -37,7 +37,7 @@ import {
   deliveryDetailsOutput,
   deliveryOutput,
 } from "./webhook-schema.ts";
-import type { Webhook } from "./webhook-store.ts";
+import { findWebhook, type Webhook } from "./webhook-store.ts";
 
 const deliveryPath = { ...webhookPath, delivery: identifier };
 
@@ -140,10 +140,12 @@ export function deliveryEndpoints({ path, action, input, of }: Place): Endpoint[
           detail: { since: formatTime(since), messages },
         };
         const answer = { messages, next: formatTimeOrNull(next) };
-        return await change(deps, call, entry, async (tx) => {
-          assertActive(await getWebhook(tx, name, id));
-          return answer;
-        });
+        const now = await findWebhook(deps.db.reads, webhook.projectId, id);
+        if (now?.state === "active") return await change(deps, call, entry, async () => answer);
+        // What was put on its way is on record, and whoever asks again is not told that all was.
+        if (messages > 0)
+          await change(deps, { ...call, remember: null }, entry, async () => answer);
+        throw now === null ? notFound(`webhook ${id}`) : notActive(now);
       },
     }),
 
@@ -191,9 +193,12 @@ export function deliveryEndpoints({ path, action, input, of }: Place): Endpoint[
   ];
 }
 
-function assertActive({ id, state }: Webhook): void {
-  if (state === "active") return;
-  throw conflict(`the webhook ${id} is ${state}: enable it first`);
+function assertActive(webhook: Webhook): void {
+  if (webhook.state !== "active") throw notActive(webhook);
+}
+
+function notActive({ id, state }: Webhook) {
+  return conflict(`the webhook ${id} is ${state}: enable it first`);
 }
 
 async function getDelivery(reads: Reads, webhook: Webhook, id: string): Promise<Delivery> {

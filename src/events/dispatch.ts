@@ -263,12 +263,17 @@ function interestOf(webhook: Webhook) {
   return {
     webhook,
     wants({ when, type, projectId, repository }: Occurrence): boolean {
-      const isBefore = "seq" in when ? when.seq <= webhook.afterSeq : when.at <= webhook.begunAt;
-      if (isBefore || !isWanted.has(type)) return false;
+      if (isBefore(when, webhook) || !isWanted.has(type)) return false;
       if (webhook.projectId !== null && webhook.projectId !== projectId) return false;
       return isWide || (repository !== null && fits(repository));
     },
   };
+}
+
+/** Whether some of it may have been before the webhook. */
+function isBefore(when: Occurrence["when"], { afterSeq, begunAt }: Webhook): boolean {
+  if ("seq" in when) return when.seq <= afterSeq;
+  return "at" in when ? when.at <= begunAt : when.from < begunAt;
 }
 
 /** Null for a manifest without a tag that was taken meanwhile, or is gone. */

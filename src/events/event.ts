@@ -49,8 +49,8 @@ export interface EventManifest {
 
 /** Something that happened, as far as it takes to see who wants to be told. */
 export interface Occurrence {
-  /** Its line in the audit, or where it has none, when it was over. */
-  readonly when: { readonly seq: number } | { readonly at: number };
+  /** Its line in the audit; where it has none, when it was over, or since when it was summed. */
+  readonly when: { readonly seq: number } | { readonly at: number } | { readonly from: number };
   readonly projectId: string | null;
   readonly type: EventType;
   readonly repository: RepositoryName | null;

@@ -64,7 +64,7 @@ function occurrenceOf(sum: Sum, from: number, until: number): Occurrence {
   const of = { type: "image.pulled", repository } as const;
   return {
     ...of,
-    when: { at: until },
+    when: { from },
     projectId,
     event: async (_tx, project) => ({
       ...of,

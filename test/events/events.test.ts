@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
+import { placeInRegistry } from "../../src/access/place.ts";
+import { operator } from "../../src/auth/principal.ts";
 import type { Database, Tx } from "../../src/db/database.ts";
+import { deliveryEndpoints } from "../../src/events/delivery-endpoints.ts";
 import { insertDeliveries } from "../../src/events/delivery-store.ts";
 import { dispatchEvents, replayEvents } from "../../src/events/dispatch.ts";
 import { eventLineOf, eventOf } from "../../src/events/event-of-line.ts";
@@ -292,14 +295,14 @@ describe("a webhook", () => {
         await tx.insertInto("pulls").values(row).execute();
       });
     };
+    // Ten minutes before the hour is over, which is told of a minute later.
+    world.advance(hourMs - 10 * 60 * secondMs);
     await pulled();
-    // The hour is over, and is told of a minute later.
-    world.advance(hourMs);
     await failed("to fail early");
     await world.addWebhook({ events, url: `${world.receiver.url}/late` });
     world.advance(secondMs);
     await failed("to fail late");
-    world.advance(60 * secondMs);
+    world.advance(11 * 60 * secondMs);
     await world.tell();
     await pulled();
     world.advance(hourMs);
@@ -541,6 +544,34 @@ describe("a replay", () => {
     const deps = { ...world.dispatching, db: { ...world.db, transaction } };
     expect((await replayEvents(deps, webhook, span)).messages).toBe(0);
     expect(await world.deliveries()).toEqual([]);
+  });
+
+  test("to one that is paused meanwhile is refused, and what was told is on record", async () => {
+    const webhook = await world.addWebhook();
+    for (let count = 0; count < 45; count++) await pushTag("team/app", `v${count}`);
+    const transaction: Database["transaction"] = async (body, beside) => {
+      const result = await world.db.transaction(body, beside);
+      await world.db.transaction((tx) => updateWebhook(tx, webhook, { state: "paused" }));
+      return result;
+    };
+    const endpoints = deliveryEndpoints(placeInRegistry("webhooks"));
+    const replay = endpoints.find(({ command }) => command === "webhook replay");
+    const deps = {
+      ...{ ...world.registry, db: { ...world.db, transaction } },
+      ...{ access: { changed() {} }, config: loadConfig({}).config },
+    };
+    const call = { principal: operator, address: "local", remember: () => expect.unreachable() };
+    const asked = replay?.handler(deps as never, { webhook: webhook.id, since: 0 }, call as never);
+    expect(await Promise.resolve(asked).catch((error) => error.status)).toBe(409);
+    const messages = (await world.deliveries()).length;
+    expect(messages).toBeGreaterThan(0);
+    expect(messages).toBeLessThan(45);
+    const [line] = await world.db.reads
+      .selectFrom("audit")
+      .select("detail")
+      .where("action", "=", "webhook.replayed")
+      .execute();
+    expect(JSON.parse(line?.detail ?? "{}")).toMatchObject({ messages });
   });
 
   test("stops where as many messages wait as may", async () => {

@@ -3,7 +3,7 @@ import type { Database } from "../../src/db/database.ts";
 import type { WebhookDeliveryRow } from "../../src/db/tables.ts";
 import { createDeliveries, type Deliveries } from "../../src/events/deliver.ts";
 import { type DispatchDeps, dispatchEvents } from "../../src/events/dispatch.ts";
-import { readProgress } from "../../src/events/event-store.ts";
+import { readProgress, setCursor } from "../../src/events/event-store.ts";
 import { imageEventTypes } from "../../src/events/event-types.ts";
 import { createPendingBounds } from "../../src/events/pending-bounds.ts";
 import { newWebhookSecret } from "../../src/events/signature.ts";
@@ -93,6 +93,13 @@ export async function openEventsWorld(): Promise<EventsWorld> {
     const deps = { db: { ...db, ...own }, clock, log, audit, secrets, outbound, stats };
     return createDeliveries(deps, signal, () => {});
   }
+
+  // As where nobody was told of anything before.
+  await db.transaction(async (tx) => {
+    const { end } = await readProgress(tx);
+    const at = clock.now();
+    await setCursor(tx, { seq: end, bare_seq: end, chores_at: at, pulls_at: at });
+  });
 
   return {
     ...world,
