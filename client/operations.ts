@@ -232,7 +232,7 @@ export const postProvidersTest = /* @__PURE__ */ operation<
 /** Compares the accounts of a directory's people with it now: who left is disabled. */
 export const postProvidersSyncOfProvider = /* @__PURE__ */ operation<
   { readonly provider: string; readonly preview?: boolean | undefined },
-  { readonly people: number; readonly left: readonly (string)[]; readonly kept: readonly (string)[]; readonly returned: readonly (string)[]; readonly regrouped: readonly (string)[] }
+  { readonly people: number; readonly left: readonly (string)[]; readonly kept: readonly (string)[]; readonly returned: readonly (string)[]; readonly regrouped: readonly (string)[]; readonly unclear: readonly (string)[] }
 >("POST", "/api/v1/providers/{provider}/sync");
 
 /** Lists which groups follow from what a provider says of people. */

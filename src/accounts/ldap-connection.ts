@@ -17,6 +17,11 @@ export class DirectoryError extends Error {
   override name = "DirectoryError";
 }
 
+/** Of one person, whose groups cannot be read to the end: about others the directory may be asked all the same. */
+export class GroupsError extends DirectoryError {
+  override name = "GroupsError";
+}
+
 export interface ConnectionLimits {
   /** Of all that is done with the connection. */
   readonly msMax: number;

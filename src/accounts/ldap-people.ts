@@ -12,7 +12,13 @@ import { type Directory, escapedInDn, isBelow, normalDn } from "./directory.ts";
 import { idTextOf, idValueOf } from "./directory-ids.ts";
 import { subjectLengthMax } from "./identity-store.ts";
 import type { PersonAtProvider } from "./join-account.ts";
-import { bind, bindAsBerth, DirectoryError, withDirectory } from "./ldap-connection.ts";
+import {
+  bind,
+  bindAsBerth,
+  DirectoryError,
+  GroupsError,
+  withDirectory,
+} from "./ldap-connection.ts";
 import { allTextsAt, searchSecondsMax, textsAt, valuesAt } from "./ldap-values.ts";
 
 /** Of one sign-in. */
@@ -32,6 +38,11 @@ export type Sought =
 
 export interface PersonInDirectory extends PersonAtProvider {
   readonly dn: string;
+}
+
+/** Somebody whose groups were not read yet: their entry may name only some. */
+export interface FoundPerson extends Omit<PersonInDirectory, "groups"> {
+  readonly entry: Entry;
 }
 
 /** Null where the directory has no such person, or not that password. Throws DirectoryError. */
@@ -74,7 +85,7 @@ async function find(
   client: Client,
   directory: Directory,
   sought: Sought,
-): Promise<PersonInDirectory | null> {
+): Promise<FoundPerson | null> {
   const found =
     "subject" in sought
       ? await findBySubjects(client, directory, [sought.subject])
@@ -87,7 +98,7 @@ async function findByName(
   client: Client,
   directory: Directory,
   name: string,
-): Promise<PersonInDirectory[]> {
+): Promise<FoundPerson[]> {
   // Built, not written: what was typed is a value, whatever characters it has.
   const named = new EqualityFilter({ attribute: directory.nameAttribute, value: name });
   return await search(client, directory, named, 2);
@@ -98,7 +109,7 @@ export async function findBySubjects(
   client: Client,
   directory: Directory,
   subjects: readonly string[],
-): Promise<PersonInDirectory[]> {
+): Promise<FoundPerson[]> {
   const { idAttribute } = directory;
   if (idAttribute === "dn") {
     const each = await inTurns(subjects, (dn) => readPerson(client, directory, dn));
@@ -137,7 +148,7 @@ async function readPerson(
   client: Client,
   directory: Directory,
   dn: string,
-): Promise<PersonInDirectory | null> {
+): Promise<FoundPerson | null> {
   if (!isBelow(dn, directory.base)) return null;
   try {
     const { searchEntries } = await client.search(dn, {
@@ -146,7 +157,7 @@ async function readPerson(
       ...asked(directory),
     });
     const [entry] = searchEntries;
-    return entry === undefined ? null : await personOf(client, directory, entry);
+    return entry === undefined ? null : personOf(directory, entry);
   } catch (error) {
     if (isNotThere(error)) return null;
     // Nobody has left because rights are missing.
@@ -160,7 +171,7 @@ async function search(
   directory: Directory,
   sought: Filter,
   sizeLimit: number,
-): Promise<PersonInDirectory[]> {
+): Promise<FoundPerson[]> {
   const filters = [FilterParser.parseString(directory.filter), sought];
   const { searchEntries } = await client.search(directory.base, {
     scope: "sub",
@@ -169,9 +180,7 @@ async function search(
     timeLimit: searchSecondsMax,
     ...asked(directory),
   });
-  const people: PersonInDirectory[] = [];
-  for (const entry of searchEntries) people.push(await personOf(client, directory, entry));
-  return people;
+  return searchEntries.map((entry) => personOf(directory, entry));
 }
 
 /** Referrals lead to other servers, which nobody configured: none is followed. */
@@ -185,16 +194,10 @@ function asked({ idAttribute, nameAttribute, groupsAttribute }: Directory) {
   };
 }
 
-async function personOf(
-  client: Client,
-  directory: Directory,
-  entry: Entry,
-): Promise<PersonInDirectory> {
-  const { nameAttribute, groupsAttribute } = directory;
-  const [name = null] = textsAt(entry, nameAttribute);
+function personOf(directory: Directory, entry: Entry): FoundPerson {
+  const [name = null] = textsAt(entry, directory.nameAttribute);
   const email = textsAt(entry, "mail").find(isEmail) ?? null;
-  const groups = groupsAttribute === null ? null : await allTextsAt(client, entry, groupsAttribute);
-  return { dn: entry.dn, subject: subjectOf(directory, entry), name, email, groups };
+  return { dn: entry.dn, subject: subjectOf(directory, entry), name, email, entry };
 }
 
 function subjectOf({ idAttribute }: Directory, entry: Entry): string {
@@ -216,37 +219,38 @@ function isEmail(text: string): boolean {
   return text.length < textLengthMax && /^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(text);
 }
 
-async function withGroups<Person extends PersonInDirectory>(
+async function withGroups(
   client: Client,
   directory: Directory,
-  person: Person | null,
-): Promise<Person | null> {
-  if (person === null || person.groups === null) return person;
-  const { dn, groups } = person;
-  return { ...person, groups: await allGroups(client, directory, { dn, groups }, new Map()) };
+  person: FoundPerson | null,
+): Promise<PersonInDirectory | null> {
+  if (person === null) return null;
+  const { entry: _, ...rest } = person;
+  return { ...rest, groups: await allGroups(client, directory, person, new Map()) };
 }
 
 /**
- * Somebody's groups and the groups that these are in, each spelled in one way. `outer`: what is known already
- * of the groups that a group is in; grows.
+ * Somebody's groups and the groups that these are in, each spelled in one way; null where the directory is not
+ * asked for any. `outer`: what is known already of the groups that a group is in; grows. Throws GroupsError.
  */
 export async function allGroups(
   client: Client,
   directory: Directory,
-  { dn: who, groups: direct }: { readonly dn: string; readonly groups: readonly string[] },
+  { dn: who, entry }: FoundPerson,
   outer: Map<string, readonly string[]>,
-): Promise<string[]> {
+): Promise<string[] | null> {
+  const { groupsAttribute } = directory;
+  if (groupsAttribute === null) return null;
   const found = new Set<string>();
-  let level = direct;
+  let level: readonly string[] = await allTextsAt(client, entry, groupsAttribute);
   while (level.length > 0) {
     const news = new Map(level.map((dn) => [normalDn(dn), dn]));
     for (const known of found) news.delete(known);
     for (const [normal] of news) found.add(normal);
-    if (found.size > groupsMax)
-      throw new DirectoryError(`${who} is in more than ${groupsMax} groups`);
+    if (found.size > groupsMax) throw new GroupsError(`${who} is in more than ${groupsMax} groups`);
     const unknown = [...news].filter(([normal]) => !outer.has(normal));
     await inTurns(unknown, async ([normal, dn]) => {
-      outer.set(normal, await groupsOfGroup(client, directory, dn));
+      outer.set(normal, await groupsOfGroup(client, groupsAttribute, dn));
     });
     level = [...news].flatMap(([normal]) => outer.get(normal) ?? []);
   }
@@ -255,10 +259,9 @@ export async function allGroups(
 
 async function groupsOfGroup(
   client: Client,
-  { groupsAttribute }: Directory,
+  groupsAttribute: string,
   dn: string,
 ): Promise<readonly string[]> {
-  if (groupsAttribute === null) return [];
   try {
     const { searchEntries } = await client.search(dn, {
       scope: "base",

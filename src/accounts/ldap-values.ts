@@ -1,5 +1,5 @@
 import { type Client, type Entry, ResultCodeError } from "ldapts";
-import { DirectoryError } from "./ldap-connection.ts";
+import { GroupsError } from "./ldap-connection.ts";
 
 /** Of one attribute of one entry. */
 const valuesMax = 5_000;
@@ -19,7 +19,7 @@ export function textsAt(entry: Entry, attribute: string): string[] {
 
 /**
  * All of them, also where the entry came with a part, as Active Directory answers beyond some 1,500 values
- * (MS-ADTS 3.1.1.3.1.3.3). Throws DirectoryError where the parts do not come one after another up to a last
+ * (MS-ADTS 3.1.1.3.1.3.3). Throws GroupsError where the parts do not come one after another up to a last
  * one: whoever took those that came for all would take people out of groups.
  */
 export async function allTextsAt(
@@ -33,7 +33,7 @@ export async function allTextsAt(
     // Where one is not of UTF-8 the library gives all of them as bytes.
     texts.push(...part.values.map((value) => value.toString()));
     if (texts.length > valuesMax) {
-      throw new DirectoryError(`${attribute} of ${entry.dn} has more than ${valuesMax} values`);
+      throw new GroupsError(`${attribute} of ${entry.dn} has more than ${valuesMax} values`);
     }
     if (part.next === null) return texts;
     const rest = await readAgain(client, entry.dn, `${attribute};range=${part.next}-*`);
@@ -58,14 +58,14 @@ function partAt(entry: Entry, attribute: string, first: number): Part {
   if (key === undefined && first === 0) return { values: valuesAt(entry, attribute), next: null };
   const range = /^(\d{1,9})-(?:(\d{1,9})|\*)$/.exec(key?.slice(start.length) ?? "");
   if (key === undefined || range === null || more.length > 0 || Number(range[1]) !== first) {
-    throw new DirectoryError(
+    throw new GroupsError(
       `${attribute} of ${entry.dn} came as ${keys.join(" and ") || "nothing"}, not from value ${first} on`,
     );
   }
   const values = valuesAt(entry, key);
   const next = range[2] === undefined ? null : Number(range[2]) + 1;
   if (next !== null && values.length !== next - first) {
-    throw new DirectoryError(`${key} of ${entry.dn} came with ${values.length} values`);
+    throw new GroupsError(`${key} of ${entry.dn} came with ${values.length} values`);
   }
   return { values, next };
 }
@@ -84,7 +84,7 @@ async function readAgain(client: Client, dn: string, attribute: string): Promise
   } catch (error) {
     // Elsewhere some results mean that there is nothing: of the rest of something they do not.
     if (!(error instanceof ResultCodeError)) throw error;
-    throw new DirectoryError(`${attribute} of ${dn} cannot be read: ${error.message}`);
+    throw new GroupsError(`${attribute} of ${dn} cannot be read: ${error.message}`);
   }
-  throw new DirectoryError(`${attribute} of ${dn} cannot be read: it is no longer there`);
+  throw new GroupsError(`${attribute} of ${dn} cannot be read: it is no longer there`);
 }

@@ -222,6 +222,9 @@ const sync = defineEndpoint({
       ),
     returned: z.array(z.string()).describe("Who is in it again."),
     regrouped: z.array(z.string()).describe("Whose groups changed."),
+    unclear: z
+      .array(z.string())
+      .describe("Whose groups cannot be read to the end: nothing of theirs changes."),
   }),
   destroys: true,
   async handler(deps, { provider: name, preview }, call) {

@@ -263,7 +263,7 @@ export const providerOutput = z.object({
   synced_at: time
     .nullable()
     .describe("When the directory was last compared with the accounts of its people."),
-  sync_trouble: z.string().nullable().describe("Why nothing came of that."),
+  sync_trouble: z.string().nullable().describe("Why nothing came of that, or not for all."),
   redirect_uri: z
     .string()
     .nullable()

@@ -21,7 +21,7 @@ import {
   setGone,
 } from "./identity-store.ts";
 import { bringBack, groupChanges, isUnchanged, putIntoGroups, wordsOf } from "./join-account.ts";
-import { bindAsBerth, DirectoryError, withDirectory } from "./ldap-connection.ts";
+import { bindAsBerth, DirectoryError, GroupsError, withDirectory } from "./ldap-connection.ts";
 import { allGroups, findBySubjects, showsAnybody } from "./ldap-people.ts";
 import { enabledIssuers, issuerOf, noteSync } from "./provider-store.ts";
 
@@ -30,6 +30,8 @@ const pageRows = 1_000;
 /** Who may leave between two comparisons that nobody looks at; and so large a part of all may, if that is more. */
 const leaversMax = 10;
 const leaversPartMax = 0.2;
+/** People whom one sentence names. */
+const namedMax = 10;
 
 /** Names of accounts. */
 export interface Synced {
@@ -38,6 +40,8 @@ export interface Synced {
   readonly kept: string[];
   readonly returned: string[];
   readonly regrouped: string[];
+  /** Whose groups cannot be read to the end: nothing of theirs changes. */
+  readonly unclear: string[];
 }
 
 type SyncDeps = Pick<Management, "db" | "clock" | "audit" | "secrets"> & {
@@ -56,8 +60,8 @@ interface SyncCall {
  * Compares the accounts of a directory's people with the directory. It is asked for all of them before
  * anything is changed: one that is away, hangs or hides people takes nobody's account. Who left is
  * disabled, and out of the groups that the rules name; who is there again comes back, unless an administrator
- * said otherwise meanwhile. Throws UNAVAILABLE where nothing could be learned, and 409 where nobody can be
- * looked up.
+ * said otherwise meanwhile. Whose groups cannot be read to the end stay as they are. Throws UNAVAILABLE where
+ * nothing could be learned, and 409 where nobody can be looked up.
  */
 export async function syncDirectory(
   deps: SyncDeps,
@@ -68,8 +72,8 @@ export async function syncDirectory(
     throw conflict(`without bind_dn nobody of ${provider.name} can be looked up`);
   }
   try {
-    const synced = await compare(deps, provider, call);
-    await note(deps, provider, call, null);
+    const { synced, trouble } = await compare(deps, provider, call);
+    await note(deps, provider, call, trouble);
     return synced;
   } catch (error) {
     // Where that fails too, it is the first failure that counts.
@@ -97,7 +101,11 @@ function troubleOf(error: unknown): string {
   return "it failed here: the log says why";
 }
 
-async function compare(deps: SyncDeps, provider: ProviderRow, call: SyncCall): Promise<Synced> {
+async function compare(
+  deps: SyncDeps,
+  provider: ProviderRow,
+  call: SyncCall,
+): Promise<{ synced: Synced; trouble: string | null }> {
   const identities = await allIdentities(deps, provider);
   const found = await groupsOfPeople(deps, provider, identities, call.signal);
   const people: Person[] = [];
@@ -113,13 +121,20 @@ async function compare(deps: SyncDeps, provider: ProviderRow, call: SyncCall): P
     kept: [],
     returned: [],
     regrouped: [],
+    unclear: people.filter(({ kind }) => kind === "unclear").map(({ row }) => row.name),
   };
   for (const person of people) {
     if (call.signal?.aborted) break;
     if (person.kind === "left") await leave(deps, provider, person, call, synced);
-    else await stay(deps, provider, person, call, synced);
+    if (person.kind === "there") await stay(deps, provider, person, call, synced);
   }
-  return synced;
+  const unclear = people.find(({ kind }) => kind === "unclear");
+  return { synced, trouble: unclear?.kind === "unclear" ? unclearWords(synced, unclear) : null };
+}
+
+function unclearWords({ unclear }: Synced, { why }: PersonUnclear): string {
+  const more = unclear.length > namedMax ? ` and ${unclear.length - namedMax} more` : "";
+  return `nothing changed for ${unclear.slice(0, namedMax).join(", ")}${more}: ${why}`;
 }
 
 async function allIdentities({ db }: SyncDeps, provider: ProviderRow): Promise<IdentityRow[]> {
@@ -133,16 +148,19 @@ async function allIdentities({ db }: SyncDeps, provider: ProviderRow): Promise<I
   }
 }
 
-/** Of each of them who is in the directory; null where the directory is not asked, or no rule asks. */
+/** Null where the directory is not asked, or no rule asks. */
+type Groups = readonly string[] | null | GroupsError;
+
+/** Of each of them who is in the directory. */
 async function groupsOfPeople(
   { db, secrets }: SyncDeps,
   provider: ProviderRow,
   identities: readonly IdentityRow[],
   signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<string, readonly string[] | null>> {
+): Promise<ReadonlyMap<string, Groups>> {
   const directory = directoryOf(secrets, provider);
   const rules = await listGroupRules(db.reads, provider.id, { after: "", limit: 1 });
-  const found = new Map<string, readonly string[] | null>();
+  const found = new Map<string, Groups>();
   if (identities.length === 0) return found;
   await withDirectory(directory, limits, async (client) => {
     await bindAsBerth(client, directory);
@@ -152,14 +170,21 @@ async function groupsOfPeople(
     const outer = new Map<string, readonly string[]>();
     for (let at = 0; at < identities.length && !signal?.aborted; at += pageRows) {
       const subjects = identities.slice(at, at + pageRows).map(({ subject }) => subject);
-      for (const { dn, subject, groups } of await findBySubjects(client, directory, subjects)) {
-        const isAsked = rules.length > 0 && groups !== null;
-        const all = isAsked ? await allGroups(client, directory, { dn, groups }, outer) : null;
-        found.set(subject, all);
+      for (const person of await findBySubjects(client, directory, subjects)) {
+        const groups =
+          rules.length === 0
+            ? null
+            : await allGroups(client, directory, person, outer).catch(asGroupsError);
+        found.set(person.subject, groups);
       }
     }
   });
   return found;
+}
+
+function asGroupsError(error: unknown): GroupsError {
+  if (error instanceof GroupsError) return error;
+  throw error;
 }
 
 interface Known {
@@ -167,8 +192,9 @@ interface Known {
   readonly row: PrincipalRow;
 }
 
-type Person = PersonThere | PersonGone;
+type Person = PersonThere | PersonUnclear | PersonGone;
 type PersonThere = Known & { readonly kind: "there"; readonly groups: readonly string[] | null };
+type PersonUnclear = Known & { readonly kind: "unclear"; readonly why: string };
 type PersonGone = Known & { readonly kind: "left"; readonly fate: Fate };
 
 /** What becomes of the account of somebody who is not in the directory. */
@@ -189,11 +215,12 @@ const fatesKept: ReadonlySet<Fate> = new Set([
 async function personOf(
   reads: Reads,
   identity: IdentityRow,
-  found: ReadonlyMap<string, readonly string[] | null>,
+  found: ReadonlyMap<string, Groups>,
 ): Promise<Person | null> {
   const row = await findPrincipal(reads, identity.principal_id);
   if (row === null || row.state === "deleted") return null;
   const groups = found.get(identity.subject);
+  if (groups instanceof GroupsError) return { kind: "unclear", identity, row, why: groups.message };
   if (groups !== undefined) return { kind: "there", identity, row, groups };
   return { kind: "left", identity, row, fate: await fateOf(reads, identity, row) };
 }
@@ -228,7 +255,7 @@ function isNews(fate: Fate, { gone_at }: IdentityRow): boolean {
 function assertCredible(people: readonly Person[]): void {
   const leavers = people.filter((one) => one.kind === "left" && isNews(one.fate, one.identity));
   const known = people.filter(({ identity }) => identity.gone_at === null).length;
-  const isAnybodyThere = people.some(({ kind }) => kind === "there");
+  const isAnybodyThere = people.some(({ kind }) => kind !== "left");
   const most = Math.max(leaversMax, known * leaversPartMax);
   if (leavers.length === 0 || (isAnybodyThere && leavers.length <= most)) return;
   throw new DirectoryError(

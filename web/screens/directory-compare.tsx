@@ -40,7 +40,7 @@ export function CompareDirectory({
       }}
     >
       <Loaded of={preview} waits={<p className="none">{adminText.directories.comparing}</p>}>
-        {({ people, left, kept, returned, regrouped }) => (
+        {({ people, left, kept, returned, regrouped, unclear }) => (
           <dl>
             <Consequence name={adminText.directories.people}>{text.number(people)}</Consequence>
             <Who
@@ -50,6 +50,7 @@ export function CompareDirectory({
             <Who name={adminText.directories.kept} names={kept} />
             <Who name={adminText.directories.returned} names={returned} />
             <Who name={adminText.directories.regrouped} names={regrouped} />
+            <Who name={adminText.directories.unclear} names={unclear} />
             {left.length + returned.length + regrouped.length === 0 && (
               <Consequence name={adminText.directories.changes}>{text.none}</Consequence>
             )}

@@ -239,7 +239,7 @@ export const en = {
     bindDn: "Looks people up as",
     compared: "Compared with its people",
     neverCompared: "Not compared with its people yet",
-    notCompared: "not compared",
+    notCompared: "not fully compared",
     secret: "Client secret",
     secretHint: "Empty: it has none.",
     secretKept: "There is one. Empty: it stays. The test uses what is typed here.",
@@ -332,6 +332,7 @@ export const en = {
     kept: "Left it, and stay",
     returned: "Are in it again",
     regrouped: "In other groups",
+    unclear: "Stay as they are, since their groups cannot be read to the end",
     changes: "Changes",
   },
   workloads: {
