@@ -104,7 +104,7 @@ export async function listSweptRepositories(
 export interface HeldBytes {
   /** That nothing else holds: they come back when it is purged. */
   readonly bytes: number;
-  /** That others hold as well: they stay. */
+  /** That others hold as well, perhaps in another unit of the trash: they stay as long as these. */
   readonly sharedBytes: number;
 }
 

@@ -49,7 +49,7 @@ const removalInput = z.strictObject({
     .union([day, moment])
     .optional()
     .describe(
-      "manifests that nobody pushed, nor moved a tag to, since then (2026-01-31, RFC 3339),",
+      "manifests that nobody pushed, nor moved a tag to or brought back, since then (2026-01-31, RFC 3339),",
     ),
   untagged_older_than: z
     .string()
@@ -66,7 +66,9 @@ const removalOutput = z.object({
   manifests: z.int(),
   tags: z.int(),
   bytes: z.int().describe("That come back once their time in the trash is over."),
-  shared_bytes: z.int().describe("That others hold too: they stay."),
+  shared_bytes: z
+    .int()
+    .describe("That others hold too, perhaps in the trash: they stay as long as these do."),
   removed: z
     .array(z.object({ name: z.string(), tags: z.array(z.string()) }))
     .describe(`At most ${namedMax} of them.`),

@@ -540,7 +540,7 @@ describeConsole("actions", (there) => {
     const last = await asked(":1.0");
     expect(last).toContain("and its image");
     expect(last).not.toContain("Stays");
-    expect(last).toContain("is shared and stays");
+    expect(last).toContain("is shared, and stays while others hold it");
     await act(page, "confirm-delete-image");
     await page.waitForSelector(".emp a[href='/trash']");
     await act(page, "undo");

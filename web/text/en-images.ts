@@ -332,6 +332,6 @@ export const en = {
       size === ""
         ? "nothing"
         : `${size} ${isKept ? "when the trash empties" : "once it is collected"}`,
-    shared: (size: string) => `${size} is shared and stays`,
+    shared: (size: string) => `${size} is shared, and stays while others hold it`,
   },
 } as const;
