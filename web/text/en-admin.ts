@@ -103,7 +103,6 @@ export const en = {
       chores: "Jobs",
       webhooks: "Webhooks",
     },
-    where: "Open",
   },
   settings: {
     what: (node: string) =>

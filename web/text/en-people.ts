@@ -320,7 +320,6 @@ export const en = {
     codesLeft: (left: number) => `${left} of 10 are left.`,
     codesOnce:
       "These are your recovery codes. They are shown only now: keep them apart from the passkey.",
-    copyCodes: "Copy the codes",
     renew: "New codes",
     renewTitle: "Make new recovery codes?",
     renewLead: "Those that you have are good no more. The new ones are shown once.",
