@@ -946,7 +946,7 @@ export const getRepositoriesPullsSummaryOfRepository = /* @__PURE__ */ operation
 /** Lists who pulled what from the whole registry, newest first. */
 export const getPulls = /* @__PURE__ */ operation<
   { readonly principal?: string | undefined; readonly repository?: string | undefined; readonly address?: string | undefined; readonly since?: string | undefined; readonly until?: string | undefined; readonly limit?: number | undefined; readonly after?: string | undefined },
-  { readonly items: readonly ({ readonly at: string; readonly digest: string; readonly tag: string | null; readonly platform: string | null; readonly principal: string | null; readonly workload: string | null; readonly credential_id: string | null; readonly address: string; readonly user_agent: string; readonly repository: string | null })[]; readonly next: string | null }
+  { readonly items: readonly ({ readonly at: string; readonly digest: string; readonly tag: string | null; readonly platform: string | null; readonly principal: string | null; readonly workload: string | null; readonly credential_id: string | null; readonly address: string; readonly user_agent: string; readonly repository: string | null })[]; readonly next: string | null; readonly looked_back_to: string | null }
 >("GET", "/api/v1/pulls");
 
 /** Tells how many bytes everything takes, and what holds them. */

@@ -3,6 +3,7 @@ import { defineEndpoint, type Endpoint, lines } from "../access/endpoint.ts";
 import { ofItsProject, ofRepository } from "../access/place.ts";
 import {
   formatTime,
+  formatTimeOrNull,
   moment,
   pageInput,
   pageOutput,
@@ -77,10 +78,15 @@ const search = defineEndpoint({
   summary: "Lists who pulled what from the whole registry, newest first.",
   action: "system:manage",
   input: filters.extend(pageInput),
-  output: pageOutput(foundOutput),
+  output: pageOutput(foundOutput).extend({
+    looked_back_to: time
+      .nullable()
+      .describe("How far it looked, which may be far with few found; null at the end."),
+  }),
   async handler({ db }, { limit, after, ...input }) {
     const page = await searchPulls(db, filterOf(input), after === "" ? null : after, limit);
-    return { items: page.pulls.map(toPull), next: page.next };
+    const { pulls, next, lookedBackTo } = page;
+    return { items: pulls.map(toPull), next, looked_back_to: formatTimeOrNull(lookedBackTo) };
   },
 });
 

@@ -41,7 +41,10 @@ const wordsOf = ({ principal, repository, tag }: Item) => `${principal} ${reposi
 test("newest first, page by page, and by each filter", async () => {
   const all = ["admin team/app:v1", "admin team/tool:v1", "olga team/app:v1"];
   expect(await found("")).toEqual(all);
+  const { body: whole } = await server.admin.get("/pulls");
+  expect([whole["next"], whole["looked_back_to"]]).toEqual([null, null]);
   const { body: first } = await server.admin.get("/pulls?limit=2");
+  expect(first["looked_back_to"]).toBe((first["items"] as Item[])[1]?.["at"]);
   expect((first["items"] as Item[]).map(wordsOf)).toEqual(all.slice(0, 2));
   expect(await found(`?limit=2&after=${first["next"]}`)).toEqual(all.slice(2));
   expect(await found("?principal=olga")).toEqual(all.slice(2));

@@ -26,6 +26,8 @@ export interface FoundPulls {
   readonly pulls: FoundPull[];
   /** What to give as `before` for the next page; null at the end. */
   readonly next: string | null;
+  /** Epoch milliseconds: when the last one was that was looked at; null at the end. */
+  readonly lookedBackTo: number | null;
 }
 
 export async function searchPulls(
@@ -36,19 +38,21 @@ export async function searchPulls(
 ): Promise<FoundPulls> {
   const floor = filter.since === null ? "" : idAt(filter.since - slackMs);
   const pulls: FoundPull[] = [];
+  let lookedBackTo: number | null = null;
   let after = before ?? (filter.until === null ? pastEnd : idAt(filter.until + slackMs));
   for (let looked = 0; looked < lookedAtMax; looked += batch) {
     const rows = await listAllPulls(reads, { after, newestFirst: true, limit: batch });
     for (const row of rows) {
-      if (row.id < floor) return { pulls, next: null };
+      if (row.id < floor) return { pulls, next: null, lookedBackTo: null };
       if (matches(row, filter)) pulls.push(row);
-      if (pulls.length === limit) return { pulls, next: row.id };
+      if (pulls.length === limit) return { pulls, next: row.id, lookedBackTo: row.at };
       after = row.id;
+      lookedBackTo = row.at;
     }
-    if (rows.length < batch) return { pulls, next: null };
+    if (rows.length < batch) return { pulls, next: null, lookedBackTo: null };
     await letOthersRun();
   }
-  return { pulls, next: after };
+  return { pulls, next: after, lookedBackTo };
 }
 
 /** Oldest first, as fast as the reader reads: of each some that were looked at those that match, perhaps none. */

@@ -1694,6 +1694,37 @@ describeConsole("actions", (there) => {
     );
     await act(page, "clear-pulls-filter");
     await page.waitForSelector(".all-pulls [data-row]");
+
+    // Of very many it looks through some by itself, and goes on when somebody says so.
+    let asked = 0;
+    await page.route(
+      (url) => url.pathname === "/api/v1/pulls",
+      (route) => {
+        asked++;
+        const at = `2026-11-0${Math.max(1, 9 - asked)}T10:00:00.000Z`;
+        const next = asked === 7 ? null : `${asked}`;
+        return route.fulfill({ json: { items: [], next, looked_back_to: next && at } });
+      },
+    );
+    await type(page, "principal", "rarely");
+    await act(page, "filter-pulls");
+    await page.waitForSelector("[data-action=look-further]");
+    expect(asked).toBe(5);
+    const told = (await page.textContent("main")) ?? "";
+    expect(told).toContain("Looked back to 4 Nov 2026");
+    expect(told).not.toContain("No pull matches");
+    await Bun.sleep(2_100);
+    await page.evaluate(() => dispatchEvent(new Event("focus")));
+    await Bun.sleep(200);
+    expect(asked).toBe(5);
+    await act(page, "look-further");
+    await page.waitForFunction(() =>
+      /No pull matches/.test(document.querySelector("main").textContent),
+    );
+    expect(asked).toBe(7);
+    await page.unrouteAll();
+    await act(page, "clear-pulls-filter");
+    await page.waitForSelector(".all-pulls [data-row]");
     expect(await findings(await signedIn(), null)).toEqual([]);
 
     await opened(await signedIn(), "/admin/storage");

@@ -47,7 +47,12 @@ export function ListTable<Row>({
         none !== undefined && rows?.length === 0 ? (
           none
         ) : (
-          <Table {...table} rows={rows ?? []} onEnd={list.more} />
+          <Table
+            {...table}
+            rows={rows ?? []}
+            // What stopped goes on when somebody says so, not when its end is seen.
+            onEnd={list.isStopped ? undefined : list.more}
+          />
         )
       }
     </Loaded>

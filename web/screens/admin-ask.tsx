@@ -1,5 +1,7 @@
 import type { FormEvent } from "react";
 import { Field, fieldOf } from "../parts/field.tsx";
+import { exactTime } from "../parts/format.ts";
+import type { MoreList } from "../state/list.ts";
 import { setSearch, usePlace } from "../state/location.ts";
 import { adminText } from "../text/admin.ts";
 import { text } from "../text/text.ts";
@@ -15,6 +17,27 @@ export function useAsked<Name extends string>(
       return value === "" ? [] : [[name, value]];
     }),
   ) as Partial<Record<Name, string>>;
+}
+
+/** How far back a search through a long record went by itself, and what goes on with it. */
+export function LookFurther({ list }: { list: MoreList<unknown> }) {
+  if (!list.isStopped) return null;
+  const time = list.value?.looked_back_to ?? null;
+  return (
+    <p className="none row" role="status">
+      {adminText.audit.lookedBackTo(time === null ? "" : exactTime(time))}
+      <button
+        type="button"
+        className="btn"
+        data-action="look-further"
+        // It keeps the focus.
+        aria-disabled={list.more === undefined}
+        onClick={list.more}
+      >
+        {adminText.audit.lookFurther}
+      </button>
+    </p>
+  );
 }
 
 /** Fields that the server looks by, since the record is long, and all of it as a file. */

@@ -8,7 +8,7 @@ import { useList } from "../state/list.ts";
 import { adminText } from "../text/admin.ts";
 import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
-import { Ask, useAsked } from "./admin-ask.tsx";
+import { Ask, LookFurther, useAsked } from "./admin-ask.tsx";
 import { AdminPlace } from "./admin-place.tsx";
 
 type Line = Awaited<ReturnType<typeof getAudit>>["items"][number];
@@ -16,7 +16,11 @@ type Line = Awaited<ReturnType<typeof getAudit>>["items"][number];
 /** Who changed what, the newest first. */
 export function Audit() {
   const asked = useAsked(["actor", "action", "resource"]);
-  const list = useList(`audit ${JSON.stringify(asked)}`, (page) => getAudit({ ...asked, ...page }));
+  const list = useList(
+    `audit ${JSON.stringify(asked)}`,
+    (page) => getAudit({ ...asked, ...page }),
+    Object.keys(asked).length > 0 ? "opened" : "timed",
+  );
   return (
     <>
       <AdminPlace tab="audit" sub={adminText.audit.what} />
@@ -37,8 +41,9 @@ export function Audit() {
         columns={columns}
         rows={list.value?.items}
         keyOf={({ seq }) => `${seq}`}
-        none={<p className="none">{adminText.audit.none}</p>}
+        none={list.value?.next === null && <p className="none">{adminText.audit.none}</p>}
       />
+      <LookFurther list={list} />
     </>
   );
 }

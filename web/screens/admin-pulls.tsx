@@ -9,7 +9,7 @@ import { paths } from "../state/location.ts";
 import { adminText } from "../text/admin.ts";
 import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
-import { Ask, useAsked } from "./admin-ask.tsx";
+import { Ask, LookFurther, useAsked } from "./admin-ask.tsx";
 import { AdminPlace } from "./admin-place.tsx";
 
 type Pull = Awaited<ReturnType<typeof getPulls>>["items"][number];
@@ -18,7 +18,11 @@ type Pull = Awaited<ReturnType<typeof getPulls>>["items"][number];
 export function RegistryPulls() {
   const asked = useAsked(["principal", "repository", "address"]);
   const query = new URLSearchParams(asked);
-  const list = useList(`pulls ${query}`, (page) => getPulls({ ...asked, ...page }));
+  const list = useList(
+    `pulls ${query}`,
+    (page) => getPulls({ ...asked, ...page }),
+    query.size > 0 ? "opened" : "timed",
+  );
   return (
     <>
       <AdminPlace tab="pulls" sub={imagesText.pulls.what} />
@@ -40,11 +44,14 @@ export function RegistryPulls() {
         rows={list.value?.items.map((pull, index) => ({ ...pull, index }))}
         keyOf={({ index }) => `${index}`}
         none={
-          <p className="none">
-            {query.size > 0 ? imagesText.pulls.noMatch : imagesText.pulls.none}
-          </p>
+          list.value?.next === null && (
+            <p className="none">
+              {query.size > 0 ? imagesText.pulls.noMatch : imagesText.pulls.none}
+            </p>
+          )
         }
       />
+      <LookFurther list={list} />
     </>
   );
 }

@@ -429,7 +429,7 @@ function Files({ asked }: { asked: Asked }) {
   const list = useList(
     `compare files ${JSON.stringify(asked)}`,
     (page) => getRepositoriesImagesCompareFilesOfRepositoryReference({ ...asked, ...page }),
-    true,
+    "never",
   );
   useAskAgain(list);
   const all = list.value?.items ?? [];

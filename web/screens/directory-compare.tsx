@@ -22,7 +22,7 @@ export function CompareDirectory({
   const preview = useResource(
     `compared ${name} ${opening}`,
     () => postProvidersSyncOfProvider({ provider: name, preview: true }),
-    true,
+    "never",
   );
   return (
     <FormDialog

@@ -235,7 +235,7 @@ function useTree(repository: string, digest: string, path: string): Resource<rea
   const tree = useResource(
     `files ${repository} ${digest} ${path}`,
     () => Promise.all(wanted.map((each) => directoryOf(repository, digest, each))),
-    true,
+    "never",
   );
   // What is shown stays while more of it is on its way.
   const known = useRef(tree.value);
@@ -288,7 +288,7 @@ function FileView({
   const file = useResource(
     `file ${repository} ${digest} ${path}`,
     () => getRepositoriesLayersFileOfRepositoryDigest({ repository, digest, path }),
-    true,
+    "never",
   );
   useAskAgain(file);
   const shown = file.value;

@@ -16,8 +16,7 @@ interface Entry {
   isLoading: boolean;
   loadedAt: number;
   load: Load<unknown> | null;
-  /** What is known of it stays true. */
-  isFixed: boolean;
+  renewal: Renewal;
   /** That is under way. */
   reading: Promise<void> | null;
   /** What is being read may be older than a change. */
@@ -26,6 +25,12 @@ interface Entry {
   /** Given to React: another object after each change. */
   snapshot: object;
 }
+
+/**
+ * When what is known is asked for again: also now and then while somebody looks, when a screen opens alone, since
+ * it is much work, or never, since it has a digest.
+ */
+export type Renewal = "timed" | "opened" | "never";
 
 /** `show` is for a beginning of what is still being read. */
 type Load<Value> = (known: Value | undefined, show: (part: Value) => void) => Promise<Value>;
@@ -45,7 +50,7 @@ function entryOf(key: string): Entry {
   if (entry === undefined) {
     entry = {
       ...{ value: undefined, error: null, isLoading: false, loadedAt: 0, load: null },
-      ...{ isFixed: false, reading: null, isOld: false, listeners: new Set(), snapshot: {} },
+      ...{ renewal: "timed", reading: null, isOld: false, listeners: new Set(), snapshot: {} },
     };
     entries.set(key, entry);
     forgetOldest();
@@ -99,8 +104,8 @@ async function read(entry: Entry, load: Load<unknown>): Promise<void> {
 }
 
 /** Whether it is worth asking for again. */
-function isDue({ loadedAt, isFixed, value, error }: Entry): boolean {
-  if (isFixed && value !== undefined && error === null) return false;
+function isDue({ loadedAt, renewal, value, error }: Entry): boolean {
+  if (renewal === "never" && value !== undefined && error === null) return false;
   return loadedAt === 0 || performance.now() - loadedAt > freshMs;
 }
 
@@ -125,17 +130,17 @@ export function signInAgain(): void {
 
 /**
  * What `load` gives, by `key`; null asks for nothing. It is asked for again when somebody comes back to the
- * window, and now and then while they look; `isFixed`, for what has a digest: never once it is known.
+ * window, and now and then while they look, unless `renewal` says otherwise.
  */
 export function useResource<Value>(
   key: string | null,
   load: Load<Value>,
-  isFixed = false,
+  renewal: Renewal = "timed",
 ): Resource<Value> {
   const entry = key === null ? null : entryOf(key);
   if (entry !== null) {
     entry.load = load as Load<unknown>;
-    entry.isFixed = isFixed;
+    entry.renewal = renewal;
   }
   const subscribe = useCallback(
     (listener: () => void) => {
@@ -175,6 +180,7 @@ export async function changed(...prefixes: readonly string[]): Promise<void> {
 function refreshShown(): void {
   if (document.visibilityState !== "visible") return;
   for (const entry of entries.values()) {
+    if (entry.renewal === "opened" && entry.value !== undefined && entry.error === null) continue;
     const { items } = (entry.value ?? {}) as { items?: readonly unknown[] };
     if ((items?.length ?? 0) > refreshedItemsMax) continue;
     if (entry.listeners.size > 0 && isDue(entry)) void refresh(entry);

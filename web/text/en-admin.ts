@@ -404,6 +404,12 @@ export const en = {
     export: "Export all",
     show: "Show",
     none: "No line matches.",
+    /** "": it is not known. */
+    lookedBackTo: (time: string) =>
+      time === ""
+        ? "Only the newest part was looked through so far."
+        : `Looked back to ${time} so far.`,
+    lookFurther: "Look further back",
     result: "Result",
     done: "done",
     refused: "refused",
