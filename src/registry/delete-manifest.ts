@@ -61,11 +61,25 @@ export interface Deletion {
   readonly now: number;
 }
 
-/** Returns its unit of trash. Throws MANIFEST_UNKNOWN where there is no such tag. */
-export async function deleteTag(deletion: Deletion, tag: Tag): Promise<string> {
+/**
+ * Returns its unit of trash. Throws MANIFEST_UNKNOWN where there is no such tag, and DENIED where it
+ * names something else than `expected`.
+ */
+export async function deleteTag(
+  deletion: Deletion,
+  tag: Tag,
+  expected: Digest | null = null,
+): Promise<string> {
   const { tx, repository, repositoryId, actor, now } = deletion;
   const current = await findTag(tx, repositoryId, tag);
   if (current === null) throw unknown(deletion, { kind: "tag", tag });
+  if (expected !== null && current.digest !== expected) {
+    throw new RegistryError("DENIED", {
+      status: 409,
+      message: `the tag ${tag} of ${repository} names ${current.digest} by now, not ${expected}`,
+      detail: { repository, tag, digest: current.digest },
+    });
+  }
   await assertTagMayMove(tx, { repositoryId, repository, tag, current, next: null });
   const { digest } = current;
   const unit = { kind: "tag", repositoryId, digest, tag, deletedBy: actor } as const;

@@ -9,14 +9,14 @@ import {
 import { assertMay } from "../access/may-give.ts";
 import { ofRepository } from "../access/place.ts";
 import { assertTagsMayGo } from "../access/protected-tag-store.ts";
-import { moment, parsed, repositoryName, tagName } from "../access/schema.ts";
+import { moment, parsed, repositoryName } from "../access/schema.ts";
 import { actorOf, auditActor } from "../auth/principal.ts";
 import type { Tx } from "../db/database.ts";
 import { nowOf, readNow } from "../db/database-clock.ts";
 import { rolledBack } from "../db/rolled-back.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { Tag } from "../oci/tag.ts";
+import { parseTag, type Tag } from "../oci/tag.ts";
 import { type Deletion, deleteTag, deleteUnit } from "../registry/delete-manifest.ts";
 import { findRepository } from "../registry/repository-store.ts";
 import {
@@ -39,7 +39,11 @@ const day = z.iso.date().transform((text) => Date.parse(text));
 
 const removalInput = z.strictObject({
   repository: repositoryName,
-  tags: z.array(tagName).max(referencesMax).optional().describe("These tags alone,"),
+  tags: z
+    .array(parsed(parseNamedTag))
+    .max(referencesMax)
+    .optional()
+    .describe("These tags alone; v1@sha256:... only as long as it names that,"),
   digests: z
     .array(parsed(parseDigest))
     .max(referencesMax)
@@ -82,6 +86,18 @@ const removalOutput = z.object({
 
 type Answer = z.input<typeof removalOutput>;
 
+interface NamedTag {
+  readonly tag: Tag;
+  /** What it named when somebody chose it; null: whatever it names. */
+  readonly digest: Digest | null;
+}
+
+function parseNamedTag(text: string): NamedTag {
+  const at = text.indexOf("@");
+  if (at === -1) return { tag: parseTag(text), digest: null };
+  return { tag: parseTag(text.slice(0, at)), digest: parseDigest(text.slice(at + 1)) };
+}
+
 const remove = defineEndpoint({
   method: "POST",
   path: "/api/v1/repositories/{repository}/removals",
@@ -100,7 +116,7 @@ const remove = defineEndpoint({
   output: removalOutput,
   async handler(deps, input, call) {
     const { repository, tags = [], digests = [], preview, everything } = input;
-    for (const tag of tags) await assertMayDelete(deps, call, repository, tag);
+    for (const { tag } of tags) await assertMayDelete(deps, call, repository, tag);
     // What no single tag names may take any of them along.
     if (tags.length === 0 || digests.length > 0)
       await assertMayDelete(deps, call, repository, null);
@@ -168,7 +184,7 @@ async function removeNamed(
   call: ApiCall,
   what: {
     readonly repository: RepositoryName;
-    readonly tags: readonly Tag[];
+    readonly tags: readonly NamedTag[];
     readonly digests: readonly Digest[];
     readonly preview: boolean;
   },
@@ -189,7 +205,9 @@ async function removeNamed(
       now: clock.now(),
     };
     const trashIds: string[] = [];
-    for (const tag of what.tags) trashIds.push(await deleteTag(deletion, tag));
+    for (const { tag, digest } of what.tags) {
+      trashIds.push(await deleteTag(deletion, tag, digest));
+    }
     for (const digest of what.digests) trashIds.push(await deleteUnit(deletion, digest));
     return {
       preview,
@@ -216,12 +234,12 @@ async function namesOf(
     repository,
     tags,
     digests,
-  }: { repository: RepositoryName; tags: readonly Tag[]; digests: readonly Digest[] },
+  }: { repository: RepositoryName; tags: readonly NamedTag[]; digests: readonly Digest[] },
   trashIds: readonly string[],
 ): Promise<Answer["removed"]> {
   const went = await tagsByManifest(db, tx, trashIds, namedMax);
   return [
-    ...tags.map((tag) => ({ name: `${repository}:${tag}`, tags: [] })),
+    ...tags.map(({ tag }) => ({ name: `${repository}:${tag}`, tags: [] })),
     ...digests.map((digest) => ({ name: `${repository}@${digest}`, tags: went.get(digest) ?? [] })),
   ];
 }

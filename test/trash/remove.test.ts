@@ -54,6 +54,31 @@ describe("berth rm", () => {
     expect([await status(name, "v1"), await status(name, image.digest)]).toEqual([404, 200]);
   });
 
+  test("a tag goes only as long as it names what was said with it", async () => {
+    const name = await newRepository();
+    const [shown, pushed] = [makeImage(`${name} shown`), makeImage(`${name} pushed`)];
+    await client().pushImage(name, shown, "v1");
+    await client().pushImage(name, shown, "v2");
+    const tags = ["v2", `v1@${shown.digest}`];
+    expect((await rm(name, { tags, preview: true })).body).toMatchObject({ tags: 2 });
+    await client().pushImage(name, pushed, "v1");
+    for (const preview of [true, false]) {
+      const refused = await rm(name, { tags, preview });
+      expect(refused.status).toBe(409);
+      expect(refused.body["detail"]).toBe(
+        `the tag v1 of ${name} names ${pushed.digest} by now, not ${shown.digest}`,
+      );
+    }
+    expect([await status(name, "v1"), await status(name, "v2")]).toEqual([200, 200]);
+    expect((await rm(name, { tags: [`v1@${pushed.digest}`] })).body).toMatchObject({
+      removed: [{ name: `${name}:v1`, tags: [] }],
+    });
+    expect([await status(name, "v1"), await status(name, pushed.digest)]).toEqual([404, 200]);
+    for (const wrong of ["v1@", "@sha256:00", "v1@v2"]) {
+      expect((await rm(name, { tags: [wrong] })).status).toBe(400);
+    }
+  });
+
   test("by time pushed takes what is old, and keeps what is held, tagged since, or protected", async () => {
     const name = await newRepository();
     const old = await pushGraph(name, ["old"]);

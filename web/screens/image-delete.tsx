@@ -22,12 +22,21 @@ export default function DeleteImage({
   const goesWhole = tag === null || others.length === 0;
   const hasMore = attached.length > 0;
   const key = tag ?? digest;
-  const name = tag === null ? <Digest digest={digest} /> : <code>{tag}</code>;
+  const label = <Digest digest={digest} />;
+  const name = tag === null ? label : <code>{tag}</code>;
+  const withDigest = (
+    <>
+      {name}
+      {label}
+    </>
+  );
   const words = tag === null ? imagesText.untagged : imagesText.tags;
   return (
     <RemovalDialog
       {...{ repository, onClose, onDone }}
-      what={goesWhole ? { tags: [], digests: [digest] } : { tags: [key], digests: [] }}
+      what={
+        goesWhole ? { tags: [], digests: [digest] } : { tags: [`${key}@${digest}`], digests: [] }
+      }
       words={{
         title:
           tag === null
@@ -41,7 +50,9 @@ export default function DeleteImage({
       tags={tag === null ? [] : [tag]}
       goes={[
         {
-          ...{ key, name, end: goesWhole && <Size bytes={size} /> },
+          key,
+          name: tag === null ? name : withDigest,
+          end: goesWhole && <Size bytes={size} />,
           beside:
             tag === null
               ? imagesText.untagged.along(null, hasMore)

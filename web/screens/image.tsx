@@ -56,7 +56,8 @@ export default function ImageScreen({
   const image = shown.value;
   const pulls = usePullCount(repository, image?.digest);
   const mayDelete = about.value?.allowed.includes("repository:delete") === true;
-  const [isDeleting, setDeleting] = useState(false);
+  /** As it was shown when somebody wished it gone: the page itself follows what is pushed. */
+  const [deleted, setDeleted] = useState<Image | null>(null);
   if (image !== undefined && image.tags.length > 0) noteTags(repository);
   const [project = "", ...rest] = repository.split("/");
   const to = (part: string) =>
@@ -113,8 +114,14 @@ export default function ImageScreen({
                 className="btn quiet"
                 data-action="delete-image"
                 disabled={!mayDelete}
-                title={mayDelete ? undefined : text.mayNot.remove}
-                onClick={() => setDeleting(true)}
+                title={
+                  mayDelete
+                    ? undefined
+                    : tag === null
+                      ? imagesText.untagged.mayNot
+                      : text.mayNot.remove
+                }
+                onClick={() => setDeleted(image)}
               >
                 <Icon name="trash" small />
                 {tag === null ? imagesText.untagged.remove(1) : text.tags.remove(1)}
@@ -155,11 +162,12 @@ export default function ImageScreen({
       {tab === "attachments" && image !== undefined && (
         <Attachments repository={repository} image={image} />
       )}
-      {isDeleting && image !== undefined && (
+      {deleted !== null && (
         <Suspense>
           <DeleteImage
-            {...{ image, tag }}
-            onClose={() => setDeleting(false)}
+            image={deleted}
+            tag={tag}
+            onClose={() => setDeleted(null)}
             onDone={() => go(paths.repository(repository))}
           />
         </Suspense>

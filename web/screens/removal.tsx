@@ -64,6 +64,7 @@ export function RemovalDialog({
   );
   const days = project.value?.trash_days;
   const told = preview.value;
+  const moved = told === undefined ? [] : movedOf(told, tags, what.tags);
   const used = pulled.filter(
     ({ pulled_at }) => pulled_at !== null && Date.now() - Date.parse(pulled_at) < lookTwiceMs,
   );
@@ -75,7 +76,7 @@ export function RemovalDialog({
       submit={words.submit}
       cancel={text.keep(goes.length)}
       isBad
-      isOff={told === undefined}
+      isOff={told === undefined || moved.length > 0}
       onClose={onClose}
       onSubmit={async () => {
         const startedAt = Date.now();
@@ -108,6 +109,7 @@ export function RemovalDialog({
       }}
     >
       {preview.error !== null && <Trouble error={preview.error} onRetry={preview.reload} />}
+      {moved.length > 0 && <Trouble error={new Error(imagesText.tags.nameNoMore(moved))} />}
       <dl>
         <Consequence name={text.goes}>
           <Names items={goes} />
@@ -157,11 +159,22 @@ function Along({ told, chosen }: { told: Removal; chosen: readonly string[] }) {
 
 /** The server names a thousand tags, and counts them all. */
 function isSame(shown: Removal, now: Removal): boolean {
-  const namesOf = ({ removed }: Removal) => JSON.stringify(removed.flatMap(({ tags }) => tags));
-  return shown.tags === now.tags && namesOf(shown) === namesOf(now);
+  return shown.tags === now.tags && JSON.stringify(shown.removed) === JSON.stringify(now.removed);
 }
 
-function leadOf(count: number, days: number | undefined): string {
+/** Chosen tags that would not go along with their image: it is no longer what they name. */
+function movedOf(
+  told: Removal,
+  chosen: readonly string[],
+  alone: readonly string[],
+): readonly string[] {
+  const going = new Set(told.removed.flatMap(({ tags }) => tags));
+  for (const named of alone) going.add(named.slice(0, named.indexOf("@")));
+  // Of very many the server names some.
+  return going.size < told.tags ? [] : chosen.filter((tag) => !going.has(tag));
+}
+
+export function leadOf(count: number, days: number | undefined): string {
   if (days === undefined) return imagesText.trash.moves;
   if (days === 0) return imagesText.trash.movesDays(0);
   const until = new Date(Date.now() + days * 86_400_000).toISOString();

@@ -1,24 +1,28 @@
+import { useState } from "react";
 import { Size } from "../parts/signs.tsx";
 import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { RemovalDialog } from "./removal.tsx";
 import type { Tag } from "./tags.ts";
 
+interface Chosen {
+  readonly tags: readonly Tag[];
+  readonly all: readonly Tag[];
+  readonly isComplete: boolean;
+}
+
 export default function DeleteTags({
   repository,
-  tags,
-  all,
-  isComplete,
   onClose,
   onDone,
-}: {
+  ...given
+}: Chosen & {
   repository: string;
-  tags: readonly Tag[];
-  all: readonly Tag[];
-  isComplete: boolean;
   onClose: () => void;
   onDone: () => void;
 }) {
+  /** As they were shown when somebody wished them gone: the list itself follows what is pushed. */
+  const [{ tags, all, isComplete }] = useState<Chosen>(given);
   const what = removalOf(tags, all, isComplete);
   const names = tags.map(({ name }) => name);
   const left = all.filter(({ name }) => !names.includes(name));
@@ -81,7 +85,7 @@ function removalOf(
   // Where not all tags are known, another may name the image.
   const goesWhole = ({ digest }: Tag) => isComplete && !staying.has(digest);
   return {
-    tags: tags.filter((tag) => !goesWhole(tag)).map(({ name }) => name),
+    tags: tags.filter((tag) => !goesWhole(tag)).map(({ name, digest }) => `${name}@${digest}`),
     digests: [...new Set(tags.filter(goesWhole).map(({ digest }) => digest))],
   };
 }

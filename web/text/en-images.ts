@@ -126,6 +126,7 @@ export const en = {
     withinTheHour: "within the hour",
     copyName: "Copy without the client",
     two: "Select two images to compare them",
+    mayNot: "Maintainers and owners delete images",
     remove: (count: number) =>
       count === 1 ? "Delete the image" : `Delete ${counted(count, "image", "images")}`,
     removeTitle: (count: number, repository: string) =>
@@ -172,6 +173,10 @@ export const en = {
     goesAlong: "goes with its image",
     moreAlong: (count: number) => `${counted(count, "more tag", "more tags")} of these images`,
     wouldGoToo: "What would go is not what was shown",
+    nameNoMore: (names: readonly string[]) =>
+      names.length === 1
+        ? `The tag ${names[0]} no longer names what is shown`
+        : `The tags ${names.join(", ")} no longer name what is shown`,
     staysWith: (names: readonly string[]) => `keeps the image of ${names.join(", ")}`,
     others: (count: number, isComplete: boolean) =>
       isComplete ? counted(count, "other tag", "other tags") : "all other tags",
