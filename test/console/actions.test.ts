@@ -211,6 +211,20 @@ describeConsole("actions", (there) => {
     await act(page, "confirm-delete-tags");
     await page.waitForSelector(".toast [data-action=dismiss]");
     expect(await page.locator(".toast [data-action=undo]").count()).toBe(0);
+
+    await oci.pushImage(of, imageWithHistory("no trash either", "amd64"), "1.0");
+    await page.goto(`/r/${of}/-/about`);
+    await act(page, "delete-repository");
+    await page.waitForFunction(() =>
+      /nothing brings it back.*once it is collected/.test(
+        document.querySelector("dialog")?.textContent,
+      ),
+    );
+    await act(page, "confirm-delete-repository");
+    await page.waitForFunction(() =>
+      /along.app is deleted/.test(document.querySelector(".toast")?.textContent),
+    );
+    expect(await page.locator(".toast [data-action=undo]").count()).toBe(0);
     await watched.close();
   }, 60_000);
 
@@ -1931,6 +1945,24 @@ describeConsole("actions", (there) => {
       await page.unroute(url);
     }
     await act(page, "confirm-reclaim-cancel");
+
+    const about = `/api/v1/repositories/${encoded}`;
+    const told = { ...(await api(about)).body, allowed: ["repository:pull"] };
+    await page.route(
+      (url) => url.pathname === about,
+      (route) => route.fulfill({ json: told }),
+    );
+    const [{ name, digest }] = (await api(tagsPath)).body.items;
+    for (const [screen, what] of [
+      [`:${name}`, "tags"],
+      [`@${digest}`, "images"],
+    ]) {
+      await opened(await signedIn(), `/r/${repository}${screen}`);
+      await page.waitForSelector(
+        `[data-action=delete-image]:disabled[title="Maintainers and owners delete ${what}"]`,
+      );
+    }
+    await page.unrouteAll();
   }, 30_000);
 
   test("without a connection what was read stays, and it catches up", async () => {

@@ -15,12 +15,12 @@ export function Consequence({ name, children }: { name: string; children: ReactN
 /** What comes back once it is gone for good; of what others hold too only where there is such. */
 export function Frees({
   told,
-  isKept = true,
+  isKept,
 }: {
   /** Undefined: it is not known yet. */
   told: { readonly bytes: number; readonly shared_bytes: number } | undefined;
   /** In the trash, for a while. */
-  isKept?: boolean;
+  isKept: boolean;
 }) {
   return (
     <Consequence name={text.frees}>

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import {
+  getProjectsOfProject,
   patchRepositoriesOfRepository,
   postRepositoriesRemovalsOfRepository,
 } from "../../client/operations.ts";
@@ -16,6 +17,7 @@ import { changed, useResource } from "../state/resource.ts";
 import { saveChanges, useSubmit } from "../state/submit.ts";
 import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
+import { leadOf } from "./removal.tsx";
 import type { Repository } from "./repository.tsx";
 import { restoreUnits, unitsOf } from "./trash-units.ts";
 
@@ -124,10 +126,15 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
   const preview = useResource(`removal ${name} everything`, () =>
     postRepositoriesRemovalsOfRepository({ repository: name, everything: true, preview: true }),
   );
+  const [projectName = ""] = name.split("/");
+  const project = useResource(`project ${projectName}`, () =>
+    getProjectsOfProject({ project: projectName }),
+  );
+  const days = project.value?.trash_days;
   return (
     <FormDialog
       title={imagesText.repository.removeTitle(name)}
-      lead={imagesText.trash.moves}
+      lead={leadOf(1, days)}
       action="confirm-delete-repository"
       submit={imagesText.repository.remove}
       isBad
@@ -136,12 +143,14 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
       onSubmit={async () => {
         const startedAt = Date.now();
         await postRepositoriesRemovalsOfRepository({ repository: name, everything: true });
-        const [project = ""] = name.split("/");
         onClose();
-        go(paths.project(project));
-        toast(imagesText.repository.isGone(name), {
-          undo: async () => restoreUnits(await unitsOf(name, [`repository ${name}`], startedAt)),
-        });
+        go(paths.project(projectName));
+        if (days === 0) toast(imagesText.repository.isErased(name));
+        else {
+          toast(imagesText.repository.isGone(name), {
+            undo: async () => restoreUnits(await unitsOf(name, [`repository ${name}`], startedAt)),
+          });
+        }
         await changed("repositories", "trash", "usage");
       }}
     >
@@ -155,7 +164,7 @@ function DeleteRepository({ name, onClose }: { name: string; onClose: () => void
                 ]}
               />
             </Consequence>
-            <Frees told={told} />
+            <Frees told={told} isKept={days !== 0} />
           </dl>
         )}
       </Loaded>

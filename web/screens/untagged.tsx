@@ -140,7 +140,7 @@ export default function UntaggedTable({
                 className="btn danger"
                 data-action="delete-all-untagged"
                 disabled={!mayDelete}
-                title={mayDelete ? undefined : text.mayNot.remove}
+                title={mayDelete ? undefined : imagesText.untagged.mayNot}
                 onClick={() => setDeleting(true)}
               >
                 <Icon name="trash" small />
@@ -404,7 +404,7 @@ function RowActions({
             action: "delete-untagged",
             keys: text.keys.names.delete,
             isBad: true,
-            off: mayDelete ? null : text.mayNot.remove,
+            off: mayDelete ? null : imagesText.untagged.mayNot,
             onChoose: () => remove([digest]),
           },
         ]}

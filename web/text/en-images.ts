@@ -157,6 +157,7 @@ export const en = {
     remove: "Delete the repository",
     removeTitle: (name: string) => `Delete ${name}?`,
     isGone: (name: string) => `${name} moved to the trash`,
+    isErased: (name: string) => `${name} is deleted`,
     goes: (tags: number, manifests: number) =>
       `${counted(tags, "tag", "tags")} and ${counted(manifests, "manifest", "manifests")}`,
   },
