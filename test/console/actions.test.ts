@@ -562,78 +562,6 @@ describeConsole("actions", (there) => {
     expect((await api(path)).body.items).toHaveLength(1);
   }, 60_000);
 
-  test("an image: what is pushed while its deletion is asked about stays", async () => {
-    const { oci } = there().world;
-    const of = "moving/app";
-    const path = `/api/v1/repositories/${encodeURIComponent(of)}/tags`;
-    const { page } = await signedIn();
-    const push = async (seed: string, ...tags: string[]) => {
-      const image = imageWithHistory(seed, "amd64");
-      await oci.pushImage(of, image);
-      for (const tag of tags) await oci.pushManifest(of, tag, image.manifest);
-    };
-    const open = async (screen: string) => {
-      await opened(await signedIn(), `/r/${of}${screen}`);
-      if (screen === "") await act(page, "select", row("1.0"));
-      await act(page, screen === "" ? "delete-tags" : "delete-image");
-      await page.waitForSelector("dialog .cons li > :not(.skel)");
-      await page.waitForSelector("dialog .skel", { state: "detached" });
-    };
-    const says = (words: string) =>
-      page.waitForFunction(
-        (pattern) => new RegExp(pattern).test(document.querySelector("dialog")?.textContent),
-        words,
-      );
-    const isThere = async (seed: string) => {
-      const { digest } = imageWithHistory(seed, "amd64");
-      const { items } = (await api(path)).body;
-      expect(items.find(({ name }: Body) => name === "1.0")?.digest).toBe(digest);
-    };
-    /** The page shows what was pushed meanwhile, and the dialog what it was opened for. */
-    const pushed = async (seed: string, read: string) => {
-      const shown = await page.textContent("dialog .cons");
-      await push(seed, "1.0");
-      // What is younger is not asked for again.
-      await Bun.sleep(2_100);
-      const isRead = page.waitForResponse(
-        (answer) => answer.request().method() === "GET" && answer.url().includes(read),
-      );
-      await page.evaluate(() => dispatchEvent(new Event("focus")));
-      await (await isRead).finished();
-      await says("names .* by now|no longer names");
-      expect(await page.textContent("dialog .cons")).toBe(shown);
-    };
-    const confirm = "[data-action=confirm-delete-image]";
-
-    await push("moving one", "1.0");
-    await open(":1.0");
-    await push("moving two", "1.0");
-    await act(page, "confirm-delete-image");
-    await says("not what was shown");
-    await says("The tag 1.0 no longer names what is shown");
-    expect(await page.isDisabled(confirm)).toBe(true);
-    await isThere("moving two");
-
-    await open(":1.0");
-    await pushed("moving three", "/images/");
-    expect(await page.isDisabled(confirm)).toBe(true);
-    await isThere("moving three");
-
-    for (const [screen, action, read] of [
-      [":1.0", "confirm-delete-image", "/images/"],
-      ["", "confirm-delete-tags", "/tags?"],
-    ] as const) {
-      await push(`moving four ${screen}`, "1.0", "stable");
-      await open(screen);
-      await pushed(`moving five ${screen}`, read);
-      const isAsked = page.waitForResponse((answer) => answer.url().endsWith("/removals"));
-      await act(page, action);
-      expect((await isAsked).status()).toBe(409);
-      await says("[Tt]he tag 1.0 of moving.app names sha256:\\w+ by now, not sha256:");
-      await isThere(`moving five ${screen}`);
-    }
-  }, 60_000);
-
   test("an image: the files of its layers", async () => {
     const { page } = await signedIn();
     await opened(await signedIn(), `/r/${withFiles}:1.0/files`);
@@ -1964,6 +1892,78 @@ describeConsole("actions", (there) => {
     }
     await page.unrouteAll();
   }, 30_000);
+
+  test("an image: what is pushed while its deletion is asked about stays", async () => {
+    const { oci } = there().world;
+    const of = "moving/app";
+    const path = `/api/v1/repositories/${encodeURIComponent(of)}/tags`;
+    const { page } = await signedIn();
+    const push = async (seed: string, ...tags: string[]) => {
+      const image = imageWithHistory(seed, "amd64");
+      await oci.pushImage(of, image);
+      for (const tag of tags) await oci.pushManifest(of, tag, image.manifest);
+    };
+    const open = async (screen: string) => {
+      await opened(await signedIn(), `/r/${of}${screen}`);
+      if (screen === "") await act(page, "select", row("1.0"));
+      await act(page, screen === "" ? "delete-tags" : "delete-image");
+      await page.waitForSelector("dialog .cons li > :not(.skel)");
+      await page.waitForSelector("dialog .skel", { state: "detached" });
+    };
+    const says = (words: string) =>
+      page.waitForFunction(
+        (pattern) => new RegExp(pattern).test(document.querySelector("dialog")?.textContent),
+        words,
+      );
+    const isThere = async (seed: string) => {
+      const { digest } = imageWithHistory(seed, "amd64");
+      const { items } = (await api(path)).body;
+      expect(items.find(({ name }: Body) => name === "1.0")?.digest).toBe(digest);
+    };
+    /** The page shows what was pushed meanwhile, and the dialog what it was opened for. */
+    const pushed = async (seed: string, read: string) => {
+      const shown = await page.textContent("dialog .cons");
+      await push(seed, "1.0");
+      // What is younger is not asked for again.
+      await Bun.sleep(2_100);
+      const isRead = page.waitForResponse(
+        (answer) => answer.request().method() === "GET" && answer.url().includes(read),
+      );
+      await page.evaluate(() => dispatchEvent(new Event("focus")));
+      await (await isRead).finished();
+      await says("names .* by now|no longer names");
+      expect(await page.textContent("dialog .cons")).toBe(shown);
+    };
+    const confirm = "[data-action=confirm-delete-image]";
+
+    await push("moving one", "1.0");
+    await open(":1.0");
+    await push("moving two", "1.0");
+    await act(page, "confirm-delete-image");
+    await says("not what was shown");
+    await says("The tag 1.0 no longer names what is shown");
+    expect(await page.isDisabled(confirm)).toBe(true);
+    await isThere("moving two");
+
+    await open(":1.0");
+    await pushed("moving three", "/images/");
+    expect(await page.isDisabled(confirm)).toBe(true);
+    await isThere("moving three");
+
+    for (const [screen, action, read] of [
+      [":1.0", "confirm-delete-image", "/images/"],
+      ["", "confirm-delete-tags", "/tags?"],
+    ] as const) {
+      await push(`moving four ${screen}`, "1.0", "stable");
+      await open(screen);
+      await pushed(`moving five ${screen}`, read);
+      const isAsked = page.waitForResponse((answer) => answer.url().endsWith("/removals"));
+      await act(page, action);
+      expect((await isAsked).status()).toBe(409);
+      await says("[Tt]he tag 1.0 of moving.app names sha256:\\w+ by now, not sha256:");
+      await isThere(`moving five ${screen}`);
+    }
+  }, 60_000);
 
   test("without a connection what was read stays, and it catches up", async () => {
     const watched = await there().chromium.open(desktop);
