@@ -80,6 +80,7 @@ export const screens: readonly Screen[] = [
   { name: "admin-nodes", path: "/admin/nodes", shows: ".nodes [data-row]" },
   { name: "admin-users", path: "/admin/users", shows: ".users [data-row]" },
   { name: "admin-audit", path: "/admin/audit", shows: ".audit [data-row]" },
+  { name: "admin-pulls", path: "/admin/pulls", shows: ".all-pulls [data-row]" },
   { name: "admin-providers", path: "/admin/providers", shows: ".grules [data-row]" },
   { name: "admin-workloads", path: "/admin/workloads", shows: ".trusts [data-row]" },
   { name: "not-a-screen", path: "/projects/payments/members/more", shows: "h1" },
