@@ -1699,6 +1699,7 @@ describeConsole("actions", (there) => {
     await page.waitForURL(`**/admin/pulls?repository=${encoded}`);
     await page.waitForSelector(`.all-pulls a:text-is("${repository}:main")`);
     const lines = await saved("export-pulls");
+    expect(lines.pop()).toEqual({ pulls: lines.length });
     expect(lines.some(isOf("main"))).toBe(true);
     expect(lines.filter((pull) => pull.repository !== repository)).toEqual([]);
     await type(page, "principal", "nobody-like-this");
