@@ -47,6 +47,7 @@ const oneHalf = [
   "pages",
   "projects",
   "records",
+  "usage",
 ];
 const ofTheRest = readdirSync(join(projectFolder, "src"), { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !oneHalf.includes(entry.name))
