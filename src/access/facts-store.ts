@@ -4,6 +4,7 @@ import { assert } from "../lib/assert.ts";
 import { type ProjectName, projectOf, type RepositoryName } from "../oci/repository-name.ts";
 import { createAddressMatcher } from "../platform/ip-address.ts";
 import type { Resource } from "./authorize.ts";
+import { narrower, parseVisibility } from "./visibility.ts";
 
 /** What there is under a name, as far as rights depend on it. Live ones alone. */
 export interface Facts {
@@ -126,15 +127,9 @@ function toRepository(row: Columns, project: ProjectFacts): RepositoryFacts | nu
   };
 }
 
-const fromNarrow: readonly Visibility[] = ["private", "internal", "public"];
-
-function narrower(one: Visibility, other: Visibility): Visibility {
-  return fromNarrow.indexOf(one) < fromNarrow.indexOf(other) ? one : other;
-}
-
 function toVisibility(text: string): Visibility {
-  const known = fromNarrow.find((visibility) => visibility === text);
-  assert(known !== undefined, `the database has a visibility that is none: ${text}`);
+  const known = parseVisibility(text);
+  assert(known !== null, `the database has a visibility that is none: ${text}`);
   return known;
 }
 

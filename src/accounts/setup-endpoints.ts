@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { defineEndpoint, type Endpoint } from "../access/endpoint.ts";
+import { visibilities } from "../access/visibility.ts";
 import { addressHere } from "../platform/config.ts";
 import { email, password, userName } from "./schemas.ts";
-import { assertSetupToken, isSetUp, setUp, setupAddress, visibilities } from "./setup.ts";
+import { assertSetupToken, isSetUp, setUp, setupAddress } from "./setup.ts";
 import { userOutput } from "./user-view.ts";
 
 const setupStatus = z.object({

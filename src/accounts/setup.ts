@@ -23,8 +23,6 @@ import { type User, userView } from "./user-view.ts";
 /** Of the user that an installation without people begins with. */
 const unattendedName = "admin";
 
-export const visibilities = ["private", "internal", "public"] as const satisfies Visibility[];
-
 export interface FirstAdministrator {
   readonly name: UserName;
   readonly password: string;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { visibilities } from "../access/visibility.ts";
 import { UsageError } from "./command.ts";
 import { readNamedFile } from "./read-text.ts";
 
@@ -33,7 +34,7 @@ const tagRule = z.strictObject({
 });
 
 const project = z.strictObject({
-  visibility: z.enum(["private", "internal", "public"]).optional(),
+  visibility: z.enum(visibilities).optional(),
   description: z.string().optional(),
   cidrs: z.array(z.string()).optional(),
   trash_days: z.int().optional(),

@@ -1,5 +1,6 @@
+import { parseVisibility } from "../access/visibility.ts";
 import { parseUserName } from "../accounts/account-name.ts";
-import { assertSetupToken, isSetUp, setUp, visibilities } from "../accounts/setup.ts";
+import { assertSetupToken, isSetUp, setUp } from "../accounts/setup.ts";
 import { program } from "../platform/program.ts";
 import { version } from "../platform/version.ts";
 import { type PageAnswer, type PageOptions, pageAnswer, redirectAnswer } from "./answer.ts";
@@ -35,8 +36,7 @@ export async function sendSetup(visit: Visit): Promise<PageAnswer> {
     assertSetupToken(management.secrets, fields.get("token") ?? "");
     const name = parseUserName(fields.get("user") ?? "");
     const password = newPassword(fields);
-    const asked = fields.get("visibility");
-    const visibility = visibilities.find((each) => each === asked) ?? "private";
+    const visibility = parseVisibility(fields.get("visibility")) ?? "private";
     await setUp(management, callOf(visit), { name, password, email: null, visibility });
     return redirectAnswer("/", [await signIn(visit, name, password)]);
   } catch (error) {

@@ -31,6 +31,7 @@ import {
 } from "../access/schema.ts";
 import { getSubject, subjectName } from "../access/subject.ts";
 import { conflict } from "../access/unknown.ts";
+import { isWider } from "../access/visibility.ts";
 import { visiblePage } from "../access/visible-page.ts";
 import { actorOf, type Principal } from "../auth/principal.ts";
 import type { Tx } from "../db/database.ts";
@@ -38,7 +39,6 @@ import type { ProjectName } from "../oci/repository-name.ts";
 import {
   allowedOf,
   allowedOutput,
-  isWider,
   projectAnswer,
   projectOutput,
   readingActions,

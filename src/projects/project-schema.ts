@@ -3,17 +3,11 @@ import { type Access, type Action, isAllowed, type Resource } from "../access/au
 import { type ApiCall, nameFor } from "../access/endpoint.ts";
 import type { Project } from "../access/project-store.ts";
 import { formatTime, time } from "../access/schema.ts";
-import type { Visibility } from "../db/tables.ts";
+import { visibilities } from "../access/visibility.ts";
 
 export const visibility = z
-  .enum(["private", "internal", "public"])
+  .enum(visibilities)
   .describe("Who may read without a grant: nobody, everybody who signed in, everybody.");
-
-const fromNarrow: readonly Visibility[] = ["private", "internal", "public"];
-
-export function isWider(one: Visibility, other: Visibility): boolean {
-  return fromNarrow.indexOf(one) > fromNarrow.indexOf(other);
-}
 
 export const trashDays = z
   .int()

@@ -25,11 +25,12 @@ import {
 } from "../access/schema.ts";
 import { cursorAt, filterInput, readPlace, sortInput } from "../access/sorted-list.ts";
 import { conflict } from "../access/unknown.ts";
+import { isWider } from "../access/visibility.ts";
 import { visiblePage } from "../access/visible-page.ts";
 import { actorOf } from "../auth/principal.ts";
 import { projectOf } from "../oci/repository-name.ts";
 import { trashRepository } from "../registry/trash-store.ts";
-import { allowedOf, allowedOutput, isWider, readingActions, visibility } from "./project-schema.ts";
+import { allowedOf, allowedOutput, readingActions, visibility } from "./project-schema.ts";
 import {
   getRepository,
   listRepositories,
