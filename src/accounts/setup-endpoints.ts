@@ -44,8 +44,10 @@ export const setupEndpoints: readonly Endpoint[] = [
       email: email.default(null),
       visibility: z
         .enum(visibilities)
-        .default("private")
-        .describe("Who may pull from their project without being let in."),
+        .optional()
+        .describe(
+          "Who may pull from their project without being let in: if not given, nobody from a new one.",
+        ),
     }),
     output: userOutput,
     status: 201,

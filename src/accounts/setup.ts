@@ -11,6 +11,7 @@ import type { SecretBox } from "../auth/secret-box.ts";
 import { perDatabase } from "../db/compiled.ts";
 import type { Tx } from "../db/database.ts";
 import type { Visibility } from "../db/tables.ts";
+import { defined } from "../lib/defined.ts";
 import { hashOfSecret, looksLikeSecret, secretOfBytes } from "../lib/secret-text.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { ProjectName } from "../oci/repository-name.ts";
@@ -27,8 +28,8 @@ export interface FirstAdministrator {
   readonly name: UserName;
   readonly password: string;
   readonly email: string | null;
-  /** Who may pull from their project without being let in. */
-  readonly visibility: Visibility;
+  /** Who may pull from their project without being let in; where nobody says, a new one is private. */
+  readonly visibility?: Visibility | undefined;
 }
 
 /** Whether there is an administrator. Asked with every page until there is, and never again after. */
@@ -83,11 +84,13 @@ export async function setUp(
     () => ({
       action: "setup.done",
       resource: `user ${name}`,
-      detail: { projects: adopted, visibility },
+      detail: { projects: adopted, ...defined({ visibility }) },
     }),
     async (tx) => {
       if (await isAnyAdministrator(tx)) throw alreadySetUp();
-      await openAdopted(deps, tx, call, name as string as ProjectName, visibility);
+      if (visibility !== undefined) {
+        await setVisibilityOfAdopted(deps, tx, call, name as string as ProjectName, visibility);
+      }
       const row = await createUser(
         tx,
         {
@@ -100,7 +103,7 @@ export async function setUp(
           createdBy: null,
           reuseName: false,
           adoptProject: true,
-          visibility,
+          ...defined({ visibility }),
         },
         now,
       );
@@ -117,7 +120,7 @@ export async function setUp(
 }
 
 /** What was pushed to their name before is read by whom they chose, as what they will push. */
-async function openAdopted(
+async function setVisibilityOfAdopted(
   { audit }: Management,
   tx: Tx,
   call: ApiCall,
@@ -154,7 +157,7 @@ export async function setUpUnattended(deps: Management): Promise<void> {
   };
   const name = parseUserName(unattendedName);
   try {
-    await setUp(deps, call, { name, password: adminPassword, email: null, visibility: "private" });
+    await setUp(deps, call, { name, password: adminPassword, email: null });
     deps.log.info(`Made the administrator ${name} with the password from the settings`);
   } catch (error) {
     // Another node of the same database was faster.

@@ -5,7 +5,7 @@ import { programName } from "./program-name.ts";
  * What Bun reads from the environment before the program begins. scripts/launch.mjs sets the same
  * for the sources.
  */
-const settings = {
+export const runtimeSettings = {
   /** Threads for calls on files. Most of them wait for a disk, which takes more at a time than two cores. */
   UV_THREADPOOL_SIZE: "8",
   /**
@@ -31,7 +31,7 @@ export function applyRuntimeSettings(): void {
       execv: { args: [FFIType.cstring, FFIType.ptr], returns: FFIType.i32 },
     });
     const { getenv, setenv, execv } = libc.symbols;
-    const missing = Object.entries(settings).filter(([name]) => getenv(text(name)) === null);
+    const missing = Object.entries(runtimeSettings).filter(([name]) => getenv(text(name)) === null);
     if (missing.length === 0) return;
     for (const [name, value] of missing) setenv(text(name), text(value), 0);
     // What it is called decides what it does.
@@ -41,7 +41,7 @@ export function applyRuntimeSettings(): void {
     // Returns only when it failed.
     execv(text("/proc/self/exe"), ptr(table));
   } catch {
-    // It runs all the same, with fewer threads and more garbage.
+    // It runs all the same, with fewer threads, more garbage and more memory.
   }
 }
 

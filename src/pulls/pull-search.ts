@@ -1,5 +1,6 @@
 import type { Database } from "../db/database.ts";
 import { letOthersRun } from "../lib/let-others-run.ts";
+import { firstUuidv7At } from "../lib/random.ts";
 import { type FoundPull, listAllPulls } from "./pull-search-store.ts";
 
 /** Pulls of one query. */
@@ -36,10 +37,10 @@ export async function searchPulls(
   before: string | null,
   limit: number,
 ): Promise<FoundPulls> {
-  const floor = filter.since === null ? "" : idAt(filter.since - slackMs);
+  const floor = filter.since === null ? "" : firstUuidv7At(filter.since - slackMs);
   const pulls: FoundPull[] = [];
   let lookedBackTo: number | null = null;
-  let after = before ?? (filter.until === null ? pastEnd : idAt(filter.until + slackMs));
+  let after = before ?? (filter.until === null ? pastEnd : firstUuidv7At(filter.until + slackMs));
   for (let looked = 0; looked < lookedAtMax; looked += batch) {
     const rows = await listAllPulls(reads, { after, newestFirst: true, limit: batch });
     for (const row of rows) {
@@ -60,8 +61,8 @@ export async function* everyPull(
   { reads }: Database,
   filter: PullFilter & { readonly until: number },
 ): AsyncGenerator<readonly FoundPull[]> {
-  const ceiling = idAt(filter.until + slackMs);
-  let after = filter.since === null ? "" : idAt(filter.since - slackMs);
+  const ceiling = firstUuidv7At(filter.until + slackMs);
+  let after = filter.since === null ? "" : firstUuidv7At(filter.since - slackMs);
   for (;;) {
     const rows = await listAllPulls(reads, { after, newestFirst: false, limit: batch });
     const last = rows.at(-1);
@@ -74,12 +75,6 @@ export async function* everyPull(
 
 /** Sorts after every id. */
 const pastEnd = "g";
-
-/** The least id of a time: a UUIDv7 begins with its milliseconds (RFC 9562, 5.7). */
-function idAt(ms: number): string {
-  const hex = Math.max(0, Math.trunc(ms)).toString(16).padStart(12, "0");
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
-}
 
 function matches({ principal, repository, address, at }: FoundPull, filter: PullFilter): boolean {
   return (

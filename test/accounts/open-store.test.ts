@@ -52,7 +52,7 @@ describe.skipIf(onPostgres)("a store that was written while everybody might do e
       ["anna", "demo", "tools"].map((project) => ({ project, role: "owner", user: "anna" })),
     );
     const [line] = await app.rows("select detail from audit where action = 'setup.done'");
-    expect(JSON.parse(String(line?.["detail"]))).toEqual({ projects: 2, visibility: "private" });
+    expect(JSON.parse(String(line?.["detail"]))).toEqual({ projects: 2 });
   });
 
   test.each(pushed)(
