@@ -32,7 +32,7 @@ export function Jobs() {
 const columns: readonly Column<Chore>[] = [
   {
     key: "state",
-    head: <span className="sr">{adminText.jobs.state}</span>,
+    head: <span className="sr">{text.state}</span>,
     cell: ({ state, outcome }) => {
       if (state === "running") return <Mark name="live" label={adminText.jobs.running} />;
       if (outcome === null) return <Mark name="waiting" label={adminText.jobs.waiting} />;

@@ -36,7 +36,7 @@ export function Nodes() {
 const columns: readonly Column<Node>[] = [
   {
     key: "state",
-    head: <span className="sr">{adminText.jobs.state}</span>,
+    head: <span className="sr">{text.state}</span>,
     cell: ({ state }) =>
       state === "live" ? (
         <Mark name="done" label={adminText.nodes.live} />

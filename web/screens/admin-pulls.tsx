@@ -25,13 +25,13 @@ export function RegistryPulls() {
   );
   return (
     <>
-      <AdminPlace tab="pulls" sub={imagesText.pulls.what} />
+      <AdminPlace tab="pulls" sub={adminText.pulls.what} />
       <Ask
         record="pulls"
         asked={asked}
-        fields={imagesText.pulls.filters}
+        fields={adminText.pulls.filters}
         exported={{
-          label: imagesText.pulls.export(query.size > 0),
+          label: adminText.pulls.export(query.size > 0),
           href: `/api/v1/pulls/export?${query}`,
           file: "pulls.ndjson",
         }}
@@ -46,7 +46,7 @@ export function RegistryPulls() {
         none={
           list.value?.next === null && (
             <p className="none">
-              {query.size > 0 ? imagesText.pulls.noMatch : imagesText.pulls.none}
+              {query.size > 0 ? adminText.pulls.noMatch : imagesText.pulls.none}
             </p>
           )
         }
@@ -71,11 +71,11 @@ const columns: readonly Column<Pull & { readonly index: number }>[] = [
   },
   {
     key: "what",
-    head: imagesText.pulls.image,
+    head: adminText.pulls.image,
     className: "cut a-on",
     cell: ({ repository, tag, digest, platform }, isActive) =>
       repository === null ? (
-        <span className="q3">{imagesText.pulls.gone}</span>
+        <span className="q3">{adminText.pulls.gone}</span>
       ) : (
         <>
           <Link

@@ -34,7 +34,7 @@ import { toast } from "../parts/toast.tsx";
 import { matcher } from "../state/filter.ts";
 import { useFirstPush } from "../state/first-push.ts";
 import { go, paths, setSearch } from "../state/location.ts";
-import { changed } from "../state/resource.ts";
+import { changed, reasonOf } from "../state/resource.ts";
 import { host } from "../state/session.ts";
 import { text } from "../text/text.ts";
 import { Attached, Platforms } from "./image-signs.tsx";
@@ -511,7 +511,7 @@ export async function setLock(
     await call({ repository, tag });
     toast(locked_at === null ? text.tags.isLocked(tag) : text.tags.isUnlocked(tag));
   } catch (error) {
-    toast(text.notDone(error instanceof Error ? error.message : String(error)));
+    toast(text.notDone(reasonOf(error)));
   }
   await changed(`tags ${repository} `, `image ${repository}`);
 }

@@ -14,7 +14,6 @@ import { setSearch, usePlace } from "../state/location.ts";
 import { useMounted } from "../state/mounted.ts";
 import { changed, useResource } from "../state/resource.ts";
 import { type Delivery, webhooksIn } from "../state/webhook-place.ts";
-import { adminText } from "../text/admin.ts";
 import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 
@@ -81,7 +80,7 @@ export function Deliveries({ project, webhook }: { project: string | null; webho
 const columns: readonly Column<Delivery>[] = [
   {
     key: "state",
-    head: <span className="sr">{adminText.jobs.state}</span>,
+    head: <span className="sr">{text.state}</span>,
     cell: ({ state }) => <Mark name={marks[state]} label={peopleText.webhooks.states[state]} />,
   },
   {

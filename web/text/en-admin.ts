@@ -56,7 +56,6 @@ export const en = {
   },
   jobs: {
     what: "What the registry does by itself, one node at a time.",
-    state: "State",
     name: "Job",
     outcome: "How it went",
     last: "Last",
@@ -393,6 +392,18 @@ export const en = {
     hasNone: "the token has none",
     mayDo: "What it may do",
     nothing: "Nothing: the robot has no grants.",
+  },
+  pulls: {
+    what: "Who pulled what, the newest first, for the days that pulls are kept one by one.",
+    filters: {
+      principal: { label: "Who", example: "anna" },
+      repository: { label: "Repository", example: "payments/api" },
+      address: { label: "From", example: "10.4." },
+    },
+    export: (isPart: boolean) => (isPart ? "Export these" : "Export all"),
+    noMatch: "No pull matches.",
+    image: "Image",
+    gone: "gone for good",
   },
   audit: {
     what: "Every change and who made it, the newest first. Lines are chained: none can be changed unseen.",

@@ -27,6 +27,7 @@ export const en = {
   actions: "Actions",
   kind: "Kind",
   when: "When",
+  state: "State",
   now: "now",
   /** What `**` is of. */
   everyRepository: "all repositories",
