@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFolder } from "../../scripts/groups.ts";
@@ -215,6 +216,7 @@ test.concurrent.each(holes.map((hole) => [hole.name, hole] as const))(
     const copy = copyTree();
     for (const patch of hole.patches) apply(copy, patch);
     const { exitCode, output } = await inTurn(() => runTests(copy, hole));
+    await rm(copy, { recursive: true });
     expect(`exit code ${exitCode}\n${output}`).toMatch(/^exit code 1\n/);
     // It is a test that fails, not a file that cannot be read.
     expect(output).toContain("(fail) ");

@@ -162,7 +162,7 @@ describeConsole("actions", (there) => {
     await act(page, "undo");
     await page.waitForSelector(row("1.0"));
     await act(page, "dismiss");
-  }, 30_000);
+  }, 60_000);
 
   test("tags: what goes along with an image is shown before it goes", async () => {
     const { app, oci } = there().world;
@@ -471,7 +471,7 @@ describeConsole("actions", (there) => {
     const lines = (await page.textContent(".layers")) ?? "";
     expect(lines).toContain("npm ci --omit=dev");
     expect(lines).toContain("no data");
-  }, 30_000);
+  }, 60_000);
 
   test("an image: what no build line made says so, and what has no platform", async () => {
     const { oci } = there().world;
@@ -494,7 +494,7 @@ describeConsole("actions", (there) => {
       "no platform",
       "–",
     ]);
-  }, 30_000);
+  }, 60_000);
 
   test("an image: its tag goes with it, or alone; by its digest it goes with all of them", async () => {
     const { oci } = there().world;
@@ -632,7 +632,7 @@ describeConsole("actions", (there) => {
     });
     expect(sentence).toMatch(/^There is no file none in sha256:[0-9a-f]{64}\.$/);
     expect(edges.text).toBeLessThan(edges.button);
-  }, 30_000);
+  }, 60_000);
 
   test("compare: two tags, their files, platforms, the other way round", async () => {
     const { page } = await signedIn();
@@ -676,7 +676,7 @@ describeConsole("actions", (there) => {
     await page.locator(`${row("1.0")} [aria-haspopup=menu]`).click();
     await act(page, "compare-tag", row("1.0"));
     await page.waitForURL((url) => url.searchParams.get("a") === `${withFiles}:1.0`);
-  }, 30_000);
+  }, 60_000);
 
   test("a change that is made while a list is read is seen", async () => {
     const watched = await there().chromium.open(desktop);
@@ -711,7 +711,7 @@ describeConsole("actions", (there) => {
     await page.waitForSelector(`${row("main")} .lock`);
     await there().world.app.api(anna, "DELETE", `${tagsPath}/main/lock`);
     await watched.close();
-  }, 30_000);
+  }, 60_000);
 
   test("a push arrives while somebody looks", async () => {
     const { page } = await signedIn();
@@ -721,7 +721,7 @@ describeConsole("actions", (there) => {
     await oci.pushImage(repository, imageWithHistory("arrives", "amd64"), "arrives");
     await lookAgain(page, row("arrives"));
     expect(await page.locator(`${row("arrives")}.new`).count()).toBe(1);
-  }, 30_000);
+  }, 60_000);
 
   test("home: what happened, whose, what to look at", async () => {
     const { page } = await signedIn();
@@ -768,7 +768,7 @@ describeConsole("actions", (there) => {
     await page.click('.need [data-name="webhook w1"] a');
     await page.waitForURL("**/projects/payments/webhooks?webhook=w1");
     await page.unrouteAll();
-  }, 30_000);
+  }, 60_000);
 
   test("home: who sees no push is told how, and may go on", async () => {
     await there().world.app.api(anna, "POST", "/api/v1/users", { name: "noah", password: anna[1] });
@@ -797,7 +797,7 @@ describeConsole("actions", (there) => {
     await page.goto("/projects/pier");
     await page.waitForFunction(() => /pier\/crane:3.22/.test(document.body.textContent));
     await watched.close();
-  }, 30_000);
+  }, 60_000);
 
   test("the push guide: lines of each client, and the push that comes", async () => {
     const { page } = await signedIn();
@@ -1075,7 +1075,7 @@ describeConsole("actions", (there) => {
     await seen(path, (body) => body === null);
     await act(page, "undo");
     await seen(path, (body) => body?.description === "The shop");
-  }, 30_000);
+  }, 60_000);
 
   test("robots: make, rotate, pause, delete, snippets", async () => {
     const { page } = await signedIn();
@@ -1565,7 +1565,7 @@ describeConsole("actions", (there) => {
     await act(page, "star", ".place");
     await seen(stars, (body) => body.items.length === 0);
     await page.waitForSelector(".place .star[aria-pressed=false]");
-  }, 30_000);
+  }, 60_000);
 
   test("growth: a day alone, then a chart of days, and the same as a table", async () => {
     const { page } = await signedIn();
@@ -1611,7 +1611,7 @@ describeConsole("actions", (there) => {
     expect(await page.locator(".grow-t [data-row]").count()).toBe(
       (await api(history)).body.items.length,
     );
-  }, 30_000);
+  }, 60_000);
 
   test("administration: users, collection, audit", async () => {
     const { page } = await signedIn();
@@ -1800,7 +1800,7 @@ describeConsole("actions", (there) => {
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("BERTH_LISTEN");
     await page.fill(".filter input", "nothing-like-this");
     await page.waitForSelector(".none");
-  }, 30_000);
+  }, 60_000);
 
   test("the shell: palette, keys, themes", async () => {
     const { page } = await signedIn();
@@ -1847,7 +1847,7 @@ describeConsole("actions", (there) => {
     await page.keyboard.press("g");
     await page.keyboard.press("p");
     await page.waitForURL("**/projects");
-  }, 30_000);
+  }, 60_000);
 
   test("what is refused says whom to ask", async () => {
     const { page } = await signedIn();
@@ -1892,7 +1892,7 @@ describeConsole("actions", (there) => {
       );
     }
     await page.unrouteAll();
-  }, 30_000);
+  }, 60_000);
 
   test("an image: what is pushed while its deletion is asked about stays", async () => {
     const { oci } = there().world;
@@ -1990,7 +1990,7 @@ describeConsole("actions", (there) => {
     await page.context().setOffline(false);
     await page.waitForSelector(".note", { state: "detached" });
     await watched.close();
-  }, 30_000);
+  }, 60_000);
 
   test("one's own: tokens, sessions, password, signing out", async () => {
     const watched = await there().chromium.open(desktop);
@@ -2077,7 +2077,7 @@ describeConsole("actions", (there) => {
     await act(page, "menu-/trash");
     await page.waitForURL("**/trash");
     await watched.close();
-  }, 30_000);
+  }, 60_000);
 
   test("every one that the sources name was clicked", () => {
     const web = join(dirname(dirname(import.meta.dir)), "web");

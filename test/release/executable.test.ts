@@ -117,7 +117,7 @@ test.each([1, 2])(
     const err = `No server answers on ${where}: it does not run, or is still starting.`;
     expect(gone).toEqual({ code: 1, out: "", err });
   },
-  30_000,
+  60_000,
 );
 
 test("by the name of docker's credential helper it is that", async () => {
