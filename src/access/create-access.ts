@@ -9,11 +9,11 @@ import { type Facts, type FactsReads, prepareFactsReads } from "./facts-store.ts
 import { dependsOnTag, grantsAbout, isAboutRepository, judge, type Question } from "./judge.ts";
 import { createRememberedDecisions } from "./remembered-decisions.ts";
 import { createRights, joinRights, noRights, type Rights } from "./rights.ts";
-import { prepareRightsReads, type RightsReads, type StoredGrant } from "./rights-store.ts";
+import { type GrantLines, prepareRightsReads, type RightsReads } from "./rights-store.ts";
 
 /** Repositories whose facts are remembered. */
 const factsMax = 20_000;
-/** Grants that are remembered, over all principals. One takes some 400 bytes. */
+/** Grants that are remembered, over all principals. One takes some 170 bytes. */
 const grantsMax = 100_000;
 /** What principals without grants weigh. */
 const principalWeight = 4;
@@ -174,7 +174,7 @@ function createMemory(factsReads: FactsReads, rightsReads: RightsReads) {
     return found;
   }
 
-  async function read(grants: Promise<readonly StoredGrant[]>): Promise<Rights> {
+  async function read(grants: Promise<GrantLines>): Promise<Rights> {
     return createRights(await grants, await knownRoles());
   }
 

@@ -6,7 +6,7 @@ import type { Action, Resource } from "./authorize.ts";
 import type { ApiCall, Management } from "./endpoint.ts";
 import { prepareFactsReads } from "./facts-store.ts";
 import { reachesProject } from "./pattern.ts";
-import { prepareRightsReads, type StoredGrant } from "./rights-store.ts";
+import { parseGrants, prepareRightsReads, type StoredGrant } from "./rights-store.ts";
 import { findRoleByName } from "./role-store.ts";
 import { builtInRoles, isBuiltInRole } from "./roles.ts";
 import { notFound } from "./unknown.ts";
@@ -62,8 +62,8 @@ async function assertNothingDenied(
   const { grantsIn } = prepareRightsReads(db);
   const isDenying = ({ effect, pattern }: StoredGrant) =>
     effect !== "allow" && reachesProject(pattern, project);
-  const held = [...(await grantsIn(id, found.id)), ...(await grantsIn(id, null))];
-  if (!held.some(isDenying)) return;
+  const inProject = parseGrants(await grantsIn(id, found.id));
+  if (![...inProject, ...parseGrants(await grantsIn(id, null))].some(isDenying)) return;
   throw new RegistryError("DENIED", {
     message:
       "a robot or a narrowed token to which something is denied in a project gives nothing on",

@@ -3,7 +3,7 @@ import { assert } from "../lib/assert.ts";
 import { createAddressMatcher } from "../platform/ip-address.ts";
 import { parseRanges } from "./facts-store.ts";
 import { compilePattern, type Matcher } from "./pattern.ts";
-import type { StoredGrant } from "./rights-store.ts";
+import { type GrantLines, parseGrant, type RightsReads, type StoredGrant } from "./rights-store.ts";
 import { builtInRoles, grantableActions, isBuiltInRole } from "./roles.ts";
 
 /** A grant that is ready to be asked. */
@@ -43,64 +43,119 @@ export function joinRights(one: Rights, other: Rights): Rights {
 
 /**
  * Orders grants by project and by the literal beginning of their pattern, so that a decision looks at
- * few of many. Each is made ready when it is first looked at. `about` throws for a grant that is not
+ * few of many. Each is made ready when it is first looked at: until then it is a line of one text and
+ * two numbers, which memory and its collector hardly notice. `about` throws for a grant that is not
  * what a store writes: what it was meant to forbid is not known.
  */
-export function createRights(
-  stored: readonly StoredGrant[],
-  roles: ReadonlyMap<string, string>,
-): Rights {
-  if (stored.length === 0) return noRights;
-  const projects = new Map<string | null, Index>();
-  for (const grant of stored) {
-    const index = entry(projects, grant.projectId, makeIndex);
-    const slot: Slot = { stored: grant, grant: null };
-    const beginning = beginningOf(grant.pattern);
-    entry(index.byBeginning, beginning, makeList).push(slot);
-    entry(index.byProject, firstOf(beginning), makeList).push(slot);
-  }
-  const everywhere = projects.get(null);
+export function createRights(lines: GrantLines, roles: ReadonlyMap<string, string>): Rights {
+  if (lines === "") return noRights;
+  const starts = startsOf(lines);
+  const byBeginning = createIndex(starts.length);
+  const byProject = createIndex(starts.length);
+  const made = new Map<number, Grant>();
 
-  function collect(by: keyof Index, projectId: string | null, keys: readonly string[]): Grant[] {
-    const own = projectId === null ? undefined : projects.get(projectId);
+  function lineAt(index: number): string {
+    return lines.slice(starts[index], (starts[index + 1] ?? lines.length + 1) - 1);
+  }
+
+  function ready(index: number): Grant {
+    let grant = made.get(index);
+    if (grant === undefined) {
+      grant = makeReady(parseGrant(lineAt(index)), roles);
+      made.set(index, grant);
+    }
+    return grant;
+  }
+
+  for (let index = 0; index < starts.length; index++) {
+    const { projectId, pattern } = parseGrant(lineAt(index));
+    const beginning = beginningOf(pattern);
+    byBeginning.add(keyOf(projectId, beginning), index);
+    byProject.add(keyOf(projectId, firstOf(beginning)), index);
+  }
+  byBeginning.sort();
+  byProject.sort();
+
+  function collect(by: Index, projectId: string | null, keys: readonly string[]): Grant[] {
     const found: Grant[] = [];
     for (const key of keys) {
-      for (const slot of own?.[by].get(key) ?? []) found.push(ready(slot, roles));
-      for (const slot of everywhere?.[by].get(key) ?? []) found.push(ready(slot, roles));
+      for (const project of projectId === null ? [null] : [projectId, null]) {
+        for (const index of by.at(keyOf(project, key))) {
+          const grant = ready(index);
+          // Other keys may have the same number.
+          if (grant.projectId === project) found.push(grant);
+        }
+      }
     }
     return found;
   }
 
   return {
-    size: stored.length,
-    about: (projectId, repository) => collect("byBeginning", projectId, beginningsOf(repository)),
-    aboutProject: (projectId, project) => collect("byProject", projectId, ["", project]),
+    size: starts.length,
+    about: (projectId, repository) => collect(byBeginning, projectId, beginningsOf(repository)),
+    aboutProject: (projectId, project) => collect(byProject, projectId, ["", project]),
   };
 }
 
-interface Slot {
-  readonly stored: StoredGrant;
-  grant: Grant | null;
+/** As they are now, with nothing remembered: what holds everywhere, and in the project where there is one. */
+export async function readRights(
+  reads: RightsReads,
+  principalId: string,
+  projectId: string | null,
+): Promise<Rights> {
+  const roles = await reads.roles();
+  const everywhere = createRights(await reads.grantsIn(principalId, null), roles);
+  if (projectId === null) return everywhere;
+  return joinRights(everywhere, createRights(await reads.grantsIn(principalId, projectId), roles));
 }
 
+function startsOf(lines: GrantLines): Uint32Array {
+  const starts = [0];
+  for (let end = lines.indexOf("\n"); end !== -1; end = lines.indexOf("\n", end + 1)) {
+    starts.push(end + 1);
+  }
+  return Uint32Array.from(starts);
+}
+
+function keyOf(projectId: string | null, beginning: string): number {
+  return Bun.hash.crc32(`${projectId ?? ""} ${beginning}`);
+}
+
+/** Numbers of grants by the 32 bits of their keys. */
 interface Index {
-  /** By the components of the pattern before its first star, two at most. */
-  readonly byBeginning: Map<string, Slot[]>;
-  /** By the first of these alone. */
-  readonly byProject: Map<string, Slot[]>;
+  add(key: number, grant: number): void;
+  /** After the last `add`. */
+  sort(): void;
+  at(key: number): readonly number[];
 }
 
-function makeIndex(): Index {
-  return { byBeginning: new Map(), byProject: new Map() };
-}
+/** So many grants have room beside a key in the 53 bits of a number. */
+const grantsPerKey = 2 ** 21;
 
-function makeList(): Slot[] {
-  return [];
-}
-
-function ready(slot: Slot, roles: ReadonlyMap<string, string>): Grant {
-  slot.grant ??= makeReady(slot.stored, roles);
-  return slot.grant;
+function createIndex(size: number): Index {
+  assert(size <= grantsPerKey, `${size} grants are more than anybody may have`);
+  const entries = new Float64Array(size);
+  let count = 0;
+  function placeOf(entry: number): number {
+    let [low, high] = [0, entries.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((entries[middle] ?? 0) < entry) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+  return {
+    add(key, grant) {
+      entries[count++] = key * grantsPerKey + grant;
+    },
+    sort: () => entries.sort(),
+    at(key) {
+      const first = key * grantsPerKey;
+      const found = entries.subarray(placeOf(first), placeOf(first + grantsPerKey));
+      return Array.from(found, (entry) => entry - first);
+    },
+  };
 }
 
 function makeReady(stored: StoredGrant, roles: ReadonlyMap<string, string>): Grant {
@@ -172,13 +227,4 @@ function firstTwo(path: string): string {
   const first = path.indexOf("/");
   const second = first === -1 ? -1 : path.indexOf("/", first + 1);
   return second === -1 ? path : path.slice(0, second);
-}
-
-function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = make();
-    map.set(key, value);
-  }
-  return value;
 }

@@ -3,7 +3,7 @@ import type { ProjectName } from "../oci/repository-name.ts";
 import type { ApiCall, Management } from "./endpoint.ts";
 import { prepareFactsReads } from "./facts-store.ts";
 import { judge } from "./judge.ts";
-import { createRights, noRights } from "./rights.ts";
+import { noRights, readRights } from "./rights.ts";
 import { prepareRightsReads } from "./rights-store.ts";
 
 /**
@@ -17,18 +17,12 @@ export async function mayManageTrashed(
 ): Promise<boolean> {
   const facts = await prepareFactsReads(db).ofProjectId(project.id);
   const reads = prepareRightsReads(db);
-  const stored = isKnown(principal)
-    ? [
-        ...(await reads.grantsIn(principal.id, project.id)),
-        ...(await reads.grantsIn(principal.id, null)),
-      ]
-    : [];
   const { decision } = judge({
     principal,
     action: "project:manage",
     resource: { kind: "project", name: project.name },
     facts,
-    rights: stored.length === 0 ? noRights : createRights(stored, await reads.roles()),
+    rights: isKnown(principal) ? await readRights(reads, principal.id, project.id) : noRights,
     projectCreation: config.projectCreation,
     now: clock.now(),
     address: () => address,

@@ -17,7 +17,7 @@ import {
   type Question,
   type Rule,
 } from "./judge.ts";
-import { createRights, type Grant, noRights } from "./rights.ts";
+import { type Grant, noRights, readRights } from "./rights.ts";
 import { prepareRightsReads } from "./rights-store.ts";
 
 export interface WhyDeps {
@@ -109,17 +109,14 @@ async function ask(
   address: string | null,
 ): Promise<Question> {
   const facts = await prepareFactsReads(db).of(resource);
-  const rights = prepareRightsReads(db);
-  const grantsOf = async (id: string) => {
-    const inProject = facts.project === null ? [] : await rights.grantsIn(id, facts.project.id);
-    return createRights([...(await rights.grantsIn(id, null)), ...inProject], await rights.roles());
-  };
+  const reads = prepareRightsReads(db);
+  const projectId = facts.project?.id ?? null;
   return {
     principal,
     action,
     resource,
     facts,
-    rights: isKnown(principal) ? await grantsOf(principal.id) : noRights,
+    rights: isKnown(principal) ? await readRights(reads, principal.id, projectId) : noRights,
     projectCreation,
     now: clock.now(),
     address: () => address ?? "an address that was not given",

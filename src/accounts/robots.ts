@@ -5,7 +5,7 @@ import { insertGrant, memberPattern } from "../access/grant-store.ts";
 import { actionsOfRole, assertMayGive, isNarrowed } from "../access/may-give.ts";
 import { getProject } from "../access/project-store.ts";
 import { deleteRateLimitsOf } from "../access/rate-limit-store.ts";
-import { prepareRightsReads, type StoredGrant } from "../access/rights-store.ts";
+import { parseGrants, prepareRightsReads, type StoredGrant } from "../access/rights-store.ts";
 import { conflict, notFound } from "../access/unknown.ts";
 import {
   deleteCredential,
@@ -253,7 +253,7 @@ async function assertMayStrengthen(
   }
   const { grantsOf: rightsOf } = prepareRightsReads(deps.db);
   const isElsewhere = (held: StoredGrant) => held.projectId !== robot.project_id;
-  if (isNarrowed(call) && (await rightsOf(robot.id)).some(isElsewhere)) {
+  if (isNarrowed(call) && parseGrants(await rightsOf(robot.id)).some(isElsewhere)) {
     throw new RegistryError("DENIED", {
       message: `${robot.name} has rights outside of ${project}, which only a person takes over`,
     });

@@ -20,6 +20,8 @@ export interface DialectFacts {
   readonly jsonArray: string;
   /** SQL for one text: a JSON array of what `item` gives for each row, which is JSON itself. */
   jsonList(item: string): string;
+  /** SQL for one text: what `item` gives for each row, which is JSON itself, a line each. */
+  lines(item: string): string;
   /** Keeps everybody from the tables until the transaction ends: for one that changes them. */
   takeTables(tx: Kysely<Tables>): Promise<void>;
   /** Makes the texts of all tables compare by their bytes, whatever the database was made with. */
@@ -46,6 +48,7 @@ export const sqliteFacts: DialectFacts = {
   field: (name) => sql`value ->> ${sql.lit(name)}`,
   jsonArray: "json_array",
   jsonList: (item) => `json_group_array(${item})`,
+  lines: (item) => `coalesce(group_concat(${item}, char(10)), '')`,
   async takeTables() {},
   async orderBytewise() {},
   oneServer: true,
@@ -76,6 +79,7 @@ export const postgresFacts: DialectFacts = {
   field: (name) => sql`cast(value as json) ->> ${sql.lit(name)}`,
   jsonArray: "json_build_array",
   jsonList: (item) => `coalesce(json_agg(${item}), '[]')::text`,
+  lines: (item) => `coalesce(string_agg(${item}::text, chr(10)), '')`,
   takeTables: lockTables,
   orderBytewise: collateC,
   oneServer: false,

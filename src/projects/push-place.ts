@@ -1,7 +1,7 @@
 import { isAllowed } from "../access/authorize.ts";
 import type { ApiCall, Management } from "../access/endpoint.ts";
 import type { Project } from "../access/project-store.ts";
-import { prepareRightsReads, type StoredGrant } from "../access/rights-store.ts";
+import { parseGrants, prepareRightsReads } from "../access/rights-store.ts";
 import { isKnown } from "../auth/principal.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 
@@ -25,9 +25,9 @@ export async function placeToPush(
   if (await may(anything)) return anything;
   if (!isKnown(principal)) return null;
   const reads = prepareRightsReads(db);
-  const grants: StoredGrant[] = [...(await reads.grantsIn(principal.id, id))];
+  const grants = parseGrants(await reads.grantsIn(principal.id, id));
   if (!(await reads.hasMany(principal.id))) {
-    grants.push(...(await reads.grantsIn(principal.id, null)));
+    grants.push(...parseGrants(await reads.grantsIn(principal.id, null)));
   }
   const names = new Set(grants.flatMap(({ pattern }) => nameOf(pattern, project) ?? []));
   for (const name of [...names].slice(0, namesMax)) {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineEndpoint, type Endpoint, type Management } from "../access/endpoint.ts";
-import { prepareRightsReads, type StoredGrant } from "../access/rights-store.ts";
+import { parseGrants, prepareRightsReads, type StoredGrant } from "../access/rights-store.ts";
 import { builtInRoles, isBuiltInRole } from "../access/roles.ts";
 import { formatTimeOrNull, principalName, time } from "../access/schema.ts";
 import { identityTokenLengthMax } from "../auth/identity-token.ts";
@@ -114,7 +114,7 @@ async function explainToken(deps: Management, token: string, as: string) {
 async function grantsOf({ db }: Management, principalId: string) {
   const rights = prepareRightsReads(db);
   const roles = await rights.roles();
-  const held = await rights.grantsOf(principalId);
+  const held = parseGrants(await rights.grantsOf(principalId));
   return held.slice(0, grantsToldMax).map((grant) => ({
     effect: grant.effect,
     pattern: grant.pattern,
