@@ -1,7 +1,7 @@
 import type { Database } from "../db/database.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { FoundPull } from "./pull-list-store.ts";
 import { everyPull, type PullFilter } from "./pull-search.ts";
-import type { FoundPull } from "./pull-search-store.ts";
 
 /** An empty line goes out after so long without a pull, so that nothing on the way ends the connection. */
 const keepAliveMs = 15_000;

@@ -3,6 +3,7 @@ import type { Reads } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
 import type { PullRow } from "../db/tables.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
 
 /** Pulls that one page looks at, besides those that it returns: a digest nobody pulled ends all the same. */
 const lookedAtMax = 10_000;
@@ -12,6 +13,11 @@ export interface ListedPull extends Omit<PullRow, "repository_id" | "principal_i
   readonly principal: string | null;
   /** Whom an identity token named that pulled as that robot. */
   readonly workload: string | null;
+}
+
+export interface FoundPull extends ListedPull {
+  /** Null where it is gone for good. */
+  readonly repository: RepositoryName | null;
 }
 
 export interface PullPage {
@@ -31,24 +37,7 @@ export async function listPulls(
 ): Promise<PullPage> {
   const to = before ?? pastEnd;
   const floor = digest === null ? null : await floorOf(reads, repositoryId, to);
-  const found = await reads
-    .selectFrom("pulls as l")
-    .leftJoin("principals as p", "p.id", "l.principal_id")
-    .leftJoin("credentials as c", (join) =>
-      join.onRef("c.id", "=", "l.credential_id").on("c.issuer_id", "is not", null),
-    )
-    .select([
-      "l.id",
-      "l.at",
-      "l.digest",
-      "l.tag",
-      "l.platform",
-      "l.credential_id",
-      "l.address",
-      "l.user_agent",
-      "p.name as principal",
-      "c.description as workload",
-    ])
+  const found = await selectPulls(reads)
     .where("l.repository_id", "=", bound(repositoryId))
     .where("l.id", "<", bound(to))
     .where("l.id", ">=", bound(floor ?? ""))
@@ -62,8 +51,38 @@ export async function listPulls(
   return { pulls, next: floor };
 }
 
+/** Pulls of the whole registry behind one, `after` in this order; ids are in the order of time. */
+export async function listAllPulls(
+  reads: Reads,
+  {
+    after,
+    newestFirst,
+    limit,
+  }: { readonly after: string; readonly newestFirst: boolean; readonly limit: number },
+): Promise<FoundPull[]> {
+  return await selectPulls(reads)
+    .leftJoin("repositories as r", "r.id", "l.repository_id")
+    .select("r.name as repository")
+    .where("l.id", newestFirst ? "<" : ">", bound(after))
+    .orderBy("l.id", newestFirst ? "desc" : "asc")
+    .limit(limit)
+    .execute();
+}
+
+function selectPulls(reads: Reads) {
+  return reads
+    .selectFrom("pulls as l")
+    .leftJoin("principals as p", "p.id", "l.principal_id")
+    .leftJoin("credentials as c", (join) =>
+      join.onRef("c.id", "=", "l.credential_id").on("c.issuer_id", "is not", null),
+    )
+    .select(["l.id", "l.at", "l.digest", "l.tag", "l.platform"])
+    .select(["l.credential_id", "l.address", "l.user_agent"])
+    .select(["p.name as principal", "c.description as workload"]);
+}
+
 /** Sorts after every id. */
-const pastEnd = "g";
+export const pastEnd = "g";
 
 /** The lowest id that this page goes down to; null where there is nothing below. */
 async function floorOf(reads: Reads, repositoryId: string, to: string): Promise<string | null> {

@@ -1,7 +1,7 @@
 import type { Database } from "../db/database.ts";
 import { letOthersRun } from "../lib/let-others-run.ts";
 import { firstUuidv7At } from "../lib/random.ts";
-import { type FoundPull, listAllPulls } from "./pull-search-store.ts";
+import { type FoundPull, listAllPulls, pastEnd } from "./pull-list-store.ts";
 
 /** Pulls of one query. */
 const batch = 500;
@@ -72,9 +72,6 @@ export async function* everyPull(
     await letOthersRun();
   }
 }
-
-/** Sorts after every id. */
-const pastEnd = "g";
 
 function matches({ principal, repository, address, at }: FoundPull, filter: PullFilter): boolean {
   return (
