@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { systemClock } from "../lib/clock.ts";
 import { attemptDelivery } from "./attempt.ts";
 
 /** Each of its letters that is spelled in several ways is in several places, also at its end. */
@@ -19,17 +18,23 @@ const spellings: Readonly<Record<string, (text: string) => string>> = {
 };
 
 async function recorded(body: string): Promise<string> {
-  const answered = { kind: "answered", status: 200, headers: {}, body, durationMs: 1 } as const;
+  const { answer } = await attempted(200, {}, body);
+  return JSON.parse(answer ?? "{}").body;
+}
+
+const now = Date.parse("2026-05-01T00:00:00Z");
+
+function attempted(status: number, headers: Record<string, string>, body = "") {
+  const answered = { kind: "answered", status, headers, body, durationMs: 1 } as const;
   const deps = {
-    clock: systemClock,
+    clock: { now: () => now },
     secrets: { open: () => secret },
     outbound: { post: async () => answered },
   };
   const webhook = { id: "w", format: "cloudevents", url: "https://example.com/", secret: "sealed" };
   const message = { event_id: "e", body: "{}" };
   const { signal } = new AbortController();
-  const { answer } = await attemptDelivery(deps as never, webhook as never, message, signal);
-  return JSON.parse(answer ?? "{}").body;
+  return attemptDelivery(deps as never, webhook as never, message, signal);
 }
 
 test.each(Object.entries(spellings))(
@@ -47,4 +52,18 @@ test("what is no secret stays", async () => {
   for (const text of ["whsec_ is how it begins", "whsec_abc/d", "100%", String.raw`C:\u`]) {
     expect(await recorded(text)).toBe(text);
   }
+});
+
+test.each([
+  ["seconds", 503, "120", 120_000],
+  ["seconds", 429, " 7 ", 7_000],
+  ["a date", 503, "Fri, 01 May 2026 00:01:00 GMT", 60_000],
+  ["a date that is past", 503, "Thu, 30 Apr 2026 00:00:00 GMT", 0],
+  ["what is neither", 503, "-5 soon", 0],
+  ["nothing", 503, null, 0],
+  ["seconds beside another failure", 500, "120", 0],
+  ["seconds beside a success", 200, "120", 0],
+])("Retry-After with %s (%d): %s", async (_what, status, said, pauseMsAsked) => {
+  const headers: Record<string, string> = said === null ? {} : { "retry-after": said };
+  expect(await attempted(status, headers)).toMatchObject({ pauseMsAsked });
 });

@@ -18,6 +18,8 @@ export interface AttemptDeps {
 
 export interface Attempted extends Attempt {
   readonly isReceived: boolean;
+  /** Milliseconds for which the receiver asks to be left alone: Retry-After of a 429 or 503 (RFC 9110, 10.2.3). */
+  readonly pauseMsAsked: number;
 }
 
 /** Sends a message once. */
@@ -35,7 +37,7 @@ export async function attemptDelivery(
   } catch (error) {
     if (!(error instanceof SealError)) throw error;
     // Perhaps its key comes back: it is a failure as of a receiver that is away.
-    return { ...failed(error.message), attemptedAt, durationMs: 0 };
+    return { ...failed(error.message), attemptedAt, durationMs: 0, pauseMsAsked: 0 };
   }
   const signature = signed(secret, {
     id: message.event_id,
@@ -46,7 +48,9 @@ export async function attemptDelivery(
   const authorization = format.sendsSecret === true ? { authorization: secret } : {};
   const sent = { headers: { ...headers, ...signature, ...authorization }, body: message.body };
   const result = await outbound.post(new URL(webhook.url), sent, signal);
-  return { attemptedAt, durationMs: result.durationMs, ...outcomeOf(result, secret) };
+  const outcome = outcomeOf(result, secret);
+  const pauseMsAsked = pauseAskedIn(result, clock.now());
+  return { attemptedAt, durationMs: result.durationMs, ...outcome, pauseMsAsked };
 }
 
 function failed(error: string) {
@@ -81,6 +85,13 @@ function outcomeOf(result: OutboundResult, secret: string) {
     error: isReceived ? null : ruleOf(status),
     answer: JSON.stringify({ headers, body: isReceived ? body.slice(0, keptOfSuccess) : body }),
   };
+}
+
+function pauseAskedIn(result: OutboundResult, now: number): number {
+  if (result.kind === "failed" || (result.status !== 429 && result.status !== 503)) return 0;
+  const said = (result.headers["retry-after"] ?? "").trim();
+  const ms = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - now;
+  return ms > 0 ? ms : 0;
 }
 
 /** Some receivers say back what they were sent, and not all who read records were shown the secret. */

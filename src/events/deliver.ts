@@ -174,7 +174,8 @@ async function noteFailed(
   const { status, error } = attempted;
   const now = clock.now();
   const isOfMessage = status !== null && ofTheMessage.has(status);
-  const retryAt = isOfMessage ? null : now + pauseMs(webhook.failures);
+  const asked = Math.min(attempted.pauseMsAsked, pauseMsMax);
+  const retryAt = isOfMessage ? null : now + Math.max(pauseMs(webhook.failures), asked);
   const next = isOfMessage ? now + pauseMs(delivery.attempts) : now;
   const isLast = now - delivery.created_at >= deliveryMsMax;
   const isDisabled = await db.transactionUnawaited(async (tx) => {

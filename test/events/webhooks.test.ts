@@ -193,6 +193,20 @@ test.each([
   expect(JSON.stringify(answer.body)).toContain(rule);
 });
 
+test("a receiver that asks for a pause has it", async () => {
+  const busy = openReceiver();
+  busy.answer = () => new Response("", { status: 503, headers: { "Retry-After": "900" } });
+  const made = await api.admin.post("/webhooks", { url: busy.url, events: ["project.created"] });
+  const from = Date.now() + 900_000;
+  await owner.post("/projects", { name: "paused" });
+  const at = `/webhooks/${made.body["id"]}`;
+  let next: unknown = null;
+  while (next === null) next = (await api.admin.get(at)).body["next_attempt_at"];
+  expect(Date.parse(String(next))).toBeWithin(from, Date.now() + 900_001);
+  await api.admin.delete(at);
+  await busy.stop();
+});
+
 test("what was on its way when a server stopped arrives after its next start", async () => {
   const env = {
     BERTH_OPEN: "",
