@@ -50,50 +50,34 @@ export function joinRights(one: Rights, other: Rights): Rights {
 export function createRights(lines: GrantLines, roles: ReadonlyMap<string, string>): Rights {
   if (lines === "") return noRights;
   const starts = startsOf(lines);
-  const byBeginning = createIndex(starts.length);
-  const byProject = createIndex(starts.length);
+  assert(starts.length <= grantsPerKey, `${starts.length} grants are more than anybody may have`);
   const made = new Map<number, Grant>();
+  const projects = indexed(starts.length, (number) => parseGrant(lineAt(number)));
 
-  function lineAt(index: number): string {
-    return lines.slice(starts[index], (starts[index + 1] ?? lines.length + 1) - 1);
+  function lineAt(number: number): string {
+    return lines.slice(starts[number], (starts[number + 1] ?? lines.length + 1) - 1);
   }
 
-  function ready(index: number): Grant {
-    let grant = made.get(index);
+  function ready(number: number): Grant {
+    let grant = made.get(number);
     if (grant === undefined) {
-      grant = makeReady(parseGrant(lineAt(index)), roles);
-      made.set(index, grant);
+      grant = makeReady(parseGrant(lineAt(number)), roles);
+      made.set(number, grant);
     }
     return grant;
   }
 
-  for (let index = 0; index < starts.length; index++) {
-    const { projectId, pattern } = parseGrant(lineAt(index));
-    const beginning = beginningOf(pattern);
-    byBeginning.add(keyOf(projectId, beginning), index);
-    byProject.add(keyOf(projectId, firstOf(beginning)), index);
-  }
-  byBeginning.sort();
-  byProject.sort();
-
-  function collect(by: Index, projectId: string | null, keys: readonly string[]): Grant[] {
-    const found: Grant[] = [];
-    for (const key of keys) {
-      for (const project of projectId === null ? [null] : [projectId, null]) {
-        for (const index of by.at(keyOf(project, key))) {
-          const grant = ready(index);
-          // Other keys may have the same number.
-          if (grant.projectId === project) found.push(grant);
-        }
-      }
-    }
-    return found;
+  function collect(by: keyof Index, projectId: string | null, keys: readonly string[]): Grant[] {
+    const indexes = [projectId === null ? undefined : projects.get(projectId), projects.get(null)];
+    return keys.flatMap((key) =>
+      indexes.flatMap((index) => (index === undefined ? [] : at(index[by], key).map(ready))),
+    );
   }
 
   return {
     size: starts.length,
-    about: (projectId, repository) => collect(byBeginning, projectId, beginningsOf(repository)),
-    aboutProject: (projectId, project) => collect(byProject, projectId, ["", project]),
+    about: (projectId, repository) => collect("byBeginning", projectId, beginningsOf(repository)),
+    aboutProject: (projectId, project) => collect("byProject", projectId, ["", project]),
   };
 }
 
@@ -103,10 +87,10 @@ export async function readRights(
   principalId: string,
   projectId: string | null,
 ): Promise<Rights> {
-  const roles = await reads.roles();
-  const everywhere = createRights(await reads.grantsIn(principalId, null), roles);
-  if (projectId === null) return everywhere;
-  return joinRights(everywhere, createRights(await reads.grantsIn(principalId, projectId), roles));
+  const inProject = projectId === null ? "" : await reads.grantsIn(principalId, projectId);
+  const everywhere = await reads.grantsIn(principalId, null);
+  const lines = [inProject, everywhere].filter((some) => some !== "").join("\n");
+  return createRights(lines, await reads.roles());
 }
 
 function startsOf(lines: GrantLines): Uint32Array {
@@ -117,45 +101,66 @@ function startsOf(lines: GrantLines): Uint32Array {
   return Uint32Array.from(starts);
 }
 
-function keyOf(projectId: string | null, beginning: string): number {
-  return Bun.hash.crc32(`${projectId ?? ""} ${beginning}`);
-}
-
-/** Numbers of grants by the 32 bits of their keys. */
+/** The numbers of a project's grants, each behind the 32 bits of its key, in order. */
 interface Index {
-  add(key: number, grant: number): void;
-  /** After the last `add`. */
-  sort(): void;
-  at(key: number): readonly number[];
+  /** By the components of the pattern before its first star, two at most. */
+  readonly byBeginning: Float64Array;
+  /** By the first of these alone. */
+  readonly byProject: Float64Array;
 }
 
 /** So many grants have room beside a key in the 53 bits of a number. */
 const grantsPerKey = 2 ** 21;
 
-function createIndex(size: number): Index {
-  assert(size <= grantsPerKey, `${size} grants are more than anybody may have`);
-  const entries = new Float64Array(size);
-  let count = 0;
-  function placeOf(entry: number): number {
-    let [low, high] = [0, entries.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((entries[middle] ?? 0) < entry) low = middle + 1;
-      else high = middle;
+/**
+ * Apart by project: keys that one project's owner may choose, to be the same as others, are in nobody's way
+ * elsewhere.
+ */
+function indexed(
+  count: number,
+  grantAt: (number: number) => StoredGrant,
+): ReadonlyMap<string | null, Index> {
+  const entries = new Map<string | null, Record<keyof Index, number[]>>();
+  for (let number = 0; number < count; number++) {
+    const { projectId, pattern } = grantAt(number);
+    let own = entries.get(projectId);
+    if (own === undefined) {
+      own = { byBeginning: [], byProject: [] };
+      entries.set(projectId, own);
     }
-    return low;
+    const beginning = beginningOf(pattern);
+    own.byBeginning.push(firstAt(beginning) + number);
+    own.byProject.push(firstAt(firstOf(beginning)) + number);
   }
-  return {
-    add(key, grant) {
-      entries[count++] = key * grantsPerKey + grant;
-    },
-    sort: () => entries.sort(),
-    at(key) {
-      const first = key * grantsPerKey;
-      const found = entries.subarray(placeOf(first), placeOf(first + grantsPerKey));
-      return Array.from(found, (entry) => entry - first);
-    },
-  };
+  const sorted = (numbers: readonly number[]) => Float64Array.from(numbers).sort();
+  return new Map(
+    [...entries].map(([projectId, { byBeginning, byProject }]) => [
+      projectId,
+      { byBeginning: sorted(byBeginning), byProject: sorted(byProject) },
+    ]),
+  );
+}
+
+function firstAt(key: string): number {
+  return Bun.hash.crc32(key) * grantsPerKey;
+}
+
+/** Some may be of another key that has the same 32 bits. */
+function at(entries: Float64Array, key: string): number[] {
+  const first = firstAt(key);
+  const found = entries.subarray(placeOf(entries, first), placeOf(entries, first + grantsPerKey));
+  return Array.from(found, (entry) => entry - first);
+}
+
+/** Of the first entry that is no less. */
+function placeOf(entries: Float64Array, least: number): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((entries[middle] ?? 0) < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function makeReady(stored: StoredGrant, roles: ReadonlyMap<string, string>): Grant {
