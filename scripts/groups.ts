@@ -1,7 +1,8 @@
-import { readdirSync, statfsSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { devNull } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { memoryFolder } from "./memory-folder.ts";
 
 export const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -53,19 +54,10 @@ const ofTheRest = readdirSync(join(projectFolder, "src"), { withFileTypes: true 
   .filter((entry) => entry.isDirectory() && !oneHalf.includes(entry.name))
   .map((entry) => entry.name);
 
-const memory = "/dev/shm";
 const memoryBytesMin = 2 * 1024 ** 3;
 /** Quick tests sync thousands of times. What disks do with that is for others to show: these have theirs in memory. */
-const quickEnv: Group["env"] = hasRoom(memory) ? { TMPDIR: memory } : {};
-
-function hasRoom(folder: string): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize >= memoryBytesMin;
-  } catch {
-    return false;
-  }
-}
+const memory = memoryFolder(memoryBytesMin);
+const quickEnv: Group["env"] = memory === null ? {} : { TMPDIR: memory };
 
 /** Everything that is quick: format, lint, types, house rules, unit and contract tests. In two halves. */
 export const quickGroups: readonly [readonly Group[], readonly Group[]] = [

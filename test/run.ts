@@ -22,11 +22,10 @@ const waiting = [
   "verify",
 ];
 /**
- * A browser, and other people's clients and directories keep times of their own: a test that fails is tried once
- * more, and if it passes then, the run says so at its end. Tests that look for what is lost, or let through, have
- * one try.
+ * A browser and other people's clients keep times of their own: a test that fails is tried once more, and if it
+ * passes then, the run says so at its end. Tests that look for what is lost, or let through, have one try.
  */
-const withOthersTimes = ["accounts", "client", "clients", "console", "deploy", "docs"];
+const withOthersTimes = ["client", "clients", "console", "deploy", "docs"];
 /** What is seen through the door is the same whichever the database. */
 const onPostgresToo = ["protocol", "accounts", "access", "asof", "events"];
 /** And whichever node answers: on PostgreSQL and S3, behind a balancer. */

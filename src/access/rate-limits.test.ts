@@ -1,12 +1,4 @@
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,9 +20,6 @@ import {
   updateRateLimit,
 } from "./rate-limit-store.ts";
 import { createRateLimits, type RateLimits } from "./rate-limits.ts";
-
-// Properties over hundreds of cases take seconds on a busy machine.
-setDefaultTimeout(60_000);
 
 let folder: string;
 let db: Database;

@@ -1,12 +1,4 @@
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,9 +24,6 @@ import {
   tagRulesPerProjectMax,
   updateTagRule,
 } from "./tag-rule-store.ts";
-
-// Properties over hundreds of cases take seconds on a busy machine.
-setDefaultTimeout(60_000);
 
 const [one, two] = ["sha256:1", "sha256:2"] as [Digest, Digest];
 const repository = "team/app" as RepositoryName;

@@ -1,8 +1,5 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { hashPassword, isOutdated, verifyPassword } from "./passwords.ts";
-
-// Some forty checks, one after another on a small machine.
-setDefaultTimeout(60_000);
 
 describe("passwords", () => {
   test("are kept as argon2id with 19 MiB and two passes", async () => {

@@ -36,7 +36,7 @@ beforeAll(async () => {
       if (/^\/(docs|api\/docs)/.test(target) && page.status === 200) waiting.push(target);
     }
   }
-}, 60_000);
+});
 
 async function look(path: string): Promise<Seen> {
   const response = await ask(path);

@@ -157,7 +157,7 @@ async function deliver(
     deps.stats.delivered += 1;
     await deps.db.transactionUnawaited(async (tx) => {
       await noteAttempt(deps.db, tx, delivery, attempted, { state: "delivered" });
-      await noteReceived(tx, webhook.id);
+      await noteReceived(tx, webhook);
     }, "rows");
     return;
   }

@@ -211,13 +211,14 @@ export async function listReadyWebhooks(
   return rows.map(webhookOf);
 }
 
-/** The receiver answered as it should. */
-export async function noteReceived(tx: Tx, id: string): Promise<void> {
+/** The receiver answered as it should. That ends no pause which began while the message was on its way. */
+export async function noteReceived(tx: Tx, { id, retryAt }: Webhook): Promise<void> {
   await tx
     .updateTable("webhooks")
     .set({ failures: 0, failing_since: null, retry_at: 0 })
     .where("id", "=", id)
     .where("failing_since", "is not", null)
+    .where("retry_at", "<=", retryAt)
     .execute();
 }
 
@@ -240,7 +241,10 @@ export async function noteFailure(
       // Behind the last failure in any case: that is how it is known when it was.
       ...(retryAt === null
         ? { retry_at: sql<number>`case when retry_at < ${now} then ${now} else retry_at end` }
-        : { retry_at: retryAt, failures: sql<number>`failures + 1` }),
+        : {
+            retry_at: sql<number>`case when retry_at > ${retryAt} then retry_at else ${retryAt} end`,
+            failures: sql<number>`failures + 1`,
+          }),
     })
     .where("id", "=", id)
     .where("version", "=", version)

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { sql } from "kysely";
 import {
   dayMs,
@@ -19,8 +19,6 @@ import { purgeUnit } from "./purge-unit.ts";
 import { removeBytes } from "./remove-bytes.ts";
 import { acceptAmount, acceptClock, countDeletions, readState } from "./state-store.ts";
 import { collectStrays } from "./strays.ts";
-
-setDefaultTimeout(60_000);
 
 const { signal } = new AbortController();
 const name = "team/app";

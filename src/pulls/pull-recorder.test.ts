@@ -198,7 +198,7 @@ describe("a pull", () => {
       ),
       { numRuns: 15 },
     );
-  }, 60_000);
+  });
 });
 
 describe("retention", () => {

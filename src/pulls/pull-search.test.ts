@@ -25,7 +25,7 @@ beforeAll(async () => {
     if (tries > 200) throw new Error("no pulls came");
     await Bun.sleep(50);
   }
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 type Item = Readonly<Record<string, unknown>>;

@@ -14,7 +14,7 @@ beforeAll(async () => {
   await door.client(signIn("alice")).pushImage("team/app", makeImage("browsers"), "v1");
   await door.api(admin, "PATCH", "/api/v1/users/alice", { administrator: true });
   cookie = await signInByPage("alice");
-}, 60_000);
+});
 
 afterAll(() => door.remove());
 

@@ -24,7 +24,7 @@ beforeAll(async () => {
   // What prints the setup token is on purpose: it is looked for in what comes later.
   door = await openDoor({ env: { BERTH_SIGNUP: "invitation" } });
   await live();
-}, 60_000);
+});
 
 afterAll(() => door.remove());
 

@@ -10,7 +10,7 @@ let ask: Team["ask"];
 
 beforeAll(async () => {
   ({ door, robot, token, ask } = await openTeam());
-}, 60_000);
+});
 
 afterAll(() => door.remove());
 

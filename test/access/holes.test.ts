@@ -215,8 +215,9 @@ test.concurrent.each(holes.map((hole) => [hole.name, hole] as const))(
   async (_name, hole) => {
     const copy = copyTree();
     for (const patch of hole.patches) apply(copy, patch);
-    const { exitCode, output } = await inTurn(() => runTests(copy, hole));
-    await rm(copy, { recursive: true });
+    const { exitCode, output } = await inTurn(() => runTests(copy, hole)).finally(() =>
+      rm(copy, { recursive: true }),
+    );
     expect(`exit code ${exitCode}\n${output}`).toMatch(/^exit code 1\n/);
     // It is a test that fails, not a file that cannot be read.
     expect(output).toContain("(fail) ");
@@ -277,7 +278,7 @@ async function runTests(copy: string, { tests, only }: Hole) {
   const command = [
     process.execPath,
     "test",
-    "--timeout=60000",
+    "--timeout=120000",
     "-t",
     only,
     `./test/access/${tests}.test.ts`,

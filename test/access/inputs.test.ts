@@ -22,7 +22,7 @@ beforeAll(async () => {
     await addFixed(door, places[place]);
   }
   columns = await columnsOf(door.folder);
-}, 60_000);
+});
 
 afterAll(() => door.remove());
 

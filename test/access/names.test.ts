@@ -13,7 +13,7 @@ beforeAll(async () => {
   for (const name of ["alice", "bob"]) await addUser(door, name);
   await addProject(door, "team", signIn("alice"), "private");
   await door.client(signIn("alice")).pushImage("team/app", image, "v1");
-}, 60_000);
+});
 
 afterAll(() => door.remove());
 

@@ -31,7 +31,7 @@ beforeAll(async () => {
   }
   // Another one, of the same name, that everybody may see.
   await client.pushImage("plaza/once", later, "v1");
-}, 60_000);
+});
 
 afterAll(() => door.remove());
 

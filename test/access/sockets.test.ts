@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
   await client.pushImage("mine/app", secret, "v1");
   await client.pushImage("plaza/app", makeImage("everybody may see this"), "v1");
-}, 60_000);
+});
 
 afterAll(() => app.remove());
 

@@ -62,7 +62,7 @@ describe("without a server", () => {
     expect(await statusOf("kate", "the first password")).toBe(401);
     expect(await statusOf("kate", "the second password")).toBe(200);
     expect(await app.rows("select visibility from projects")).toEqual([{ visibility: "internal" }]);
-  }, 60_000);
+  });
 });
 
 describe("with a server", () => {
@@ -91,5 +91,5 @@ describe("with a server", () => {
       errors: "A password must be 8 to 1024 bytes long.\n",
     });
     expect((await berth("admin reset-password", "x")).code).toBe(2);
-  }, 60_000);
+  });
 });

@@ -60,7 +60,7 @@ beforeAll(async () => {
   for (const [group, value] of Object.entries(rules)) {
     await make("/providers/corp/group-rules", { value, group });
   }
-}, 60_000);
+});
 afterAll(async () => {
   await app.remove();
   await directory.stop();

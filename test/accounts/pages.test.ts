@@ -85,7 +85,7 @@ describe("pages", () => {
       const { status, headers } = await app.fetch(font);
       expect([font, status, headers.get("content-type")]).toEqual([font, 200, "font/woff2"]);
     }
-  }, 60_000);
+  });
 
   test("load nothing from elsewhere, run nothing, and stand in no frame", async () => {
     for (const path of ["/", "/signin", "/signup"]) {

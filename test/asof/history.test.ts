@@ -16,7 +16,7 @@ beforeAll(async () => {
   for (const name of ["alice", "carol", "dave"]) await addUser(door, name);
   await addProject(door, "team", owner, "private");
   await door.api(owner, "PUT", "/api/v1/projects/team/members/carol", { role: "developer" });
-}, 60_000);
+});
 
 afterAll(() => door.remove());
 

@@ -20,7 +20,7 @@ beforeEach(async () => {
   await addUser(door, "alice");
   for (const project of ["team", "other"]) await addProject(door, project, owner, "private");
   client = door.client(owner);
-}, 60_000);
+});
 
 afterEach(() => door.remove());
 

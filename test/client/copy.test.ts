@@ -155,7 +155,7 @@ describe("from registry to registry", () => {
     expect((await berth(home, ["cp", `${from}/UPPER`, `${to}/by/none`])).code).toBe(2);
     expect((await berth(home, ["tags", `${from}/team/none`])).code).toBe(5);
     expect((await berth(home, ["digest", "127.0.0.1:1/team/none"])).code).toBe(1);
-  }, 60_000);
+  });
 
   test("rm deletes what it showed before", async () => {
     await source.pushImage("team/gone", image("gone"), "v1");
@@ -265,7 +265,7 @@ describe("interrupted", () => {
     await source.pushBlob("team/large", config);
     await source.pushBlob("team/large", bytesOf(large));
     await source.pushManifest("team/large", "v1", manifest);
-  }, 60_000);
+  });
   beforeEach(async () => {
     proxy = await startBreakingProxy(Number(to.split(":")[1]));
   });
@@ -279,7 +279,7 @@ describe("interrupted", () => {
     expect(proxy.breakAfter).toEqual([]);
     // What was under way in buffers when a connection broke may be sent again.
     expect(proxy.received).toBeLessThan(1.5 * large.byteLength);
-  }, 60_000);
+  });
 
   test("by a kill: another run goes on with the upload", async () => {
     const line = ["cp", `${from}/team/large:v1`, `http://127.0.0.1:${proxy.port}/killed/push:v1`];
@@ -297,7 +297,7 @@ describe("interrupted", () => {
     const blob = await target.fetch(`/v2/killed/push/blobs/${digest}`);
     expect(digestOf(new Uint8Array(await blob.arrayBuffer()))).toBe(digest);
     expect(readdirSync(join(home.folder, ".cache", "berth", "uploads"))).toEqual([]);
-  }, 60_000);
+  });
 
   test("by two kills: of what had arrived, whole blobs and beginnings, nothing is sent again", async () => {
     const megabyte = 1e6;
@@ -391,5 +391,5 @@ describe("interrupted", () => {
     } finally {
       await reading.stop();
     }
-  }, 60_000);
+  });
 });

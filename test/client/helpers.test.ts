@@ -47,7 +47,7 @@ describe("as docker's credential helper", () => {
     expect((await helper("erase", host)).code).toBe(0);
     expect((await helper("get", host)).code).toBe(1);
     expect((await helper("steal", "")).code).toBe(2);
-  }, 60_000);
+  });
 
   test("after berth login docker gets a token that renews itself, and berth its own", async () => {
     mkdirSync(join(home.folder, ".docker"));
@@ -79,7 +79,7 @@ describe("as docker's credential helper", () => {
     );
     await ran(["logout", host]);
     expect((await helper("get", host)).code).toBe(1);
-  }, 60_000);
+  });
 });
 
 describe("completion", () => {
@@ -100,7 +100,7 @@ describe("completion", () => {
     expect(await complete("project", "show", "x")).not.toContain("bea");
     expect(await complete("member", "set", "--data", "x", "")).toContain("bea");
     expect(await complete("nothing", "")).toEqual([""]);
-  }, 60_000);
+  });
 });
 
 describe("berth doctor", () => {
@@ -120,7 +120,7 @@ describe("berth doctor", () => {
     expect(here).toMatch(/ok +chores/);
     await ran(["login", host, "-u", anna[0], "--password-stdin"], `${anna[1]}\n`);
     expect(await ran(["doctor", "--host", host])).toMatch(/(ok|look) +database +\w+ answers/);
-  }, 60_000);
+  });
 
   test("says what a server finds wrong with itself", async () => {
     await app.rows("update chores set outcome = 'failed: no room' where name = 'collect garbage'");
@@ -131,7 +131,7 @@ describe("berth doctor", () => {
     expect(here.code).toBe(3);
     expect(here.out).toMatch(/bad +stored .*too much is wrong/);
     expect(here.out).toMatch(/look +chores .*failed: no room/);
-  }, 60_000);
+  });
 
   test("reads what servers of other releases say, and that those before say nothing", async () => {
     const check = { name: "weather", state: "warn", message: "it rains", advice: null, at: null };
@@ -162,7 +162,7 @@ describe("berth doctor", () => {
     } finally {
       await Promise.all([unix.stop(true), tcp.stop(true)]);
     }
-  }, 60_000);
+  });
 
   test("says what is wrong: exit code 3", async () => {
     const away = await berth(home, ["doctor", "--host", "http://127.0.0.1:1"]);
@@ -181,7 +181,7 @@ describe("berth doctor", () => {
     expect(wrong.out).toMatch(/bad +API/);
     expect(wrong.out).toMatch(/bad +docker .*docker-credential-missing/);
     expect(wrong.code).toBe(3);
-  }, 60_000);
+  });
 });
 
 describe("berth apply", () => {
@@ -228,7 +228,7 @@ describe("berth apply", () => {
       "Robot ci of shop has role ci on shop/**, not actions pull on shop/app",
     );
     expect(other.code).toBe(6);
-  }, 60_000);
+  });
 
   test("changes what differs, and with --prune deletes what the lists do not have", async () => {
     await signIn();
@@ -255,7 +255,7 @@ describe("berth apply", () => {
     expect(await ran(["robot", "list", "--project", "shop", "--host", host, "-o", "name"])).toBe(
       "",
     );
-  }, 60_000);
+  });
 
   test("a file that says what cannot be is exit code 2, with all that is wrong", async () => {
     const wrong = { projects: { shop: { visibility: "secret", membrs: {} } } };

@@ -19,7 +19,7 @@ import "./many.ts";
 afterAll(async () => {
   console.log(`\n${await matrix()}\n`);
   await endAll();
-}, 60_000);
+});
 
 describe("berth", () => {
   cell("berth", "verify of all that was pushed", { needs: [] }, async () => {

@@ -23,7 +23,7 @@ import {
 } from "./people-world.ts";
 import { cell, endAll, folder, runRefused } from "./support.ts";
 
-afterAll(endAll, 60_000);
+afterAll(endAll);
 
 /** Within this long, what was revoked or has ended lets nobody in. */
 const revokedWithinMs = 5_000;

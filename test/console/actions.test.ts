@@ -147,7 +147,7 @@ describeConsole("actions", (there) => {
     await act(page, "confirm-delete-tags");
     await seen(tagsPath, (body) => !tagNames(body).includes("pr-4819"));
     await act(page, "dismiss");
-  }, 60_000);
+  });
 
   test("tags: the only one of a repository goes and comes back", async () => {
     const of = "alone/app";
@@ -162,7 +162,7 @@ describeConsole("actions", (there) => {
     await act(page, "undo");
     await page.waitForSelector(row("1.0"));
     await act(page, "dismiss");
-  }, 60_000);
+  });
 
   test("tags: what goes along with an image is shown before it goes", async () => {
     const { app, oci } = there().world;
@@ -226,7 +226,7 @@ describeConsole("actions", (there) => {
     );
     expect(await page.locator(".toast [data-action=undo]").count()).toBe(0);
     await watched.close();
-  }, 60_000);
+  });
 
   test("tags: copy, sort, filter, history", async () => {
     const { page } = await signedIn();
@@ -309,7 +309,7 @@ describeConsole("actions", (there) => {
     expect(await page.locator(`.asof ${row(attached)}`).count()).toBe(0);
     await act(page, "back-to-now");
     await page.waitForSelector(row("main"));
-  }, 60_000);
+  });
 
   test("tags: columns are chosen, with the keyboard too, and kept; a phone has its own", async () => {
     const watched = await there().chromium.open(desktop);
@@ -361,7 +361,7 @@ describeConsole("actions", (there) => {
     await isShown("Tag Digest Platforms Size Pushed Actions");
     expect(watched.faults).toEqual([]);
     await watched.close();
-  }, 60_000);
+  });
 
   test("untagged: sort, open, copy, compare, delete, undo", async () => {
     const { app, oci } = there().world;
@@ -454,7 +454,7 @@ describeConsole("actions", (there) => {
     await seen(path, (body) => body.items.length === 0);
     await page.waitForSelector(".emp");
     expect(await page.textContent(".emp")).toContain("Every image has a tag");
-  }, 60_000);
+  });
 
   test("an image: its platforms", async () => {
     const { page } = await signedIn();
@@ -471,7 +471,7 @@ describeConsole("actions", (there) => {
     const lines = (await page.textContent(".layers")) ?? "";
     expect(lines).toContain("npm ci --omit=dev");
     expect(lines).toContain("no data");
-  }, 60_000);
+  });
 
   test("an image: what no build line made says so, and what has no platform", async () => {
     const { oci } = there().world;
@@ -494,7 +494,7 @@ describeConsole("actions", (there) => {
       "no platform",
       "–",
     ]);
-  }, 60_000);
+  });
 
   test("an image: its tag goes with it, or alone; by its digest it goes with all of them", async () => {
     const { oci } = there().world;
@@ -560,7 +560,7 @@ describeConsole("actions", (there) => {
     await act(page, "undo");
     await page.waitForSelector(row("1.0"));
     expect((await api(path)).body.items).toHaveLength(1);
-  }, 60_000);
+  });
 
   test("an image: the files of its layers", async () => {
     const { page } = await signedIn();
@@ -632,7 +632,7 @@ describeConsole("actions", (there) => {
     });
     expect(sentence).toMatch(/^There is no file none in sha256:[0-9a-f]{64}\.$/);
     expect(edges.text).toBeLessThan(edges.button);
-  }, 60_000);
+  });
 
   test("compare: two tags, their files, platforms, the other way round", async () => {
     const { page } = await signedIn();
@@ -676,7 +676,7 @@ describeConsole("actions", (there) => {
     await page.locator(`${row("1.0")} [aria-haspopup=menu]`).click();
     await act(page, "compare-tag", row("1.0"));
     await page.waitForURL((url) => url.searchParams.get("a") === `${withFiles}:1.0`);
-  }, 60_000);
+  });
 
   test("a change that is made while a list is read is seen", async () => {
     const watched = await there().chromium.open(desktop);
@@ -711,7 +711,7 @@ describeConsole("actions", (there) => {
     await page.waitForSelector(`${row("main")} .lock`);
     await there().world.app.api(anna, "DELETE", `${tagsPath}/main/lock`);
     await watched.close();
-  }, 60_000);
+  });
 
   test("a push arrives while somebody looks", async () => {
     const { page } = await signedIn();
@@ -721,7 +721,7 @@ describeConsole("actions", (there) => {
     await oci.pushImage(repository, imageWithHistory("arrives", "amd64"), "arrives");
     await lookAgain(page, row("arrives"));
     expect(await page.locator(`${row("arrives")}.new`).count()).toBe(1);
-  }, 60_000);
+  });
 
   test("home: what happened, whose, what to look at", async () => {
     const { page } = await signedIn();
@@ -768,7 +768,7 @@ describeConsole("actions", (there) => {
     await page.click('.need [data-name="webhook w1"] a');
     await page.waitForURL("**/projects/payments/webhooks?webhook=w1");
     await page.unrouteAll();
-  }, 60_000);
+  });
 
   test("home: who sees no push is told how, and may go on", async () => {
     await there().world.app.api(anna, "POST", "/api/v1/users", { name: "noah", password: anna[1] });
@@ -797,7 +797,7 @@ describeConsole("actions", (there) => {
     await page.goto("/projects/pier");
     await page.waitForFunction(() => /pier\/crane:3.22/.test(document.body.textContent));
     await watched.close();
-  }, 60_000);
+  });
 
   test("the push guide: lines of each client, and the push that comes", async () => {
     const { page } = await signedIn();
@@ -835,7 +835,7 @@ describeConsole("actions", (there) => {
     await page.waitForResponse((response) => response.url().includes("/recent/pushes"));
     await oci.pushImage("quay/alpine", imageWithHistory("second", "amd64"), "second");
     await page.waitForSelector(".dock .kv a[href='/r/quay/alpine:second']");
-  }, 60_000);
+  });
 
   test("trash: restore, erase, empty", async () => {
     const { app, oci } = there().world;
@@ -898,7 +898,7 @@ describeConsole("actions", (there) => {
     await type(page, "word", "erase");
     await act(page, "confirm-empty-trash");
     await seen("/api/v1/trash", (body) => body.items.length === 0);
-  }, 60_000);
+  });
 
   test("projects: as cards, kept by the browser, and as a table again", async () => {
     const { app } = there().world;
@@ -932,7 +932,7 @@ describeConsole("actions", (there) => {
     }
     expect(watched.faults).toEqual([]);
     await watched.close();
-  }, 60_000);
+  });
 
   test("a project: make, describe, members, rules, delete", async () => {
     const { app } = there().world;
@@ -1031,7 +1031,7 @@ describeConsole("actions", (there) => {
     await act(page, "confirm-delete-project");
     await seen("/api/v1/projects/harbour", (body) => body === null);
     await page.waitForURL("**/projects");
-  }, 60_000);
+  });
 
   test("a repository: describe, label, delete, undo", async () => {
     const { page } = await signedIn();
@@ -1075,7 +1075,7 @@ describeConsole("actions", (there) => {
     await seen(path, (body) => body === null);
     await act(page, "undo");
     await seen(path, (body) => body?.description === "The shop");
-  }, 60_000);
+  });
 
   test("robots: make, rotate, pause, delete, snippets", async () => {
     const { page } = await signedIn();
@@ -1131,7 +1131,7 @@ describeConsole("actions", (there) => {
     await act(page, "delete-robot");
     await act(page, "confirm-delete-robot");
     await seen(robots, (body) => !body.items.some((robot: Body) => robot.name === name));
-  }, 60_000);
+  });
 
   test("webhooks of the whole registry: the same, told of every project", async () => {
     const receiver = openReceiver();
@@ -1176,7 +1176,7 @@ describeConsole("actions", (there) => {
     await page.waitForSelector(".emp");
     await app.api(anna, "DELETE", "/api/v1/projects/told");
     await receiver.stop();
-  }, 60_000);
+  });
 
   test("webhooks: make, test, edit, pause, deliver again, replay, delete", async () => {
     const receiver = openReceiver();
@@ -1273,7 +1273,7 @@ describeConsole("actions", (there) => {
     await act(page, "confirm-delete-webhook");
     await seen(webhooks, (body) => body.items.length === 1 && body.items[0].id !== made.id);
     await receiver.stop();
-  }, 60_000);
+  });
 
   test("workload identity: an issuer, a rule, who a token would be", async () => {
     const issuer = await startIssuer();
@@ -1357,7 +1357,7 @@ describeConsole("actions", (there) => {
     await act(page, "confirm-delete-issuer");
     await seen(issuers, (body) => body.items.length === 0);
     await issuer.stop();
-  }, 60_000);
+  });
 
   test("sign-in providers: try, make, edit, delete", async () => {
     const provider = await startProvider();
@@ -1422,7 +1422,7 @@ describeConsole("actions", (there) => {
     await act(page, "confirm-delete-provider");
     await seen(shown, (body) => body === null);
     await provider.stop();
-  }, 60_000);
+  });
 
   test.skipIf(noSlapd !== null)(
     noSlapd === null
@@ -1565,7 +1565,7 @@ describeConsole("actions", (there) => {
     await act(page, "star", ".place");
     await seen(stars, (body) => body.items.length === 0);
     await page.waitForSelector(".place .star[aria-pressed=false]");
-  }, 60_000);
+  });
 
   test("growth: a day alone, then a chart of days, and the same as a table", async () => {
     const { page } = await signedIn();
@@ -1611,7 +1611,7 @@ describeConsole("actions", (there) => {
     expect(await page.locator(".grow-t [data-row]").count()).toBe(
       (await api(history)).body.items.length,
     );
-  }, 60_000);
+  });
 
   test("administration: users, collection, audit", async () => {
     const { page } = await signedIn();
@@ -1749,7 +1749,7 @@ describeConsole("actions", (there) => {
     await act(page, "reclaim");
     await act(page, "confirm-reclaim");
     await seen("/api/v1/gc", (body) => body.last_cycle_at !== before);
-  }, 60_000);
+  });
 
   test("administration: health, backup, settings", async () => {
     const { page } = await signedIn();
@@ -1800,7 +1800,7 @@ describeConsole("actions", (there) => {
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("BERTH_LISTEN");
     await page.fill(".filter input", "nothing-like-this");
     await page.waitForSelector(".none");
-  }, 60_000);
+  });
 
   test("the shell: palette, keys, themes", async () => {
     const { page } = await signedIn();
@@ -1847,7 +1847,7 @@ describeConsole("actions", (there) => {
     await page.keyboard.press("g");
     await page.keyboard.press("p");
     await page.waitForURL("**/projects");
-  }, 60_000);
+  });
 
   test("what is refused says whom to ask", async () => {
     const { page } = await signedIn();
@@ -1892,7 +1892,7 @@ describeConsole("actions", (there) => {
       );
     }
     await page.unrouteAll();
-  }, 60_000);
+  });
 
   test("an image: what is pushed while its deletion is asked about stays", async () => {
     const { oci } = there().world;
@@ -1964,7 +1964,7 @@ describeConsole("actions", (there) => {
       await says("[Tt]he tag 1.0 of moving.app names sha256:\\w+ by now, not sha256:");
       await isThere(`moving five ${screen}`);
     }
-  }, 60_000);
+  });
 
   test("without a connection what was read stays, and it catches up", async () => {
     const watched = await there().chromium.open(desktop);
@@ -1990,7 +1990,7 @@ describeConsole("actions", (there) => {
     await page.context().setOffline(false);
     await page.waitForSelector(".note", { state: "detached" });
     await watched.close();
-  }, 60_000);
+  });
 
   test("one's own: tokens, sessions, password, signing out", async () => {
     const watched = await there().chromium.open(desktop);
@@ -2054,7 +2054,7 @@ describeConsole("actions", (there) => {
     await seen("/api/v1/account/sessions", (body) => body.items.length === 0);
     expect(watched.faults).toEqual([]);
     await watched.close();
-  }, 60_000);
+  });
 
   test("on a phone: the menu and the order", async () => {
     const watched = await there().chromium.open({
@@ -2077,7 +2077,7 @@ describeConsole("actions", (there) => {
     await act(page, "menu-/trash");
     await page.waitForURL("**/trash");
     await watched.close();
-  }, 60_000);
+  });
 
   test("every one that the sources name was clicked", () => {
     const web = join(dirname(dirname(import.meta.dir)), "web");

@@ -139,7 +139,7 @@ describeConsole("a repository", (there) => {
     expect((await rowNames(page)).toSorted()).toEqual(["1.0", "1.1", "latest"]);
     expect(await countText(page)).toBe("3 tags");
     expect(await page.getAttribute("[role=grid]", "aria-rowcount")).toBe("4");
-  }, 60_000);
+  });
 
   test("asks for its tags beside who looks at them, not after that", async () => {
     const { page } = await signedIn();
@@ -156,7 +156,7 @@ describeConsole("a repository", (there) => {
     await page.goto(`/r/${large}`, { waitUntil: "commit" });
     await page.waitForSelector(".tags [data-row]");
     await page.unroute("**/api/v1/account");
-  }, 60_000);
+  });
 
   test("of 100,000 tags is gone through, by scrolling and by keys, with at most 60 rows in the document", async () => {
     const { page, faults } = await signedIn();
@@ -208,7 +208,7 @@ describeConsole("a repository", (there) => {
       expect(new URL(page.url()).searchParams.get("sort")).toBe(sort);
       expect((await rowNames(page)).slice(0, 20)).toEqual(await firstOf(sort));
     }
-  }, 60_000);
+  });
 
   test("of 100,000 tags is filtered, before and after all were read", async () => {
     const { page } = await signedIn();

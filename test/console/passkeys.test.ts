@@ -44,7 +44,7 @@ describe.skipIf(why !== null)(`passkeys in a browser${why === null ? "" : ` (${w
     app = await startSetUpApp({ env: { BERTH_URL: origin } });
     ports.push(app.port);
     chromium = await openChromium(origin);
-  }, 60_000);
+  });
   afterAll(async () => {
     await chromium.close();
     await door.stop();

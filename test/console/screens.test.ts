@@ -69,7 +69,7 @@ describeConsole("every screen", (there) => {
     expect(bytes).toBeGreaterThan(50_000);
     expect(bytes).toBeLessThan(firstLoadBytesMax);
     await watched.close();
-  }, 60_000);
+  });
 
   test("asks for what it shows first while its script is on its way", async () => {
     const { chromium } = there();
@@ -96,7 +96,7 @@ describeConsole("every screen", (there) => {
     }
     expect(watched.faults).toEqual([]);
     await watched.close();
-  }, 60_000);
+  });
 
   test("asks somebody who is not signed in to sign in, and goes on where they were", async () => {
     const { chromium } = there();
@@ -110,7 +110,7 @@ describeConsole("every screen", (there) => {
     expect(new URL(watched.page.url()).search).toBe("?q=2.*");
     expect(watched.faults).toEqual([]);
     await watched.close();
-  }, 60_000);
+  });
 });
 
 describeConsole("files of the console", (there) => {

@@ -7,7 +7,7 @@ import { dockerdNeeds, startDockerd } from "../clients/dockerd.ts";
 import { daemon, endAll, folder, freePort, run } from "../clients/support.ts";
 import { testWith } from "./support.ts";
 
-afterAll(endAll, 60_000);
+afterAll(endAll);
 
 testWith(
   ["caddy", "root", ...dockerdNeeds],

@@ -52,7 +52,7 @@ const registryOfImages = once(async () => {
   return { host, env };
 });
 
-afterAll(endAll, 60_000);
+afterAll(endAll);
 
 describe("the image", () => {
   testWith(

@@ -66,11 +66,11 @@ beforeAll(async () => {
     const rule = { issuer: name, robot: `robot.team.${name}`, claims };
     await ask(administrator, "POST", "/api/v1/trusts", rule);
   }
-}, 60_000);
+});
 afterAll(async () => {
   await endAll();
   await Promise.all([actions.stop(), runner.stop(), cluster.stop(), receiver.stop()]);
-}, 60_000);
+});
 
 /** A job's machine: a folder, docker with a daemon of its own, and nobody signed in. */
 async function machine(name: string): Promise<{ cwd: string; env: Record<string, string> }> {

@@ -103,7 +103,7 @@ describe.skipIf(why !== null)(
       await page.waitForSelector(".found", { state: "hidden" });
       expect(watched.faults).toEqual([]);
       await watched.close();
-    }, 60_000);
+    });
 
     test("has no field for search where there are no scripts, and is dark where the system is", async () => {
       const watched = await chromium.open({
@@ -115,7 +115,7 @@ describe.skipIf(why !== null)(
       expect(await watched.page.isVisible("form.search")).toBe(false);
       expect(await watched.page.isVisible("nav.pages")).toBe(true);
       await watched.close();
-    }, 60_000);
+    });
 
     test("copies a block of code", async () => {
       const watched = await chromium.open(desktop);
@@ -136,6 +136,6 @@ describe.skipIf(why !== null)(
       expect(copied).toBe(code?.trimEnd() ?? "");
       expect(watched.faults).toEqual([]);
       await watched.close();
-    }, 60_000);
+    });
   },
 );

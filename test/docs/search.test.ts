@@ -69,7 +69,7 @@ describe("search in the documentation", () => {
     };
     const index = /data-index="([^"]+)"/.exec(await ask("/docs"))?.[1] ?? "";
     find = createFinder(JSON.parse(await ask(index)) as Entry[]);
-  }, 60_000);
+  });
 
   test.each(questions)("%s: %s", (question, place) => {
     const hits = find(question);

@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type ApiClient, type ApiServer, openApi, pushImage } from "../support/api-client.ts";
 import type { Json } from "../support/images.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
 import { queryStore } from "../support/test-database.ts";
 import { openReceiver, type Receiver } from "./world.ts";
-
-// A server looks for work every few seconds.
-setDefaultTimeout(60_000);
 
 let api: ApiServer;
 let owner: ApiClient;
@@ -193,16 +190,27 @@ test.each([
   expect(JSON.stringify(answer.body)).toContain(rule);
 });
 
-test("a receiver that asks for a pause has it", async () => {
+test("a receiver that asks for a pause has it, whatever it says to what was on its way", async () => {
   const busy = openReceiver();
-  busy.answer = () => new Response("", { status: 503, headers: { "Retry-After": "900" } });
-  const made = await api.admin.post("/webhooks", { url: busy.url, events: ["project.created"] });
-  const from = Date.now() + 900_000;
-  await owner.post("/projects", { name: "paused" });
+  const late = Promise.withResolvers<Response>();
+  busy.answer = ({ text }) =>
+    text.includes("paused")
+      ? new Response("", { status: 503, headers: { "Retry-After": "900" } })
+      : late.promise;
+  const made = await api.admin.post("/webhooks", { url: busy.url, events: ["image.pushed"] });
   const at = `/webhooks/${made.body["id"]}`;
-  let next: unknown = null;
-  while (next === null) next = (await api.admin.get(at)).body["next_attempt_at"];
-  expect(Date.parse(String(next))).toBeWithin(from, Date.now() + 900_001);
+  const from = Date.now() + 900_000;
+  for (const name of ["mine/slow", "mine/paused"]) await pushImage(owner, name, "v1");
+  const nextAttempt = async () => (await api.admin.get(at)).body["next_attempt_at"];
+  while ((await nextAttempt()) === null) await Bun.sleep(20);
+  expect(busy.received.length).toBe(2);
+  late.resolve(new Response("thanks"));
+  const delivered = async () => {
+    const { items } = (await api.admin.get(`${at}/deliveries`)).body as { items: Json[] };
+    return items.some(({ state }) => state === "delivered");
+  };
+  while (!(await delivered())) await Bun.sleep(20);
+  expect(Date.parse(String(await nextAttempt()))).toBeWithin(from, Date.now() + 900_001);
   await api.admin.delete(at);
   await busy.stop();
 });

@@ -115,7 +115,7 @@ test(`${flips} flipped bits are all found, and nothing else; a push heals (BERTH
   }
   for (const [at, image] of images.entries()) await again.pushImage(repository, image, `v${at}`);
   for (const image of images) await expectWhole(again, image);
-}, 60_000);
+});
 
 test("a flipped bit of a manifest in the database is named, and left to a person", async () => {
   const image = makeImage(`a manifest ${seed}`);
@@ -133,7 +133,7 @@ test("a flipped bit of a manifest in the database is named, and left to a person
   const { code, output } = await verified();
   expect(code).toBe(10);
   expect(output).toContain(image.digest);
-}, 60_000);
+});
 
 test("a second process is turned away, and the first goes on; killed, it leaves no lock", async () => {
   const image = makeImage("two processes");
@@ -148,7 +148,7 @@ test("a second process is turned away, and the first goes on; killed, it leaves 
   await client.pushImage(repository, makeImage("two processes, later"), "v2");
   await child?.kill();
   await expectWhole(await start(), image);
-}, 60_000);
+});
 
 test("a database of yesterday: what came since is named and not deleted, what went is named, pushes heal", async () => {
   const [kept, erased, later] = ["kept", "erased", "later"].map((name) => makeImage(name)) as [

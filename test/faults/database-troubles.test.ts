@@ -31,8 +31,8 @@ async function closeAll() {
 }
 
 describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["PostgreSQL"], () => {
-  beforeAll(openAll, 60_000);
-  afterAll(closeAll, 60_000);
+  beforeAll(openAll);
+  afterAll(closeAll);
 
   for (let again = 0; again < rounds; again++) {
     test(
@@ -171,7 +171,7 @@ describeFaults(`the database of three nodes (BERTH_TEST_SEED=${seed})`, ["Postgr
     expect(await read("latest")).toBe(200);
     expect(await read("other")).toBe(404);
     expect(ledger.violations).toEqual([]);
-  }, 60_000);
+  });
 });
 
 async function through(trouble: () => Promise<void>, databaseDies = false): Promise<void> {

@@ -102,7 +102,7 @@ describeFaults("an I/O error", ["linux", "strace"], () => {
         await next?.kill();
         folder.remove();
       }
-    }, 60_000);
+    });
   }
 
   test("no room for the log's index to grow: 507, and room makes pushes work again", async () => {
@@ -124,7 +124,7 @@ describeFaults("an I/O error", ["linux", "strace"], () => {
       await child.kill();
       folder.remove();
     }
-  }, 60_000);
+  });
 });
 
 /** A transaction of nearly a thousand pages: four of them outgrow the first part of the log's index. */

@@ -148,7 +148,7 @@ describeFaults("bytes that the disk does not let go", ["linux", "strace"], () =>
       await child.kill();
       folder.remove();
     }
-  }, 60_000);
+  });
 });
 
 const deletions = (data: string) => queryStore(data, "select key, error from blob_deletions");

@@ -20,8 +20,8 @@ let nodes: Nodes;
 let round = 0;
 
 describeFaults(`three nodes on PostgreSQL and S3 (BERTH_TEST_SEED=${seed})`, ["PostgreSQL"], () => {
-  beforeAll(() => openAll(() => ({})), 60_000);
-  afterAll(closeAll, 60_000);
+  beforeAll(() => openAll(() => ({})));
+  afterAll(closeAll);
 
   test(`one order explains ${operations} operations of 16 clients on six tags`, async () => {
     const { port } = nodes.balancer;
@@ -104,8 +104,8 @@ describeFaults(
   `nodes whose clocks are an hour off (BERTH_TEST_SEED=${seed})`,
   ["PostgreSQL", "libfaketime"],
   () => {
-    beforeAll(() => openAll((number) => clockOff((number - 1) * offMs)), 60_000);
-    afterAll(closeAll, 60_000);
+    beforeAll(() => openAll((number) => clockOff((number - 1) * offMs)));
+    afterAll(closeAll);
 
     test("keep what they acknowledge, and what one holds is not another's too soon", async () => {
       const times = await Promise.all(

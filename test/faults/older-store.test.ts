@@ -30,7 +30,7 @@ describe.skipIf(why !== null)(why === null ? name : `${name} (skipped: ${why})`,
 
   beforeAll(async () => {
     older = await unpackOlderRelease();
-  }, 60_000);
+  });
   afterAll(() => older?.remove());
 
   test(

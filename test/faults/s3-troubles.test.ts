@@ -57,13 +57,13 @@ describeFaults(`S3 and three nodes (BERTH_TEST_SEED=${seed})`, ["PostgreSQL"], (
     beforeAll(async () => {
       stack = await openStack({ random, s3: kind });
       nodes = await startNodes({ count: 3, env: () => stack.env });
-    }, 60_000);
+    });
 
     afterAll(async () => {
       if (stack !== undefined) console.log(`${stack.s3.struck} faults of S3`);
       await nodes?.remove();
       await stack?.stop();
-    }, 60_000);
+    });
 
     for (let again = 0; again < rounds; again++) {
       test.each(troublesOf(kind))(

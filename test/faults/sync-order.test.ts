@@ -69,7 +69,7 @@ describeFaults("what is on the disk before the answer", ["linux", "strace"], () 
   for (const visible of visibleChanges) {
     test(`${visible.name} is not seen before it is durable`, async () => {
       await notSeenEarly(client, child.pid, visible);
-    }, 60_000);
+    });
   }
 
   test("a list that began before a commit does not tell of it before it is durable", async () => {
@@ -92,7 +92,7 @@ describeFaults("what is on the disk before the answer", ["linux", "strace"], () 
       const told = calls.filter((call) => isAnswer(call) && call.args.includes(`\\"${name}\\"`));
       expect(told.filter((call) => call.begun < sync.ended).length).toBe(0);
     }
-  }, 60_000);
+  });
 
   test("bytes of what was erased stay until the erasure is durable", async () => {
     const repository = "erased/bytes";
@@ -122,7 +122,7 @@ describeFaults("what is on the disk before the answer", ["linux", "strace"], () 
       const sync = commit === undefined ? null : syncOf(calls, commit);
       expect(inOrder(`${key}: fdatasync of the log`, sync ?? undefined, removal)).toEqual([]);
     }
-  }, 90_000);
+  });
 });
 
 describeFaults(
@@ -146,7 +146,7 @@ describeFaults(
       test(`${visible.name} is not seen before it is durable`, async () => {
         const told = await notSeenEarly(client, child.pid, visible);
         for (const { thread } of told) tellers.add(thread);
-      }, 60_000);
+      });
     }
 
     test("both processes answered", () => {

@@ -154,7 +154,7 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
     expect(await child?.stop()).toBe(0);
     const verified = await runCommand(folder.path, "verify");
     if (verified.code !== 0) throw new Error(verified.output);
-  }, 60_000);
+  });
 
   /** Kills the process at the `when`th of those calls in the operation; says which it was, or null. */
   async function killIn(

@@ -22,18 +22,18 @@ describeFaults("an upload that several nodes go on with", ["PostgreSQL"], () => 
   beforeAll(async () => {
     stack = await openStack({ random: createRandom(1) });
     nodes = await startNodes({ count: 3, env: () => stack.env });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await nodes?.remove();
     await stack?.stop();
-  }, 60_000);
+  });
 
   afterEach(async () => {
     const { code, output } = await at(2).command("verify");
     expect(output).toContain("nothing is wrong");
     expect(code).toBe(0);
-  }, 60_000);
+  });
 
   test("its chunks come to each node in turn", async () => {
     const upload = await begin(at(0));
@@ -43,7 +43,7 @@ describeFaults("an upload that several nodes go on with", ["PostgreSQL"], () => 
     }
     await finishes(at(1), upload, bytesOfBlob);
     await isWhole(upload);
-  }, 60_000);
+  });
 
   test("a node is killed in the middle of a chunk", async () => {
     const upload = await begin(at(0));
@@ -58,7 +58,7 @@ describeFaults("an upload that several nodes go on with", ["PostgreSQL"], () => 
     await at(0).start();
     await finishes(at(2), upload, 2 * third);
     await isWhole(upload);
-  }, 60_000);
+  });
 
   test("a node is paused in the middle of chunks and of an end, and comes back when others went on", async () => {
     // One goes on elsewhere by a chunk, one is ended elsewhere; of the third the last byte comes while
@@ -95,7 +95,7 @@ describeFaults("an upload that several nodes go on with", ["PostgreSQL"], () => 
     expect(await offsetAt(at(2), goesOn)).toBe(2 * third);
     await finishes(at(2), goesOn, 2 * third);
     for (const upload of [goesOn, ends, ending]) await isWhole(upload);
-  }, 90_000);
+  });
 });
 
 function at(number: number): Node {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
+import { afterAll, beforeAll } from "bun:test";
 import type { Answer } from "./answer.ts";
 import { fuzz } from "./fuzz.ts";
 import { type Headed, headed } from "./header-values.ts";
@@ -6,8 +6,6 @@ import { image, large, openWorld, type World } from "./world.ts";
 
 // Headers in any company: of what is sent in part it is the part that the answer says it is, and nobody is
 // somebody, or comes from somewhere, by a header that proves nothing.
-
-setDefaultTimeout(60_000);
 
 let world: World;
 beforeAll(async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
+import { afterAll, beforeAll } from "bun:test";
 import { digestOf, type Json } from "../support/images.ts";
 import type { Answer } from "./answer.ts";
 import { fuzz } from "./fuzz.ts";
@@ -8,8 +8,6 @@ import { openWorld, repository, type World } from "./world.ts";
 
 // Manifests that are right but for a place or a few: what is taken is stored byte for byte and refers to
 // nothing that is not there; what is refused leaves nothing behind.
-
-setDefaultTimeout(60_000);
 
 let world: World;
 beforeAll(async () => {

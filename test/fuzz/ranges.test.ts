@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
+import { afterAll, beforeAll } from "bun:test";
 import fc from "fast-check";
 import { bytesOf } from "../faults/support/random.ts";
 import { digestOf } from "../support/images.ts";
@@ -9,8 +9,6 @@ import { openWorld, repository, type World } from "./world.ts";
 
 // Uploads in pieces whose Content-Range is right but for a place or a few: the upload is always where the
 // answers said, and a blob is the bytes that were taken.
-
-setDefaultTimeout(60_000);
 
 let world: World;
 beforeAll(async () => {

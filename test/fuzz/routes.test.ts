@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
+import { afterAll, beforeAll } from "bun:test";
 import { fuzz } from "./fuzz.ts";
 import { routes } from "./route-values.ts";
 import { image, openWorld, repository, type World } from "./world.ts";
 
 // Paths, queries and bodies of every route there is, right but for a place or a few, by every method.
-
-setDefaultTimeout(60_000);
 
 let world: World;
 beforeAll(async () => {

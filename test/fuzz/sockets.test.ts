@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { makeImage } from "../support/images.ts";
 import { createOciClient } from "../support/oci-client.ts";
@@ -11,8 +11,6 @@ import { nearly, nearlyOneOf, oddText, sometimes } from "./values.ts";
 
 // Bytes on a connection that are HTTP but for a place or a few: whatever a client library would have made
 // right. Each is answered, or the connection is closed, and the server goes on.
-
-setDefaultTimeout(60_000);
 
 const image = makeImage("sockets");
 const manifest = "/v2/box/app/manifests/v1";

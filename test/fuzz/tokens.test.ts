@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
+import { afterAll, beforeAll } from "bun:test";
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import fc from "fast-check";
 import { readSigningKey } from "../access/signing-key.ts";
@@ -9,8 +9,6 @@ import { openWorld, repository, type World } from "./world.ts";
 
 // Tokens, secrets and scopes that are right but for a place or a few: whatever is not exactly what was given out
 // proves nothing.
-
-setDefaultTimeout(60_000);
 
 const scope = `repository:${repository}:pull,push`;
 const manifest = `/v2/${repository}/manifests/v1`;

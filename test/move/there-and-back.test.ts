@@ -150,5 +150,5 @@ describeS3("a move there and back", (_kind, s3) => {
       expect([args, said]).toEqual([args, { code, output: expect.stringMatching(sentence) }]);
     }
     await client.pushImage(repository, makeImage("still taken"), "v1");
-  }, 60_000);
+  });
 });

@@ -33,7 +33,7 @@ afterAll(async () => {
   await nodes?.remove();
   await s3?.stop();
   await postgres?.remove();
-}, 60_000);
+});
 
 function settings(): Record<string, string> {
   return {
@@ -133,7 +133,7 @@ describe("three nodes on PostgreSQL and S3", () => {
       expect(await clientAt(round + 1).status(path, "DELETE")).toBe(202);
       for (const other of rounds) expect(await clientAt(other).status(path)).toBe(404);
     }
-  }, 60_000);
+  });
 
   test("take a push through a balancer, whose requests go to all of them in turn", async () => {
     const before = [...nodes.balancer.given];
@@ -144,7 +144,7 @@ describe("three nodes on PostgreSQL and S3", () => {
     }
     const given = nodes.balancer.given.map((count, number) => count - (before[number] ?? 0));
     expect(Math.min(...given)).toBeGreaterThan(rounds.length);
-  }, 60_000);
+  });
 
   test("take the chunks of one upload in turn", async () => {
     const content = Buffer.concat(rounds.map((round) => Buffer.alloc(partBytes, `part ${round} `)));
@@ -181,7 +181,7 @@ describe("three nodes on PostgreSQL and S3", () => {
     await api(1, "PATCH", "/users/bob", { disabled: true });
     await Bun.sleep(1_000);
     expect(await statuses()).toEqual(rounds.map(() => 401));
-  }, 60_000);
+  });
 
   test("lose a repository and a project together, and have them back together", async () => {
     await api(0, "POST", "/projects", { name: "gone" });
@@ -218,7 +218,7 @@ describe("three nodes on PostgreSQL and S3", () => {
     await restore(0);
     await Bun.sleep(1_000);
     expect(await statuses()).toEqual(rounds.map(() => 200));
-  }, 60_000);
+  });
 
   test("have one key: one that comes with another is refused while they run", async () => {
     const folder = temporaryFolder();
@@ -237,7 +237,7 @@ describe("three nodes on PostgreSQL and S3", () => {
     folder.remove();
     const verified = await at(0).command("audit", "verify");
     expect(verified).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 
   test("know of each other, and share the work in the background", async () => {
     const known = await list("nodes", at(1));
@@ -255,7 +255,7 @@ describe("three nodes on PostgreSQL and S3", () => {
       const metrics = await (await fetch(`${node.url}/metrics`)).text();
       expect(metrics).toContain("\nberth_nodes 3\n");
     }
-  }, 60_000);
+  });
 });
 
 describe("when a node is killed", () => {

@@ -28,13 +28,13 @@ describe.skipIf(why !== null)(why === null ? name : `${name} (skipped: ${why})`,
     older = await unpackOlderRelease();
     stack = await openStack({ random });
     nodes = await startNodes({ count: 3, env: () => stack.env, program: older.path });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await nodes?.remove();
     await stack?.stop();
     older?.remove();
-  }, 60_000);
+  });
 
   test("are upgraded one by one, and go on meanwhile, also after a restart of their own", async () => {
     const [first, second, third] = nodes.all as [Node, Node, Node];
@@ -79,7 +79,7 @@ describe.skipIf(why !== null)(why === null ? name : `${name} (skipped: ${why})`,
     expect(await refused.exited).toBe(1);
     expect(refused.output()).toContain("more than one release newer, which applied 9999-later");
     folder.remove();
-  }, 60_000);
+  });
 });
 
 async function restart(node: Node, program: string): Promise<void> {

@@ -3,14 +3,12 @@
  * told to come again, nothing is 500, and all of it heals by itself. Method: a real server that is
  * killed, stopped, restarted and held still under a running registry.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { basic, type ClosedApp, startClosedApp } from "../accounts/closed-app.ts";
 import { digestOf, makeImage } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
-
-setDefaultTimeout(60_000);
 
 const admin = ["admin", "correct horse battery staple"] as const;
 const image = makeImage("outage");

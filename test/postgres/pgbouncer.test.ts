@@ -3,7 +3,7 @@
  * connection of the server; also before 1.21, which knows nothing of prepared statements. Method: a
  * real PgBouncer with fewer connections to the server than Berth has to it.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,8 +17,6 @@ import { createOciClient } from "../support/oci-client.ts";
 import { asNobody, freePort, sharedPostgres } from "../support/postgres.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
 import { migratedDatabase } from "../support/test-database.ts";
-
-setDefaultTimeout(60_000);
 
 const program = Bun.which("pgbouncer", { PATH: `${process.env["PATH"]}:/usr/sbin` });
 if (program === null && inCi) throw new Error("pgbouncer is not installed");

@@ -3,7 +3,7 @@
  * second client of the database holds a row on which one of two requests then waits, so that both are
  * in the middle of their transactions at a moment of the test's choice.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import pg from "pg";
 import { createAudit, resealAuditChain } from "../../src/audit/audit.ts";
 import { verifyAudit } from "../../src/audit/audit-verify.ts";
@@ -18,8 +18,6 @@ import { createOciClient, type OciClient } from "../support/oci-client.ts";
 import { sharedPostgres } from "../support/postgres.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
 import { migratedDatabase } from "../support/test-database.ts";
-
-setDefaultTimeout(60_000);
 
 let url: string;
 let app: TestApp;

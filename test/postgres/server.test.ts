@@ -1,5 +1,5 @@
 /** Servers that Berth takes and that it refuses, and the tables of a later release. */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,8 +13,6 @@ import { createOciClient } from "../support/oci-client.ts";
 import { asNobody, sharedPostgres, startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { startTestApp } from "../support/test-app.ts";
 import { migratedDatabase } from "../support/test-database.ts";
-
-setDefaultTimeout(60_000);
 
 /** What the program says instead of starting; null where it starts. */
 async function refusal(env: Record<string, string>): Promise<string | null> {

@@ -10,7 +10,7 @@ for (const processes of inCi ? [2, 3] : [2]) {
   test(`clients notice nothing of ${processes} processes`, async () => {
     const child = Bun.spawn({
       cmd: [
-        ...[process.execPath, "--no-env-file", "--config=/dev/null", "test", "--timeout=60000"],
+        ...[process.execPath, "--no-env-file", "--config=/dev/null", "test", "--timeout=120000"],
         ...files.map((name) => `./test/protocol/${name}.test.ts`),
       ],
       cwd: projectFolder,

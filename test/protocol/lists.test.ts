@@ -130,7 +130,7 @@ describe("tags", () => {
       }),
       { numRuns: 25 },
     );
-  }, 60_000);
+  });
 
   test("a tag that moves or goes is in the list as it is now", async () => {
     await client.pushManifest("team/moves", "a", empty);

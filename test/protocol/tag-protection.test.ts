@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
   describeContent,
@@ -11,9 +11,6 @@ import {
 } from "../support/images.ts";
 import { createOciClient, expectError, type OciClient } from "../support/oci-client.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
-
-// Properties over hundreds of cases take seconds on a busy machine.
-setDefaultTimeout(60_000);
 
 let app: TestApp;
 let client: OciClient;

@@ -401,7 +401,7 @@ describe("any split of an upload into chunks gives the same blob", () => {
       }),
       { numRuns: 60 },
     );
-  }, 60_000);
+  });
 });
 
 test.skipIf(testsRunOnS3)(

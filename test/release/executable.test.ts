@@ -14,7 +14,7 @@ beforeAll(() => {
   writeFileSync(join(folder, ".env"), "BERTH_URL=http://from-env-file\n");
   writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./evil.ts"]\n');
   writeFileSync(join(folder, "evil.ts"), "process.exit(66);\n");
-}, 60_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

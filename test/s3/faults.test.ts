@@ -280,7 +280,7 @@ test("a slow S3 does not fill the memory, however many push at once", async () =
   expect(most).toBeLessThanOrEqual(roomBytes);
   await tight.store.close();
   await beside.remove();
-}, 60_000);
+});
 
 /** Begins an upload with one chunk. */
 async function pushFirst(chunk: Uint8Array<ArrayBuffer>): Promise<{ location: string }> {

@@ -25,7 +25,7 @@ beforeAll(async () => {
     };
     nodes.push(await startTestApp({ env }));
   }
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const node of nodes) await node.remove();

@@ -155,7 +155,7 @@ export function tested(
           "--no-env-file",
           "--config=/dev/null",
           "test",
-          "--timeout=60000",
+          "--timeout=120000",
           ...paths,
         ],
         {

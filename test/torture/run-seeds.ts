@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { memoryFolder } from "../../scripts/memory-folder.ts";
 import { keepFailure } from "../support/failures.ts";
 
 export const projectFolder = join(import.meta.dir, "../..");
 export const bunFlags = ["--no-env-file", "--config=/dev/null", "--no-install"];
-const memory = "/dev/shm";
 const memoryBytesMin = 512 * 1024 * 1024;
 
 /** What `seeds.ts` prints of a seed. */
@@ -47,7 +47,7 @@ export interface SeedsWanted {
 /** Seeds in processes of their own. All stop at the first failure, whose history is kept in a file. */
 export async function runSeeds(wanted: SeedsWanted): Promise<SeedsDone> {
   const { first, count, workers, tree = projectFolder, shrinks = true } = wanted;
-  const scratch = mkdtempSync(join(hasMemory() ? memory : tmpdir(), "berth-torture-"));
+  const scratch = mkdtempSync(join(memoryFolder(memoryBytesMin) ?? tmpdir(), "berth-torture-"));
   const failing = new AbortController();
   try {
     const all = Array.from({ length: workers }, async (_, number) => {
@@ -115,15 +115,6 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
 }
 
 /** Files that need no disk: what is durable is simulated. */
-function hasMemory(): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(memory);
-    return bavail * bsize > memoryBytesMin;
-  } catch {
-    return false;
-  }
-}
-
 function describe(tree: string, { seed, violations, history }: Line, shrunk?: Shrunk): string {
   const kept = { seed, violations, history, shrunk };
   const smaller =
