@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { projectFolder, runSeeds } from "./run-seeds.ts";
 import { runSoak } from "./run-soak.ts";
+import type { SoakWanted } from "./soak/soak.ts";
 
 const workers = Math.min(2, availableParallelism());
 
@@ -29,7 +30,7 @@ export function usualLevels(firstSeed: number): readonly Level[] {
   const seed = { BERTH_TEST_SEED: `${firstSeed}` };
   return [
     simulated(500, firstSeed),
-    soaked(10_000, firstSeed),
+    soaked({ operations: 4_000, seconds: 180 }, firstSeed),
     killed(50, firstSeed),
     ...everySystemCall(firstSeed),
     powerLost(5, firstSeed),
@@ -37,6 +38,7 @@ export function usualLevels(firstSeed: number): readonly Level[] {
     tested("GC", "garbage collection held at each step", ["gc/races"]),
     tested("GC", "random graphs against an oracle", ["gc/graphs"]),
     tested("disk", "errors of the disk, and a full one", disk, seed),
+    tested("disk", "bits that flip, older stores", stores, seed),
     ...fuzzed.map((file) => fuzz(file, 3_000, firstSeed)),
   ];
 }
@@ -53,7 +55,7 @@ export function nightParts(firstSeed: number): readonly Level[] {
     });
   const all = [
     parts(40, (seed) => [simulated(500, firstSeed + (seed - firstSeed) * 500)]),
-    parts(10, (seed) => [soaked(10_000, seed)]),
+    parts(10, (seed) => [soaked({ operations: 10_000, seconds: 0 }, seed)]),
     parts(20, (seed) => [killed(50, seed)]),
     parts(1, everySystemCall),
     parts(30, (seed) => [powerLost(10, seed)]),
@@ -62,6 +64,9 @@ export function nightParts(firstSeed: number): readonly Level[] {
       tested("GC", "garbage collection held at each step", ["gc/races"], { BERTH_RACES: "all" }),
       tested("GC", "random graphs against an oracle", ["gc/graphs"], { BERTH_GC_GRAPHS: "2000" }),
       tested("disk", "errors of the disk, and a full one", disk),
+      tested("disk", "bits that flip, older stores", stores, { BERTH_TEST_ROUNDS: "30" }),
+      tested("disk", "each write of a change", ["faults/each-write"], { BERTH_TEST_WRITES: "all" }),
+      tested("tags", "one order for what clients see", ["faults/tag-moves"]),
     ]),
     ...fuzzed.map((file) => parts(1, (seed) => [fuzz(file, 100_000, seed)])),
   ];
@@ -76,7 +81,9 @@ function fuzz(file: string, runs: number, seed: number): Level {
   return tested("fuzz", `${file} that are nearly right`, [`fuzz/${file}`], env);
 }
 
+const databases = ["faults/database-troubles", "postgres/failover"];
 const disk = ["faults/disk-errors", "faults/full-disk"];
+const stores = ["faults/changed-store", "faults/older-store", "faults/migrations"];
 
 export function simulated(count: number, first: number, shrinks = true): Level {
   return {
@@ -94,12 +101,12 @@ export function simulated(count: number, first: number, shrinks = true): Level {
   };
 }
 
-export function soaked(operations: number, seed: number): Level {
+export function soaked(wanted: Omit<SoakWanted, "seed">, seed: number): Level {
   return {
     name: "L5",
     what: "garbage collection beside requests",
     async run(tree = projectFolder) {
-      const { run, failure } = await runSoak({ seed, operations }, tree);
+      const { run, failure } = await runSoak({ ...wanted, seed }, tree);
       const counts = {
         operations: run.operations,
         ...{ requests: run.requests, "that met garbage collection": run.met },
@@ -132,7 +139,7 @@ function nodes(rounds: number, seed: number): readonly Level[] {
   const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_ROUNDS: `${rounds}` };
   return [
     tested("L4", "three nodes: kills, pauses, failover", ["faults/node-troubles"], env),
-    tested("L4", "a database that fails", ["faults/database-troubles"], env),
+    tested("L4", "a database that fails, and its standby", databases, env),
     tested("L4", "an S3 that fails", ["faults/s3-troubles"], env),
   ];
 }
@@ -176,12 +183,15 @@ export function tested(
   };
 }
 
-/** What `bun test` printed. A level of which nothing ran has shown nothing. */
+/** What `bun test` printed. A level of which nothing ran has shown nothing; what did not run is counted. */
 function readTests(text: string, code: number): Done {
   const number = (kind: string) =>
     Number(new RegExp(`^ (\\d+) ${kind}$`, "m").exec(text)?.[1] ?? 0);
   const [passed, failed, skipped] = [number("pass"), number("fail"), number("skip")];
-  const counts = { tests: passed, ...figuresIn(text) };
+  const counts = {
+    ...{ tests: passed, ...(skipped > 0 ? { "tests not run": skipped } : {}) },
+    ...figuresIn(text),
+  };
   if (code === 0 && passed > 0) return { counts, failure: null, skipped: null };
   if (code === 0) {
     const why = /skipped: ([^)]*)\)/.exec(text)?.[1] ?? `${skipped} tests were skipped`;

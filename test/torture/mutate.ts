@@ -70,7 +70,7 @@ function levelNamed(name: string): Level {
     case "L0":
       return simulated(500, 1, false);
     case "L5":
-      return soaked(10_000, 1);
+      return soaked({ operations: 10_000, seconds: 0 }, 1);
     case "faults/power-loss":
       return tested(name, "", [name], { BERTH_TEST_POWER_LOSSES: "30" });
     default:

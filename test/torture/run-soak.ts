@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { keepFailure } from "../support/failures.ts";
 import { bunFlags, projectFolder } from "./run-seeds.ts";
-import type { SoakRun } from "./soak/soak.ts";
+import type { SoakRun, SoakWanted } from "./soak/soak.ts";
 
 export interface SoakDone {
   readonly run: SoakRun;
@@ -15,13 +15,13 @@ const nothingDone = { operations: 0, requests: 0, met: 0, steps: 0, cycles: 0, d
 
 /** A soak in a process of its own. Of one that fails history and data are kept. */
 export async function runSoak(
-  { seed, operations }: { seed: number; operations: number },
+  { seed, operations, seconds }: SoakWanted,
   tree = projectFolder,
 ): Promise<SoakDone> {
   const scratch = mkdtempSync(join(tmpdir(), "berth-soak-"));
   const data = join(scratch, "data");
   try {
-    const args = [data, seed, operations].map(String);
+    const args = [data, seed, operations, seconds].map(String);
     const child = Bun.spawn([process.execPath, ...bunFlags, "test/torture/soak/run.ts", ...args], {
       ...{ cwd: tree, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
     });

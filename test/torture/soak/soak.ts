@@ -9,6 +9,13 @@ import { createDays } from "./days.ts";
 import type { Machine } from "./machine.ts";
 import { serveRegistry } from "./served-registry.ts";
 
+export interface SoakWanted {
+  readonly seed: number;
+  /** It ends when both are over. */
+  readonly operations: number;
+  readonly seconds: number;
+}
+
 /** What came of it. */
 export interface SoakRun {
   readonly operations: number;
@@ -45,7 +52,7 @@ const dayMs = 24 * 60 * 60 * secondMs;
  */
 export async function soak(
   machine: Machine,
-  { folder, seed, operations }: { folder: string; seed: number; operations: number },
+  { folder, seed, operations, seconds }: SoakWanted & { readonly folder: string },
 ): Promise<SoakRun> {
   const registry = await serveRegistry(await makeTemplate(folder));
   const violations: string[] = [];
@@ -83,7 +90,8 @@ export async function soak(
   }
 
   async function play(): Promise<void> {
-    for (let round = 1; done < operations; round++) {
+    const until = performance.now() + seconds * secondMs;
+    for (let round = 1; done < operations || performance.now() < until; round++) {
       machine.isCounting = true;
       await Promise.all(
         Array.from({ length: clients }, (_, number) => client(number, random.fork())),
@@ -106,7 +114,7 @@ export async function soak(
   try {
     await play();
   } catch (error) {
-    violations.push(`${(error as Error).stack ?? error}`);
+    violations.push((error as Error).stack || `${error}`);
   }
   await registry.close();
   violations.push(...registry.errors.map((line) => `logged: ${line}`));
