@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
+import { keepFailure } from "../support/failures.ts";
 import { audit } from "./support/audit.ts";
-import { startChild } from "./support/child.ts";
+import { projectFolder, startChild } from "./support/child.ts";
 import { createClient } from "./support/client.ts";
 import { copyLedger, createLedger, type Ledger } from "./support/ledger.ts";
 import { runLoad } from "./support/load.ts";
@@ -44,7 +45,7 @@ for (const disk of fileSystems) {
     test(
       `${times} power losses under load lose no acknowledged push (BERTH_TEST_SEED=${seed})`,
       async () => {
-        const { ledgers, pushes } = await loseRepeatedly(disk, times, async () => null);
+        const { ledgers, pushes } = await loseRepeatedly(disk, times, null);
         console.log(`${times} power losses, ${pushes} acknowledged pushes, ${name}, seed ${seed}`);
         expect(ledgers.flatMap((ledger) => ledger.violations)).toEqual([]);
         expect(pushes).toBeGreaterThanOrEqual(times);
@@ -66,7 +67,7 @@ for (const disk of fileSystems) {
 async function loseRepeatedly(
   { name, options }: OnDisk,
   times: number,
-  prepare: (pid: number) => Promise<Trace | null>,
+  prepare: ((pid: number) => Promise<Trace>) | null,
 ): Promise<{ ledgers: Ledger[]; pushes: number }> {
   const random = createRandom(seed);
   const image = createLoopImage(imageBytes, [], options, name);
@@ -79,7 +80,7 @@ async function loseRepeatedly(
   let trace: Trace | null = null;
   let load: Promise<void> = Promise.resolve();
   try {
-    trace = await prepare(child.pid);
+    trace = (await prepare?.(child.pid)) ?? null;
     const client = createClient(child.url, ledger);
     load = runLoad({ client, random, clients: 6, seed: 1, round: 0, isOver: () => over });
     const ledgers: Ledger[] = [];
@@ -99,7 +100,8 @@ async function loseRepeatedly(
       await Bun.sleep(20);
       const known = copyLedger(ledger);
       ledgers.push(known);
-      await auditCopy(await image.copyAsOfPowerLoss(), known);
+      const kept = prepare === null ? `power-loss-${name}-${seed}` : null;
+      await auditCopy(await image.copyAsOfPowerLoss(), known, kept);
       child.signal("SIGCONT");
       if (known.violations.length > 0) break;
     }
@@ -114,7 +116,8 @@ async function loseRepeatedly(
   }
 }
 
-async function auditCopy(copy: LoopImage, ledger: Ledger): Promise<void> {
+/** What was lost is kept under that name; nowhere where losses are what is wanted. */
+async function auditCopy(copy: LoopImage, ledger: Ledger, kept: string | null): Promise<void> {
   try {
     const child = await startChild({ data: `${copy.folder}/data` });
     try {
@@ -125,6 +128,10 @@ async function auditCopy(copy: LoopImage, ledger: Ledger): Promise<void> {
   } catch (error) {
     ledger.violations.push(`Berth did not start after the power loss: ${error}`);
   } finally {
+    if (kept !== null && ledger.violations.length > 0) {
+      const what = { name: kept, tree: projectFolder, history: ledger.violations };
+      console.log(keepFailure({ ...what, data: `${copy.folder}/data` }));
+    }
     copy.remove();
   }
 }
