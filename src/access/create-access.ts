@@ -28,7 +28,7 @@ export interface AccessDeps {
 /**
  * Decides from memory. What is remembered holds for one version of the rights, which is looked at
  * once a second and after each change of this process. A read that fails is thrown: nobody is allowed
- * anything by a database that does not answer.
+ * anything by a database that does not answer, but what was asked before, for five minutes (`access-version-store.ts`).
  */
 export function createAccess({ db, clock, projectCreation }: AccessDeps): Access {
   const version = createAccessVersion(db, clock);

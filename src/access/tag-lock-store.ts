@@ -1,4 +1,4 @@
-import type { Tx } from "../db/database.ts";
+import type { Reads, Tx } from "../db/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Tag } from "../oci/tag.ts";
@@ -31,17 +31,27 @@ export async function unlockTag(tx: Tx, place: TagPlace & { readonly tag: Tag })
   return { tag, digest, lockedAt: null, lockedBy: null };
 }
 
-async function findLock(
-  tx: Tx,
-  { repositoryId, repository, tag }: TagPlace & { readonly tag: Tag },
-): Promise<TagLock> {
-  const row = await tx
+/** Null without such a tag. */
+export async function findTagLock(
+  reads: Reads,
+  repositoryId: string,
+  tag: Tag,
+): Promise<TagLock | null> {
+  const row = await reads
     .selectFrom("tags")
     .select(["name as tag", "digest", "locked_at as lockedAt", "locked_by as lockedBy"])
     .where("repository_id", "=", repositoryId)
     .where("name", "=", tag)
     .executeTakeFirst();
-  if (row !== undefined) return row;
+  return row ?? null;
+}
+
+async function findLock(
+  tx: Tx,
+  { repositoryId, repository, tag }: TagPlace & { readonly tag: Tag },
+): Promise<TagLock> {
+  const found = await findTagLock(tx, repositoryId, tag);
+  if (found !== null) return found;
   throw new RegistryError("MANIFEST_UNKNOWN", {
     message: `the repository ${repository} has no tag ${tag}`,
     detail: { repository, tag },

@@ -3,6 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import { findTagLock } from "./tag-lock-store.ts";
 import { compileTagRule, formatTagRule } from "./tag-rule.ts";
 import { type TagRule, tagRulesOfRepository } from "./tag-rule-store.ts";
 
@@ -55,7 +56,7 @@ export async function assertTagsMayMove(
 
 /** Which of the changes `assertTagsMayMove` would refuse, and with what. */
 export async function refusedChanges<Change extends TagChange>(
-  tx: Tx,
+  reads: Reads,
   place: TagPlace,
   changes: readonly Change[],
   consequence?: string,
@@ -64,7 +65,7 @@ export async function refusedChanges<Change extends TagChange>(
     ({ current, next }) => current !== null && current.digest !== next,
   );
   if (affected.length === 0) return [];
-  const rules = (await tagRulesOfRepository(tx, place.repositoryId)).map((rule) => ({
+  const rules = (await tagRulesOfRepository(reads, place.repositoryId)).map((rule) => ({
     rule,
     protects: compileTagRule(rule),
   }));
@@ -77,6 +78,22 @@ export async function refusedChanges<Change extends TagChange>(
     return [{ change, error: immutable(place, change, found.rule, consequence) }];
   });
 }
+
+/** Why a tag that is there may not be pointed elsewhere, or deleted; null where nothing keeps it. */
+export async function whatKeepsTag(
+  reads: Reads,
+  place: TagPlace,
+  tag: Tag,
+  change: "push" | "delete",
+): Promise<string | null> {
+  const current = await findTagLock(reads, place.repositoryId, tag);
+  const next = change === "delete" ? null : elsewhere;
+  const [first] = await refusedChanges(reads, place, [{ tag, current, next }]);
+  return first?.error.message ?? null;
+}
+
+/** Stands for the digest of what is not there. */
+const elsewhere = `sha256:${"0".repeat(64)}` as Digest;
 
 /**
  * Whether retention may remove the tag: not while it is locked, and where rules protect it only if

@@ -49,7 +49,9 @@ const why = defineEndpoint({
     reason: z.string(),
     exists: z.boolean().describe("Whether there is such a project or repository now."),
     rule: z.string(),
-    grant: whyGrant.nullable().describe("The one that decides."),
+    grant: whyGrant
+      .nullable()
+      .describe("The one that allows or denies; a tag may be kept all the same."),
     others: z.array(whyGrant.extend({ because: z.string() })),
   }),
   async handler(deps, { user, action, ref, address }, call) {

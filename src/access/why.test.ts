@@ -1,15 +1,19 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { type AccessWorld, type Known, openAccessWorld } from "../../test/support/access-world.ts";
 import { updatePrincipal } from "../auth/principal-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Tag } from "../oci/tag.ts";
+import { insertTagRule } from "./tag-rule-store.ts";
 import { explain } from "./why.ts";
 
 let world: AccessWorld;
 let ada: Known;
+let team: string;
 
 beforeEach(async () => {
   world = await openAccessWorld();
   ada = await world.addUser("ada");
-  await world.addProject("team");
+  team = await world.addProject("team");
   await world.addRepository("team/app");
 });
 afterEach(() => world.close());
@@ -54,6 +58,42 @@ test("says which grant decides, and why the others do not", async () => {
     reason: "a grant denies repository:push on team/**",
     grant: { id: no, effect: "deny" },
   });
+});
+
+test("says what keeps a tag that is there", async () => {
+  await world.member("team", ada, "maintainer");
+  const repositoryId = await world.addRepository("team/lib");
+  await world.change(async (tx) => {
+    for (const name of ["v1", "stable", "x"] as Tag[]) {
+      await tx
+        .insertInto("tags")
+        .values({
+          ...{ repository_id: repositoryId, name, digest: "sha256:1" as Digest, version: 1 },
+          ...{ sort_key: name, moved_at: 0, moved_by: null },
+          locked_at: name === "stable" ? 1 : null,
+        })
+        .execute();
+    }
+    const rule = { projectId: team, pattern: "team/**", tags: ["v*"], exceptTags: [] };
+    await insertTagRule(tx, { ...rule, retentionMayExpire: false, actor: ada.id, now: 1 });
+  });
+  const kept = { allowed: false, rule: "tag", grant: { role: "maintainer" } };
+  expect(await why("ada", "push", "team/lib:v1")).toMatchObject({
+    ...kept,
+    reason: 'the tag v1 of team/lib is immutable by the rule "v*": push another tag',
+  });
+  expect(await why("ada", "delete", "team/lib:stable")).toMatchObject({
+    ...kept,
+    reason: "the tag stable of team/lib is locked: unlock it before it is deleted",
+  });
+  // A new one may be made, whatever the rule; and what is there may be pulled.
+  for (const [action, ref] of [
+    ["push", "team/lib:v2"],
+    ["push", "team/lib:x"],
+    ["pull", "team/lib:v1"],
+  ] as const) {
+    expect(await why("ada", action, ref)).toMatchObject({ allowed: true, rule: "grant" });
+  }
 });
 
 test("says what is missing", async () => {

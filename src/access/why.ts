@@ -1,6 +1,6 @@
 import { anonymous, isKnown, type KnownPrincipal, type Principal } from "../auth/principal.ts";
 import { findPrincipalByName } from "../auth/principal-store.ts";
-import type { Database } from "../db/database.ts";
+import type { Database, Reads } from "../db/database.ts";
 import type { PrincipalRow } from "../db/tables.ts";
 import type { Clock } from "../lib/clock.ts";
 import { excerpt, RegistryError } from "../oci/registry-error.ts";
@@ -19,6 +19,7 @@ import {
 } from "./judge.ts";
 import { type Grant, noRights, readRights } from "./rights.ts";
 import { prepareRightsReads } from "./rights-store.ts";
+import { whatKeepsTag } from "./tag-protection.ts";
 
 export interface WhyDeps {
   readonly db: Database;
@@ -47,7 +48,7 @@ export interface Why {
   readonly reason: string;
   /** Whether there is such a project or repository now. */
   readonly exists: boolean;
-  readonly rule: Rule | "account";
+  readonly rule: Rule | "account" | "tag";
   /** The grant that decides. */
   readonly grant: WhyGrant | null;
   /** Other grants of theirs about the resource, and why none of them decides. */
@@ -72,8 +73,9 @@ const othersMax = 50;
 
 /**
  * Says what decides whether somebody may do something now, by the rules that requests are judged by.
- * Credentials that let less through, and rules and locks of tags, are not looked at. Throws NAME_UNKNOWN
- * for a user, UNSUPPORTED (400) for an action that there is not, and what a bad name throws.
+ * Of a push or deletion of a tag that is there, its lock and the rules of the project decide last, as they do then.
+ * Credentials that let less through are not looked at. Throws NAME_UNKNOWN for a user, UNSUPPORTED (400) for
+ * an action that there is not, and what a bad name throws.
  */
 export async function explain(deps: WhyDeps, asked: WhyQuestion): Promise<Why> {
   const action = parseAction(asked.action);
@@ -93,11 +95,15 @@ export async function explain(deps: WhyDeps, asked: WhyQuestion): Promise<Why> {
     return { ...about, allowed: false, reason: ended, rule: "account", grant: null, others: [] };
   }
   const { decision, rule, grant, reason } = judge(question);
+  const kept = decision.allowed ? await whyTagStays(deps.db.reads, question) : null;
   const others = grantsAbout(question, action)
     .filter(({ id }) => id !== grant?.id)
     .slice(0, othersMax)
     .map((other) => ({ ...toWhyGrant(other), because: whyNot(other, question, grant) }));
   const decides = grant === null ? null : toWhyGrant(grant);
+  if (kept !== null) {
+    return { ...about, allowed: false, reason: kept, rule: "tag", grant: decides, others };
+  }
   return { ...about, allowed: decision.allowed, reason, rule, grant: decides, others };
 }
 
@@ -121,6 +127,15 @@ async function ask(
     now: clock.now(),
     address: () => address ?? "an address that was not given",
   };
+}
+
+async function whyTagStays(reads: Reads, { action, resource, facts }: Question) {
+  const { repository } = facts;
+  if (resource.kind !== "repository" || resource.tag == null || repository === null) return null;
+  if (action !== "repository:push" && action !== "repository:delete") return null;
+  const place = { repositoryId: repository.id, repository: resource.name };
+  const change = action === "repository:push" ? "push" : "delete";
+  return await whatKeepsTag(reads, place, resource.tag, change);
 }
 
 function isThere({ resource, facts }: Question): boolean {
