@@ -2,7 +2,16 @@ import { formatPastTime } from "../../src/oci/past-name.ts";
 import { leaseMs, type Moment } from "./model.ts";
 import type { Operation } from "./plan.ts";
 import type { Register } from "./register.ts";
-import { blobs, manifests, manifestWith, relatedTo, repositories, tags } from "./universe.ts";
+import {
+  blobs,
+  manifests,
+  manifestWith,
+  noTags,
+  relatedTo,
+  repositories,
+  ruleTags,
+  tags,
+} from "./universe.ts";
 import {
   type Answer,
   apiPath,
@@ -10,6 +19,7 @@ import {
   change,
   jsonOf,
   manifestPath,
+  type Span,
   textOf,
   unexpected,
   type World,
@@ -45,19 +55,26 @@ export async function removeTags(world: World, { repository, tags: named }: Of<"
   const asked = ["POST", path, withBody({ tags: named })] as const;
   const { answer, span, done } = await change(world, begun, [200], null, ...asked);
   const what = `removing ${named.join(", ")} from ${repository}`;
-  const locks = named.map((tag) => model.lock(repository, tag));
   if (done) {
-    if (locks.some((lock) => lock.isCertainly(true, span.from, span.to)))
+    if (named.some((tag) => wasKept(world, repository, tag, span)))
       world.violation(`${what}: one is locked`);
   } else if (answer.status === 404) {
     if (named.every((tag) => !model.tag(repository, tag).allows(null, span.from, span.to)))
       world.violation(`${what}: one was lost`);
   } else if (
     answer.status !== 403 ||
-    !locks.some((lock) => lock.allows(true, span.from, span.to))
+    !named.some((tag) => model.mayBeKept(repository, tag, span))
   ) {
     unexpected(world, what, answer);
   }
+}
+
+/** Without what was just begun, which began last before it was asked. */
+function wasKept({ model }: World, repository: string, tag: string, span: Span): boolean {
+  const before = span.from - 2;
+  return (
+    model.isKept(repository, tag, span) && !model.tag(repository, tag).allows(null, before, before)
+  );
 }
 
 export async function deleteRepository(world: World, { repository }: Of<"delete repository">) {
@@ -81,19 +98,15 @@ export async function deleteRepository(world: World, { repository }: Of<"delete 
     apiPath(repository, ""),
   );
   const what = `deleting ${repository}`;
-  const locks = tags.map((tag) => model.lock(repository, tag));
   if (done) {
-    if (locks.some((lock) => lock.isCertainly(true, span.from, span.to)))
+    if (tags.some((tag) => wasKept(world, repository, tag, span)))
       world.violation(`${what}: a tag there is locked`);
   } else if (answer.status === 404) {
     const isThere = manifests.some(
       ({ digest }) => !model.mayLackManifest(repository, digest, span.from, span.to),
     );
     if (isThere) world.violation(`${what}: it was lost`);
-  } else if (
-    answer.status !== 403 ||
-    !locks.some((lock) => lock.allows(true, span.from, span.to))
-  ) {
+  } else if (answer.status !== 403 || !tags.some((tag) => model.mayBeKept(repository, tag, span))) {
     unexpected(world, what, answer);
   }
 }
@@ -306,6 +319,22 @@ export async function setRole(world: World, { project, robot, role }: Of<"set ro
     rest as never,
   );
   if (!done) unexpected(world, `the role ${role} of ${robot} in ${project}`, answer);
+}
+
+/** The one that the project has. */
+export async function setRule(world: World, { project, keeps }: Of<"keep tags">) {
+  const { model } = world;
+  const path = `/api/v1/projects/${project}/tag-rules`;
+  const listed = await askWithin(world, null, "GET", path);
+  const [rule] = jsonOf<{ items: { id: string }[] }>(listed.answer).items;
+  const begun = model.begin([[model.rule(project), keeps]]);
+  const asked = [
+    "PATCH",
+    `${path}/${rule?.id}`,
+    withBody({ tags: keeps ? ruleTags : noTags }),
+  ] as const;
+  const { answer, done } = await change(world, begun, [200], null, ...asked);
+  if (!done) unexpected(world, `the rule of ${project}`, answer);
 }
 
 export async function setEnabled(world: World, { kind, robot }: Of<"disable" | "enable">) {

@@ -89,7 +89,7 @@ function checkAccepted(
   }
   for (const tag of wanted) {
     const register = model.tag(repository, tag);
-    const isLocked = model.lock(repository, tag).isCertainly(true, from, to);
+    const isLocked = model.isKept(repository, tag, { from, to });
     // Without this push, which began last before it was asked.
     const mayHaveBeen = (value: string | null) => register.allows(value, from - 2, from - 2);
     if (isLocked && !mayHaveBeen(manifest.digest) && !mayHaveBeen(null))
@@ -122,7 +122,7 @@ function checkRefused(
       return;
     }
     case 403: {
-      const mayBeLocked = wanted.some((tag) => model.lock(repository, tag).allows(true, from, to));
+      const mayBeLocked = wanted.some((tag) => model.mayBeKept(repository, tag, { from, to }));
       if (!mayBeLocked) unexpected(world, what, answer);
       return;
     }
@@ -235,15 +235,11 @@ export async function deleteTag(
   const what = `deleting the tag ${tag} of ${repository}`;
   if (!wasAllowed(world, what, by, repository, "delete", answer, span)) return;
   if (done) {
-    if (model.lock(repository, tag).isCertainly(true, span.from, span.to))
-      violation(`${what}: it is locked`);
+    if (model.isKept(repository, tag, span)) violation(`${what}: it is locked`);
   } else if (answer.status === 404) {
     if (!model.tag(repository, tag).allows(null, span.from, span.to))
       violation(`${what}: was lost`);
-  } else if (
-    answer.status !== 403 ||
-    !model.lock(repository, tag).allows(true, span.from, span.to)
-  ) {
+  } else if (answer.status !== 403 || !model.mayBeKept(repository, tag, span)) {
     unexpected(world, what, answer);
   }
 }
@@ -270,7 +266,7 @@ export async function deleteManifest(
   if (done) {
     const isLocked = tags.some(
       (tag) =>
-        model.lock(repository, tag).isCertainly(true, from, to) &&
+        model.isKept(repository, tag, span) &&
         model.tag(repository, tag).isCertainly(manifest.digest, from - 2, from - 2),
     );
     if (isLocked) violation(`${what}: a tag that points to it is locked`);
@@ -290,7 +286,7 @@ export async function deleteManifest(
       return;
     }
     case 403:
-      if (!tags.some((tag) => model.lock(repository, tag).allows(true, from, to)))
+      if (!tags.some((tag) => model.mayBeKept(repository, tag, span)))
         unexpected(world, what, answer);
       return;
     default:

@@ -1,5 +1,6 @@
 import { anything, type Begun, Register } from "./register.ts";
-import { below, blobs, manifests, manifestWith, projectOf, tags } from "./universe.ts";
+import { below, blobs, isOfRule, manifests, manifestWith, projectOf, tags } from "./universe.ts";
+import type { Span } from "./world.ts";
 
 /** Of a blob that was uploaded or mounted; one that a HEAD confirmed has at least half of it. */
 export const leaseMs = 24 * 60 * 60 * 1000;
@@ -73,6 +74,8 @@ export class Model {
     this.register<boolean>(`blob ${repository}@${digest}`, false);
   lock = (repository: string, tag: string) =>
     this.register<boolean>(`lock ${repository}:${tag}`, false);
+  /** Whether a project's rule keeps the tags that it is about. */
+  rule = (project: string) => this.register<boolean>(`rule ${project}`, false);
   role = (project: string, robot: string) =>
     this.register<string | null>(`role ${project} ${robot}`, null);
   enabled = (robot: string) => this.register<boolean>(`enabled ${robot}`, true);
@@ -104,6 +107,20 @@ export class Model {
       ({ digest, children }) =>
         children.includes(manifest) && this.pushed.has(`${repository}@${digest}`),
     );
+  }
+
+  /** Whether the tag, once it is there, certainly stays as it is: by its lock, or by the rule of its project. */
+  isKept(repository: string, tag: string, { from, to }: Span): boolean {
+    return this.keepers(repository, tag).some((keeps) => keeps.isCertainly(true, from, to));
+  }
+
+  mayBeKept(repository: string, tag: string, { from, to }: Span): boolean {
+    return this.keepers(repository, tag).some((keeps) => keeps.allows(true, from, to));
+  }
+
+  private keepers(repository: string, tag: string): readonly Register<boolean>[] {
+    const lock = this.lock(repository, tag);
+    return isOfRule(tag) ? [lock, this.rule(projectOf(repository))] : [lock];
   }
 
   private register<V>(key: string, initial: V): Register<V> {

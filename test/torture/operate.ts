@@ -11,6 +11,7 @@ import {
   setEnabled,
   setLock,
   setRole,
+  setRule,
   setTimes,
 } from "./management-operations.ts";
 import {
@@ -81,6 +82,8 @@ export async function operate(world: World, { by, operation }: Step): Promise<vo
     case "keep untagged":
     case "keep trash":
       return await setTimes(world, operation);
+    case "keep tags":
+      return await setRule(world, operation);
     case "collect garbage":
       return await collectGarbage(world);
     case "rotate secrets":

@@ -43,6 +43,7 @@ export type Operation =
   | Each<"disable" | "enable", { robot: Robot }>
   | Each<"keep untagged", { project: string; days: number | null }>
   | Each<"keep trash", { project: string; days: number }>
+  | Each<"keep tags", { project: string; keeps: boolean }>
   | Each<"collect garbage" | "rotate secrets" | "repeat a rotation", object>;
 
 /** On condition that the tag is not there yet (`If-None-Match: *`). */
@@ -253,6 +254,7 @@ function sceneOf(things: Things): Scene {
     ],
     [1, (r) => ({ kind: "keep untagged", project: project(r), days: r.pick([null, 1, 2]) })],
     [1, (r) => ({ kind: "keep trash", project: project(r), days: r.pick([1, 3, 4]) })],
+    [2, (r) => ({ kind: "keep tags", project: project(r), keeps: r.chance(0.5) })],
     [3, () => ({ kind: "collect garbage" })],
     [1, () => ({ kind: "rotate secrets" })],
     [3, () => ({ kind: "repeat a rotation" })],

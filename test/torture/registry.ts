@@ -7,7 +7,7 @@ import { createLog, type Log } from "../../src/platform/log.ts";
 import { Model } from "./model.ts";
 import type { Robot } from "./plan.ts";
 import { robots, spareRobots } from "./plan.ts";
-import { projects } from "./universe.ts";
+import { noTags, projects } from "./universe.ts";
 import type { Answer, Body, Target } from "./world.ts";
 
 const client = { requestIP: () => ({ address: "192.0.2.7" }) };
@@ -107,6 +107,7 @@ export async function makeTemplate(folder: string): Promise<Template> {
     for (const name of projects) {
       await ask("POST", "/projects", { name });
       await ask("PATCH", `/projects/${name}`, { trash_days: trashDays });
+      await ask("POST", `/projects/${name}/tag-rules`, { tags: noTags });
     }
     for (const robot of [...spareRobots, ...robots]) {
       // Each must have a right; what matters here they have as members of projects.
