@@ -142,6 +142,11 @@ export const mutants: readonly Mutant[] = [
     seenBy: ["access/content"],
   },
   {
+    name: "rules-not-asked-of-pushes",
+    what: "A tag that a rule keeps cannot be deleted, and is moved by the next push.",
+    seenBy: ["L0"],
+  },
+  {
     name: "limit-outside-transaction",
     what: "Rotations at the same time give a robot more than the two secrets that it may have.",
     seenBy: ["L0", "L5"],
