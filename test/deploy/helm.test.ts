@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { cpSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { version } from "../../package.json";
 import { projectFolder } from "../../scripts/groups.ts";
 import { endAll, folder, run, runRefused } from "../clients/support.ts";
@@ -11,6 +11,29 @@ import { unknownVariables } from "./variables.ts";
 const chart = join(deployFolder, "helm", "berth");
 const kubernetes = "1.31";
 const withVersion = ["--kube-version", `${kubernetes}.0`];
+
+/** Files that somebody else made, which settings name. */
+const certificates = {
+  settings: {
+    BERTH_S3_CA: "/etc/berth/authorities/ca.pem",
+    BERTH_TLS_CERT: "/etc/berth/tls/tls.crt",
+    BERTH_TLS_KEY: "/etc/berth/tls/tls.key",
+  },
+  values: {
+    extraVolumes: [
+      { name: "authorities", configMap: { name: "authorities" } },
+      { name: "tls", secret: { secretName: "berth-tls" } },
+    ],
+    extraVolumeMounts: [
+      { name: "authorities", mountPath: "/etc/berth/authorities", readOnly: true },
+      { name: "tls", mountPath: "/etc/berth/tls", readOnly: true },
+    ],
+    extraEnvFrom: [
+      { secretRef: { name: "berth-settings", optional: true } },
+      { prefix: "BERTH_", configMapRef: { name: "berth-more" } },
+    ],
+  },
+};
 
 /** The least that each shape needs, and all that it may have. */
 const shapes: Readonly<Record<string, object>> = {
@@ -22,7 +45,8 @@ const shapes: Readonly<Record<string, object>> = {
     secretKey: { existingSecret: "keys", key: "first" },
     persistence: { size: "1Ti", storageClass: "fast" },
     service: { type: "LoadBalancer", port: 443, annotations: { a: "b" } },
-    settings: { BERTH_SIGNUP: "invitation" },
+    settings: { BERTH_SIGNUP: "invitation", ...certificates.settings },
+    ...certificates.values,
   },
   "single on a claim": { persistence: { existingClaim: "images" } },
   nodes: nodesWith({}),
@@ -35,7 +59,13 @@ const shapes: Readonly<Record<string, object>> = {
       className: "nginx",
       annotations: { "nginx.ingress.kubernetes.io/proxy-body-size": "0" },
     },
-    serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
+    serviceMonitor: {
+      enabled: true,
+      labels: { release: "prometheus" },
+      tlsConfig: { serverName: "registry.example.com" },
+    },
+    settings: certificates.settings,
+    ...certificates.values,
     serviceAccount: { annotations: { "eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/a" } },
     imagePullSecrets: [{ name: "pull" }],
     podAnnotations: { a: "b" },
@@ -158,6 +188,35 @@ testWith(
   },
 );
 
+for (const shape of ["single", "nodes"]) {
+  const kind = shape === "nodes" ? "Deployment" : "StatefulSet";
+  testWith(
+    ["helm"],
+    `further files and variables come beside those of the chart, ${shape}`,
+    async () => {
+      const pod = async (name: string) =>
+        one(await render(`files of ${name}`, shapes[name] ?? {}), kind).spec.template.spec;
+      const bare = await pod(shape);
+      expect(bare.containers[0].envFrom).toBeUndefined();
+      expect(bare.containers[0].readinessProbe.httpGet.scheme).toBe("HTTP");
+      const full = await pod(`${shape} with everything`);
+      const { extraVolumes, extraVolumeMounts, extraEnvFrom } = certificates.values;
+      expect(full.volumes).toEqual(
+        expect.arrayContaining([...(bare.volumes ?? []), ...extraVolumes]),
+      );
+      const [container] = full.containers;
+      expect(container.volumeMounts).toEqual(
+        expect.arrayContaining([...bare.containers[0].volumeMounts, ...extraVolumeMounts]),
+      );
+      expect(container.envFrom).toEqual(extraEnvFrom);
+      // With a certificate of its own Berth does not answer without TLS.
+      for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"]) {
+        expect(container[probe].httpGet.scheme).toBe("HTTPS");
+      }
+    },
+  );
+}
+
 const refused: readonly (readonly [string, object, string])[] = [
   ["a value that does not exist", { replicas: 3 }, "replicas"],
   ["one that does not exist further down", { image: { tagg: "1" } }, "tagg"],
@@ -172,6 +231,24 @@ const refused: readonly (readonly [string, object, string])[] = [
   ["an ingress without a host", { ingress: { enabled: true } }, "host"],
   ["a setting that is not Berth's", { settings: { PATH: "/" } }, "PATH"],
   ["a password in a setting", { settings: { BERTH_ADMIN_PASSWORD: "x" } }, "BERTH_ADMIN_PASSWORD"],
+  [
+    "a volume with the name of one of the chart's",
+    { extraVolumes: [{ name: "data", emptyDir: {} }] },
+    "extraVolumes",
+  ],
+  ["a volume of nothing", { extraVolumes: [{ name: "more" }] }, "extraVolumes"],
+  [
+    "a kind of volume that does not exist",
+    { extraVolumes: [{ name: "more", configmap: { name: "more" } }] },
+    "configmap",
+  ],
+  ["a mount without a path", { extraVolumeMounts: [{ name: "more" }] }, "mountPath"],
+  [
+    "a key of a mount that does not exist",
+    { extraVolumeMounts: [{ name: "more", mountPath: "/more", readonly: true }] },
+    "readonly",
+  ],
+  ["variables from nowhere", { extraEnvFrom: [{ prefix: "BERTH_" }] }, "extraEnvFrom"],
   ["a number as a setting", { settings: { BERTH_AUDIT_DAYS: 3 } }, "BERTH_AUDIT_DAYS"],
 ];
 
@@ -189,14 +266,19 @@ describe("values that are refused:", () => {
 
 testWith(["helm"], "the values of OPERATING.md are such as the chart takes", async () => {
   const handbook = await Bun.file(join(projectFolder, "docs", "OPERATING.md")).text();
-  const [block = ""] =
-    /(?: {4}.*\n)+/.exec(handbook.slice(handbook.indexOf("    mode: nodes"))) ?? [];
-  const nodes = await render(
-    "values of the handbook",
-    Bun.YAML.parse(block.replace(/^ {4}/gm, "")) as object,
-  );
-  const { env } = one(nodes, "Deployment").spec.template.spec.containers[0];
+  const valuesFrom = (line: string) => {
+    const [block = ""] =
+      /(?: {4}.*\n)+/.exec(handbook.slice(handbook.indexOf(`    ${line}`))) ?? [];
+    return Bun.YAML.parse(block.replace(/^ {4}/gm, "")) as object;
+  };
+  const nodes = await render("values of the handbook", {
+    ...valuesFrom("mode: nodes"),
+    ...valuesFrom("extraVolumes:"),
+  });
+  const { env, volumeMounts } = one(nodes, "Deployment").spec.template.spec.containers[0];
   expect(env).toContainEqual({ name: "BERTH_URL", value: "https://registry.example.com" });
+  const { value: file } = env.find(({ name }: { name: string }) => name === "BERTH_S3_CA");
+  expect(volumeMounts).toContainEqual(expect.objectContaining({ mountPath: dirname(file) }));
 });
 
 testWith(["helm"], "the notes say how to set it up, and where it is", async () => {

@@ -18,6 +18,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "berth.selectorLabels" . }}
 {{- end -}}
 
+{{- /* What pods speak: TLS where a setting names their certificate. */ -}}
+{{- define "berth.scheme" -}}
+{{- ternary "https" "http" (hasKey .Values.settings "BERTH_TLS_CERT") -}}
+{{- end -}}
+
 {{- define "berth.url" -}}
 {{- if .Values.url -}}
 {{- .Values.url -}}

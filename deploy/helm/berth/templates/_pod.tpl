@@ -46,16 +46,22 @@ spec:
           containerPort: 5000
       env:
         {{- include "berth.env" $root | nindent 8 }}
+      {{- with $values.extraEnvFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       startupProbe:
         httpGet:
           path: /startupz
           port: http
+          scheme: {{ include "berth.scheme" $root | upper }}
         periodSeconds: 2
         failureThreshold: 150
       livenessProbe:
         httpGet:
           path: /livez
           port: http
+          scheme: {{ include "berth.scheme" $root | upper }}
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 6
@@ -63,6 +69,7 @@ spec:
         httpGet:
           path: /readyz
           port: http
+          scheme: {{ include "berth.scheme" $root | upper }}
         periodSeconds: 5
         timeoutSeconds: 5
         failureThreshold: 2
@@ -83,8 +90,11 @@ spec:
           mountPath: /run/secrets/{{ $name }}
           readOnly: true
         {{- end }}
+        {{- with $values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
   {{- $secrets := include "berth.secrets" $root | fromYaml }}
-  {{- if or .volume $secrets }}
+  {{- if or .volume $secrets $values.extraVolumes }}
   volumes:
     {{- with .volume }}
     - name: data
@@ -97,6 +107,9 @@ spec:
         items:
           - key: {{ $secret.key }}
             path: value
+    {{- end }}
+    {{- with $values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
   {{- with $values.nodeSelector }}
