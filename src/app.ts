@@ -123,6 +123,11 @@ export async function openApp(config: Config, log: Log, sharing?: Sharing): Prom
   }
 }
 
+/** Those that have the database open: a parent has it too, beside its children. */
+function processesOf({ processes }: Config, sharing: Sharing | undefined): number {
+  return sharing === undefined ? 1 : processes + 1;
+}
+
 interface Opened {
   readonly config: Config;
   readonly log: Log;
@@ -153,7 +158,7 @@ async function openLocked(
   const db =
     config.database === null
       ? openSqlite({ file, onFailure, onFull: reserve.release, sharing: sharing?.role })
-      : await openPostgres({ ...config.database, clock });
+      : await openPostgres({ ...config.database, clock, processes: processesOf(config, sharing) });
   try {
     if (!isChild) await migrate(db, clock);
     const onSyncFailure = (error: Error) => {

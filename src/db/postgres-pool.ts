@@ -3,6 +3,12 @@ import { RegistryError } from "../oci/registry-error.ts";
 import { DatabaseAwayError } from "./database-away.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 
+/** A process has no use for more: reads that come at once share statements, and transactions wait for each other. */
+const ofProcessMax = 8;
+/** Of all processes of a node, so that reads and transactions together leave room for another node below 100. */
+const ofNodeMax = 24;
+/** With one, whoever waits for a lock would keep all others of its process waiting. */
+const ofProcessMin = 2;
 /** Who waits at most: beyond them nobody would be served in time. */
 const waitingMax = 4_000;
 /** A connection that nobody used for so long is closed. */
@@ -20,6 +26,12 @@ export interface PostgresPool {
   readonly away: Error | null;
   readonly open: number;
   close(): Promise<void>;
+}
+
+/** How many connections a pool of each process may have, on a node of so many processes. */
+export function connectionsOfOne(processes: number): number {
+  const share = Math.floor(ofNodeMax / processes);
+  return Math.max(ofProcessMin, Math.min(ofProcessMax, share));
 }
 
 interface Waiter {

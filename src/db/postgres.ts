@@ -17,16 +17,10 @@ import {
   statementMsMax,
 } from "./postgres-connection.ts";
 import { postgresDialect, type Rows } from "./postgres-dialect.ts";
-import { createPostgresPool, type PostgresPool } from "./postgres-pool.ts";
+import { connectionsOfOne, createPostgresPool, type PostgresPool } from "./postgres-pool.ts";
 import { batchedRead } from "./read-batches.ts";
 import type { Tables } from "./tables.ts";
 
-/**
- * Connections of a process, of which a node may have several: apart, so that what waits for a lock or for a standby
- * keeps nobody from reading.
- */
-const readersMax = 8;
-const writersMax = 8;
 const readMsMax = 10_000;
 /** Who waits longer for a connection is told to come again. */
 const connectionWaitMsMax = 10_000;
@@ -54,12 +48,15 @@ const everything = `${lockSpace}, 0`;
 
 export interface PostgresOptions extends Omit<ConnectOptions, "session" | "mark"> {
   readonly clock: Clock;
-  /** What tests lengthen. */
+  /** Of this node that have the database open, this one among them; default: 1. They share the node's connections. */
+  readonly processes?: number;
+  /** What tests lengthen, or shorten. */
   readonly waitMsMax?: number;
 }
 
 /**
- * PostgreSQL behind two small pools. Transactions are READ COMMITTED and take locks at their
+ * PostgreSQL behind two small pools: apart, so that what waits for a lock or for a standby keeps nobody from reading.
+ * Transactions are READ COMMITTED and take locks at their
  * beginning that say what they may run beside (docs/decisions/0008-postgresql.md). Throws
  * UnfitServerError, or DatabaseAwayError where none can be reached.
  */
@@ -83,17 +80,14 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     connect({ ...options, session, mark: () => mark }, guard);
   // Before anything waits: whoever starts Berth must hear what is wrong with the server.
   await (await open(limits)).close();
-  const of = { waitMsMax: connectionMsMax, clock };
-  const readers = createPostgresPool({
-    ...of,
+  const of = {
     connect: () => open(limits),
-    connectionsMax: readersMax,
-  });
-  const writers = createPostgresPool({
-    ...of,
-    connect: () => open(limits),
-    connectionsMax: writersMax,
-  });
+    connectionsMax: connectionsOfOne(options.processes ?? 1),
+    waitMsMax: connectionMsMax,
+    clock,
+  };
+  const readers = createPostgresPool(of);
+  const writers = createPostgresPool(of);
 
   function renew(pool: PostgresPool): void {
     mark = ` /* ${uuidv7()} */`;
