@@ -10,14 +10,14 @@ import type { Tx } from "./database.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { openPostgres } from "./postgres.ts";
 
-function open(url: string) {
+function open(url: string, waitMsMax = 60_000) {
   const address = parsePostgresUrl(url);
   return openPostgres({
     address,
     unsafe: false,
     prepared: "auto",
     clock: systemClock,
-    waitMsMax: 60_000,
+    waitMsMax,
   });
 }
 
@@ -108,6 +108,36 @@ test("tables are taken from who reads them in another order, and nobody is ended
   expect(begun).toBe(1);
   expect(await taker).toEqual([{ patience: "15s" }]);
   await other.close();
+  await db.close();
+  await server.dropDatabase(url);
+});
+
+test("transactions that all wait let others read, and one more is told to come again", async () => {
+  const server = await sharedPostgres();
+  const url = await server.createDatabase();
+  const db = await open(url, 100);
+  const begun = Array.from({ length: 8 }, () => Promise.withResolvers<void>());
+  const end = Promise.withResolvers<void>();
+  const all = begun.map(({ resolve }) =>
+    db.transaction(async (tx) => {
+      await sql`select 1`.execute(tx);
+      resolve();
+      await end.promise;
+    }, "rows"),
+  );
+  await Promise.all(begun.map(({ promise }) => promise));
+  const readOne = async () => (await sql`select 1 as one`.execute(db.reads)).rows;
+  const one = (tx: Tx) => sql`select 1`.execute(tx);
+  const refused = await db.transaction(one, "rows").catch((error: unknown) => error);
+  expect(refused).toMatchObject({
+    code: "UNAVAILABLE",
+    status: 503,
+    headers: { "retry-after": "5" },
+  });
+  expect(await readOne()).toEqual([{ one: 1 }]);
+  end.resolve();
+  await Promise.all(all);
+  await db.transaction(one, "rows");
   await db.close();
   await server.dropDatabase(url);
 });
