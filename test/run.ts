@@ -36,7 +36,11 @@ const onThreeNodesToo = [
 ];
 
 /** What has to do with the bytes of blobs is the same wherever they lie. */
-const onS3Too = ["blobs", "uploads", "manifests"].map((name) => `./test/protocol/${name}.test.ts`);
+const onS3Too = [
+  ...["blobs", "uploads", "manifests"].map((name) => `./test/protocol/${name}.test.ts`),
+  // Nor does anybody get more of them there than they may.
+  "./test/access/content.test.ts",
+];
 
 /**
  * SQLite and files, and PostgreSQL and S3, have all clients; the other two pairs these ones, without what is
@@ -78,6 +82,8 @@ for (const { title, env } of otherPairs) {
   const chosen = ["./test/clients/clients.test.ts", `--test-name-pattern=${someClients}`];
   groups.push(bunTest(`some clients on ${title}`, chosen, env));
 }
-groups.push(bunTest("test/protocol on S3", onS3Too, { BERTH_TEST_BLOBS: "s3" }));
+groups.push(
+  bunTest("test/protocol, test/access/content.test.ts on S3", onS3Too, { BERTH_TEST_BLOBS: "s3" }),
+);
 const [someQuick, otherQuick] = quickGroups;
 process.exit(await runBeside([...someQuick, ...groups], [...otherQuick, ...waiting.map(groupOf)]));

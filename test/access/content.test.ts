@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { describeContent, digestOf, makeImage, makeReferrer, types } from "../support/images.ts";
+import { testsRunOnS3 } from "../support/test-app.ts";
 import { basic, bearer, type Door, fetchToken, openDoor, secretIn } from "./door.ts";
 import { addProject, addUser, admin, signIn } from "./world.ts";
 
@@ -123,6 +124,30 @@ describe("what has a digest is not everybody's", () => {
       }
     }
   });
+
+  if (testsRunOnS3) {
+    test("a link to the bytes in S3 has who may pull them", async () => {
+      const sending = await openDoor({ env: { BERTH_S3_REDIRECT: "true" } });
+      try {
+        for (const name of ["alice", "bob"]) await addUser(sending, name);
+        await addProject(sending, "hers", signIn("alice"), "private");
+        await addProject(sending, "his", signIn("bob"), "private");
+        const digest = await sending
+          .client(signIn("alice"))
+          .pushBlob("hers/app", new Uint8Array(300_000).fill(7));
+        const get = async (as: string | null, repository: string) => {
+          const answer = await sending.ask(`/v2/${repository}/blobs/${digest}`, { as });
+          return [answer.status, answer.headers.get("location")] as const;
+        };
+        expect(await get(signIn("alice"), "hers/app")).toEqual([307, expect.any(String)]);
+        expect(await get(signIn("bob"), "hers/app")).toEqual([404, null]);
+        expect(await get(signIn("bob"), "his/app")).toEqual([404, null]);
+        expect(await get(null, "hers/app")).toEqual([401, null]);
+      } finally {
+        await sending.remove();
+      }
+    });
+  }
 
   test("deleted here, read there, it stays deleted here", async () => {
     const shared = makeImage("shared");

@@ -6,6 +6,7 @@ import { loadConfig } from "../../src/platform/config.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { bytesOf, type Json } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
+import { blobEnvironment } from "../support/test-app.ts";
 import { databaseEnvironment, dropDatabaseOf } from "../support/test-database.ts";
 
 export const publicUrl = "https://registry.example";
@@ -54,6 +55,7 @@ export async function openDoor({ folder: given, env }: DoorOptions = {}): Promis
       BERTH_URL: publicUrl,
       BERTH_ADMIN_PASSWORD: adminPassword,
       ...(await databaseEnvironment(folder)),
+      ...(await blobEnvironment(folder)),
       ...env,
     },
   );

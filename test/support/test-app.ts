@@ -49,7 +49,8 @@ export const testsRunOnS3 = process.env["BERTH_TEST_BLOBS"] === "s3";
 
 let sharedS3: Promise<S3Server> | null = null;
 
-async function blobSettings(folder: string): Promise<Record<string, string>> {
+/** Variables with which a Berth on this folder finds its blobs: in the folder, or below a prefix of their own. */
+export async function blobEnvironment(folder: string): Promise<Record<string, string>> {
   if (!testsRunOnS3) return {};
   sharedS3 ??= startWeakS3();
   // Where bytes come from is all that may differ: the tests look at the answers of Berth itself.
@@ -61,7 +62,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const env = {
     BERTH_LOG_REQUESTS: "false",
     BERTH_OPEN: "1",
-    ...(await blobSettings(folder)),
+    ...(await blobEnvironment(folder)),
     ...(await databaseEnvironment(folder)),
     ...options.env,
   };
