@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openApp } from "../../src/app.ts";
+import { type App, openApp } from "../../src/app.ts";
 import { loadConfig } from "../../src/platform/config.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { bytesOf, type Json } from "../support/images.ts";
 import { createOciClient, type OciClient } from "../support/oci-client.ts";
-import { blobEnvironment } from "../support/test-app.ts";
+import { blobEnvironment, folderOfNode, nodes, sharedSecretKey } from "../support/test-app.ts";
 import { databaseEnvironment, dropDatabaseOf } from "../support/test-database.ts";
 
 export const publicUrl = "https://registry.example";
@@ -24,7 +24,10 @@ export interface Ask {
   readonly from?: string;
 }
 
-/** A Berth under access control in this process, without sockets. */
+/**
+ * A Berth under access control in this process, without sockets; where tests run on several nodes, so many of
+ * them, which take requests in turn.
+ */
 export interface Door {
   readonly folder: string;
   /** Everything that was logged, from `debug` on. */
@@ -48,17 +51,15 @@ export interface DoorOptions {
 
 export async function openDoor({ folder: given, env }: DoorOptions = {}): Promise<Door> {
   const folder = given ?? mkdtempSync(join(tmpdir(), "berth-access-"));
-  const { config } = loadConfig(
-    { listen: "127.0.0.1:0", data: folder },
-    {
-      BERTH_LOG_REQUESTS: "true",
-      BERTH_URL: publicUrl,
-      BERTH_ADMIN_PASSWORD: adminPassword,
-      ...(await databaseEnvironment(folder)),
-      ...(await blobEnvironment(folder)),
-      ...env,
-    },
-  );
+  const settings = {
+    BERTH_LOG_REQUESTS: "true",
+    BERTH_URL: publicUrl,
+    BERTH_ADMIN_PASSWORD: adminPassword,
+    ...(await databaseEnvironment(folder)),
+    ...(await blobEnvironment(folder)),
+    ...(nodes > 1 ? { BERTH_SECRET_KEY: sharedSecretKey } : {}),
+    ...env,
+  };
   const lines: string[] = [];
   const log = createLog({
     format: "json",
@@ -67,10 +68,20 @@ export async function openDoor({ folder: given, env }: DoorOptions = {}): Promis
       lines.push(...text.split("\n").filter((line) => line !== ""));
     },
   });
-  const app = await openApp(config, log);
-  app.start("127.0.0.1:5000");
+  const apps: App[] = [];
+  for (let number = 0; number < nodes; number++) {
+    const { config } = loadConfig(
+      { listen: "127.0.0.1:0", data: folderOfNode(folder, number) },
+      settings,
+    );
+    const app = await openApp(config, log);
+    app.start("127.0.0.1:5000");
+    apps.push(app);
+  }
+  let asked = 0;
+  const inTurn = () => apps[asked++ % apps.length] as App;
   const close = async () => {
-    await app.close();
+    for (const app of apps) await app.close();
     log.flush();
   };
 
@@ -86,7 +97,7 @@ export async function openDoor({ folder: given, env }: DoorOptions = {}): Promis
     }
     init.headers = all;
     const address = from ?? "192.0.2.7";
-    return await app.fetch(new Request(`http://registry.example${path}`, init), {
+    return await inTurn().fetch(new Request(`http://registry.example${path}`, init), {
       requestIP: () => ({ address }),
     });
   }
@@ -102,7 +113,7 @@ export async function openDoor({ folder: given, env }: DoorOptions = {}): Promis
       return text === "" ? {} : (JSON.parse(text) as Json);
     },
     async operate(path) {
-      const response = await app.api(new Request(`http://berth${path}`));
+      const response = await inTurn().api(new Request(`http://berth${path}`));
       return (await response.json()) as Json;
     },
     client: (as) =>

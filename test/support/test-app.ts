@@ -19,7 +19,14 @@ const processes = Number(process.env["BERTH_TEST_PROCESSES"] ?? "1");
  * With this many, on PostgreSQL and S3, each app is so many servers that take connections in turn. Those
  * beside the first have folders of their own in its folder.
  */
-const nodes = Number(process.env["BERTH_TEST_NODES"] ?? "1");
+export const nodes = Number(process.env["BERTH_TEST_NODES"] ?? "1");
+
+/** What several of them seal secrets with. */
+export const sharedSecretKey = Buffer.alloc(32, "nodes").toString("base64");
+
+export function folderOfNode(folder: string, number: number): string {
+  return number === 0 ? folder : `${folder}/node-${number}`;
+}
 
 /** A Berth in this process, on a free port, with a data folder of its own. */
 export interface TestApp {
@@ -117,10 +124,10 @@ async function startSeveral(
   folder: string,
   env: Readonly<Record<string, string>>,
 ): Promise<Started> {
-  const shared = { BERTH_SECRET_KEY: Buffer.alloc(32, "nodes").toString("base64"), ...env };
+  const shared = { BERTH_SECRET_KEY: sharedSecretKey, ...env };
   const all: Started[] = [];
   for (let number = 0; number < nodes; number++) {
-    all.push(await startHere(number === 0 ? folder : `${folder}/node-${number}`, shared));
+    all.push(await startHere(folderOfNode(folder, number), shared));
   }
   const balancer = await startBalancer(all.map(({ port }) => port));
   return {
