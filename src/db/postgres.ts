@@ -55,10 +55,10 @@ export interface PostgresOptions extends Omit<ConnectOptions, "session" | "mark"
 }
 
 /**
- * PostgreSQL behind two small pools: apart, so that what waits for a lock or for a standby keeps nobody from reading.
- * Transactions are READ COMMITTED and take locks at their
- * beginning that say what they may run beside (docs/decisions/0008-postgresql.md). Throws
- * UnfitServerError, or DatabaseAwayError where none can be reached.
+ * PostgreSQL behind two small pools: apart, so that what waits for a lock or for a standby keeps nobody
+ * from reading. Transactions are READ COMMITTED and take locks at their beginning that say what they may
+ * run beside (docs/decisions/0008-postgresql.md). Throws UnfitServerError, or DatabaseAwayError where
+ * none can be reached.
  */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   let failure: Error | null = null;
