@@ -126,6 +126,7 @@ function everySystemCall(seed: number): readonly Level[] {
   const env = { BERTH_TEST_SEED: `${seed}` };
   return [
     tested("L2", "a kill at each system call of a change", ["faults/syscall-kills"], env),
+    tested("L2", "an upgrade killed at its system calls", ["faults/upgrade-kills"]),
     tested("L2", "the order of syncs and answers", ["faults/sync-order"]),
   ];
 }
