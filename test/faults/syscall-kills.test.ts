@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { keepFailure } from "../support/failures.ts";
 import { audit } from "./support/audit.ts";
 import {
   type Child,
+  projectFolder,
   runCommand,
   spawnChild,
   startChild,
@@ -57,6 +59,10 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
       const attempt = async (call: string, when: number, place: Place | null) => {
         const hit = await killIn(operation, call, when, place);
         if (hit !== null) hits.push(hit);
+        if (ledger.violations.length > 0) {
+          const kept = { name: `syscalls-${hits.length}`, tree: projectFolder, data: folder.path };
+          console.log(keepFailure({ ...kept, history: { name, hits, violations: ledger.violations } }));
+        }
         expect(ledger.violations).toEqual([]);
         return hit !== null;
       };

@@ -57,7 +57,7 @@ describe.skipIf(why !== null)(why === null ? "an upgrade" : `an upgrade (skipped
       } finally {
         program.remove();
       }
-    }, 60_000);
+    });
     afterAll(() => folder.remove());
 
     test("goes on at the next start, and has all that was acknowledged", async () => {
