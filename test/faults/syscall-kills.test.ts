@@ -61,7 +61,9 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
         if (hit !== null) hits.push(hit);
         if (ledger.violations.length > 0) {
           const kept = { name: `syscalls-${hits.length}`, tree: projectFolder, data: folder.path };
-          console.log(keepFailure({ ...kept, history: { name, hits, violations: ledger.violations } }));
+          console.log(
+            keepFailure({ ...kept, history: { name, hits, violations: ledger.violations } }),
+          );
         }
         expect(ledger.violations).toEqual([]);
         return hit !== null;
