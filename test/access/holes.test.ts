@@ -253,6 +253,7 @@ function copyTree(): string {
     "src",
     "test/access",
     "test/support",
+    "test/faults/support",
     "scripts",
     "package.json",
     "openapi.json",
