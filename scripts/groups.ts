@@ -37,7 +37,7 @@ const linesOfFailure = 40;
 
 const bun = [process.execPath, "--no-env-file", `--config=${devNull}`];
 
-/** About half of the time that unit tests take: who may do what, and what is done beside requests. */
+/** About half of the work of unit tests: who may do what, and what is done beside requests. */
 const oneHalf = [
   "access",
   "accounts",
@@ -48,10 +48,11 @@ const oneHalf = [
   "pages",
   "projects",
   "records",
-  "usage",
 ];
+/** They mostly wait: for a server to start, for work that is looked for every five seconds. */
+const waiting = ["db", "gc", "pulls", "usage"];
 const ofTheRest = readdirSync(join(projectFolder, "src"), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && !oneHalf.includes(entry.name))
+  .filter((entry) => entry.isDirectory() && ![...oneHalf, ...waiting].includes(entry.name))
   .map((entry) => entry.name);
 
 const memoryBytesMin = 2 * 1024 ** 3;
@@ -59,8 +60,8 @@ const memoryBytesMin = 2 * 1024 ** 3;
 const memory = memoryFolder(memoryBytesMin);
 const quickEnv: Group["env"] = memory === null ? {} : { TMPDIR: memory };
 
-/** Everything that is quick: format, lint, types, house rules, unit and contract tests. In two halves. */
-export const quickGroups: readonly [readonly Group[], readonly Group[]] = [
+/** Everything that is quick: format, lint, types, house rules, unit and contract tests. In rows that go together. */
+export const quickGroups: readonly [readonly Group[], readonly Group[], readonly Group[]] = [
   [
     {
       title: "format and lint",
@@ -80,6 +81,7 @@ export const quickGroups: readonly [readonly Group[], readonly Group[]] = [
     bunTest("house rules", ["./test/tidy.test.ts", "./test/torture/mutants/mutants.test.ts"]),
     bunTest("unit and contract tests of access, jobs and moves", oneHalf.map(inSource), quickEnv),
   ],
+  [bunTest("unit and contract tests that wait", waiting.map(inSource), quickEnv)],
   [bunTest("unit and contract tests of the rest", ofTheRest.map(inSource), quickEnv)],
 ];
 
@@ -93,7 +95,7 @@ export function bunTest(title: string, paths: readonly string[], env: Group["env
 }
 
 /**
- * Runs two rows of groups beside each other, which takes two cores less time. What a group prints comes
+ * Runs rows of groups beside each other, which takes two cores less time. What a group prints comes
  * out when it is over, so that nothing is mixed up; at the end what failed and why others did not run.
  * Returns the exit code.
  */
