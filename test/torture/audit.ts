@@ -1,7 +1,8 @@
 import { checkBlob } from "./blob-operations.ts";
 import { usedRepositories } from "./management-operations.ts";
 import { checkManifest, checkTag, checkTagList } from "./manifest-operations.ts";
-import { blobs, manifests, manifestWith, tags } from "./universe.ts";
+import { completeProjects } from "./project-operations.ts";
+import { blobs, manifests, manifestWith, projectOf, projects, tags } from "./universe.ts";
 import { askWithin, blobPath, jsonOf, manifestPath, textOf, type World } from "./world.ts";
 
 /**
@@ -9,6 +10,7 @@ import { askWithin, blobPath, jsonOf, manifestPath, textOf, type World } from ".
  * must agree, and what is there must be whole. From then on the model knows what is there.
  */
 export async function audit(world: World): Promise<void> {
+  await completeProjects(world);
   for (const repository of usedRepositories) {
     if (!world.model.isUsed(repository)) continue;
     const live = await auditManifests(world, repository);
@@ -120,6 +122,55 @@ async function auditReferrers(
     if (!Bun.deepEquals(texts(found), texts([...wanted])))
       world.violation(`${what}: ${texts(found)}, not ${texts([...wanted])}`);
   }
+}
+
+/**
+ * What the registry counts is what live images need, each blob once, after all else has gone. To be called
+ * when nobody wrote since the last look at everything.
+ */
+export async function checkUsage(world: World): Promise<void> {
+  for (const project of projects) {
+    const own = usedRepositories.filter((repository) => projectOf(repository) === project);
+    await checkCount(world, `/api/v1/projects/${project}/usage`, own);
+  }
+  await checkCount(world, "/api/v1/usage", usedRepositories);
+}
+
+interface Counted {
+  readonly unique_bytes: number;
+  readonly shared_bytes: number;
+  readonly leased_bytes: number;
+  readonly trash_bytes: number;
+  readonly reclaimable_bytes: number;
+  /** Of the whole store alone. */
+  readonly stored_bytes?: number;
+}
+
+async function checkCount(
+  world: World,
+  path: string,
+  repositories: readonly string[],
+): Promise<void> {
+  const { model } = world;
+  const now = model.tick();
+  const isLive = (repository: string, digest: string) =>
+    model.manifest(repository, digest).isCertainly(true, now, now);
+  const needed = new Set(
+    repositories.flatMap((repository) =>
+      manifests
+        .filter(({ digest }) => isLive(repository, digest))
+        .flatMap((manifest) => manifest.blobs),
+    ),
+  );
+  const wanted = blobs
+    .filter(({ digest }) => needed.has(digest))
+    .reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+  const { answer } = await askWithin(world, null, "GET", path);
+  const counted = jsonOf<Counted>(answer);
+  const rest = counted.leased_bytes + counted.trash_bytes + counted.reclaimable_bytes;
+  const found = counted.unique_bytes + counted.shared_bytes;
+  if (rest !== 0 || found !== wanted || (counted.stored_bytes ?? wanted) !== wanted)
+    world.violation(`${path}: ${textOf(answer.bytes)}, and live images need ${wanted}`);
 }
 
 /** What a crash may leave: bytes of which no row speaks yet, or no longer. They go some day. */

@@ -1,6 +1,6 @@
 import { digestOf } from "../support/images.ts";
 import { leaseMs } from "./model.ts";
-import type { Operation, Robot, UploadWay } from "./plan.ts";
+import type { Caller, Operation, UploadWay } from "./plan.ts";
 import { type Blob, blobs, projectOf } from "./universe.ts";
 import {
   type Answer,
@@ -19,7 +19,7 @@ type Of<Kind extends Operation["kind"]> = Extract<Operation, { kind: Kind }>;
 /** Uploads a blob in one of the ways that clients have. True: it is there. */
 export async function pushBlob(
   world: World,
-  by: Robot,
+  by: Caller,
   { repository, blob: number, way }: Of<"push blob">,
 ): Promise<boolean> {
   const blob = blobs[number] as Blob;
@@ -33,6 +33,7 @@ export async function pushBlob(
   }
   const location = opened.answer.headers.get("location") ?? "";
   const half = way === "put" ? 0 : blob.bytes.byteLength >> 1;
+  const hasEnded = () => world.model.hasEnded(projectOf(repository), opened.span.from);
   // A day may go by before the answer is read.
   const touchedAt = world.target.now();
   if (half > 0) {
@@ -40,12 +41,14 @@ export async function pushBlob(
     const body = blob.bytes.slice(0, half);
     const sent = await askWithin(world, by, "PATCH", location, { headers, body });
     if (!wasAllowed(world, what, by, repository, "push", sent.answer, sent.span)) return false;
+    if (sent.answer.status === 404 && hasEnded()) return false;
     if (sent.answer.status !== 202) {
       unexpected(world, `a chunk of ${what}`, sent.answer);
       return false;
     }
   }
-  return await endUpload(world, by, { repository, blob, number, location, half, touchedAt, way });
+  const open = { repository, blob, number, location, half, touchedAt, way, hasEnded };
+  return await endUpload(world, by, open);
 }
 
 interface Open {
@@ -57,10 +60,12 @@ interface Open {
   /** No later than the half came in. */
   readonly touchedAt: number;
   readonly way: UploadWay;
+  /** Its project went, and the upload with it. */
+  hasEnded(): boolean;
 }
 
-async function endUpload(world: World, by: Robot, open: Open): Promise<boolean> {
-  const { repository, blob, number, location, half, touchedAt, way } = open;
+async function endUpload(world: World, by: Caller, open: Open): Promise<boolean> {
+  const { repository, blob, number, location, half, touchedAt, way, hasEnded } = open;
   const what = `the end of an upload to ${repository}`;
   const rest = blob.bytes.slice(half);
   switch (way) {
@@ -70,12 +75,13 @@ async function endUpload(world: World, by: Robot, open: Open): Promise<boolean> 
       world.model.leftUploads.push({
         ...{ repository, location, blob: number, by, acknowledged: half, sent: half },
         touchedAt,
-        ...{ mayBeGone: false, mayHaveEnded: false },
+        ...{ mayBeGone: hasEnded(), mayHaveEnded: false },
       });
       return false;
     case "cancel": {
       const ended = await askWithin(world, by, "DELETE", location);
       if (!wasAllowed(world, what, by, repository, "push", ended.answer, ended.span)) return false;
+      if (ended.answer.status === 404 && hasEnded()) return false;
       if (ended.answer.status !== 204) unexpected(world, `a cancel in ${repository}`, ended.answer);
       return false;
     }
@@ -84,7 +90,7 @@ async function endUpload(world: World, by: Robot, open: Open): Promise<boolean> 
       const path = `${location}?digest=${other}`;
       const { answer, span } = await askWithin(world, by, "PUT", path, { body: rest });
       if (!wasAllowed(world, what, by, repository, "push", answer, span)) return false;
-      if (answer.status !== 400)
+      if (answer.status !== 400 && !(answer.status === 404 && hasEnded()))
         unexpected(world, `bytes of another digest in ${repository}`, answer);
       return false;
     }
@@ -92,7 +98,7 @@ async function endUpload(world: World, by: Robot, open: Open): Promise<boolean> 
       const path = `${location}?digest=${blob.digest}`;
       let isAnswered = false;
       try {
-        const isThere = await finish(world, by, repository, blob, "PUT", path, rest);
+        const isThere = await finish(world, by, repository, blob, "PUT", path, rest, hasEnded);
         isAnswered = true;
         return isThere;
       } finally {
@@ -100,7 +106,7 @@ async function endUpload(world: World, by: Robot, open: Open): Promise<boolean> 
           world.model.leftUploads.push({
             ...{ repository, location, blob: number, by, touchedAt },
             ...{ acknowledged: half, sent: blob.bytes.byteLength },
-            ...{ mayBeGone: false, mayHaveEnded: true },
+            ...{ mayBeGone: hasEnded(), mayHaveEnded: true },
           });
         }
       }
@@ -108,7 +114,12 @@ async function endUpload(world: World, by: Robot, open: Open): Promise<boolean> 
   }
 }
 
-async function postBlob(world: World, by: Robot, repository: string, blob: Blob): Promise<boolean> {
+async function postBlob(
+  world: World,
+  by: Caller,
+  repository: string,
+  blob: Blob,
+): Promise<boolean> {
   const path = `/v2/${repository}/blobs/uploads/?digest=${blob.digest}`;
   return await finish(world, by, repository, blob, "POST", path, blob.bytes);
 }
@@ -116,7 +127,7 @@ async function postBlob(world: World, by: Robot, repository: string, blob: Blob)
 /** The request by which bytes become a blob. */
 async function finish(
   world: World,
-  by: Robot,
+  by: Caller,
   repository: string,
   blob: Blob,
   method: "POST" | "PUT",
@@ -146,10 +157,10 @@ export async function goOnWithUpload(
   const [left] = leftUploads.splice(which % Math.max(1, leftUploads.length), 1);
   if (left === undefined) return;
   const { repository, location } = left;
-  const by = left.by as Robot;
+  const by = left.by as Caller;
   const what = `going on with an upload to ${repository}`;
   const asked = await askWithin(world, by, "GET", location);
-  const isOld = () => world.target.now() - left.touchedAt >= leaseMs;
+  const isOld = () => left.mayBeGone || world.target.now() - left.touchedAt >= leaseMs;
   if (asked.answer.status === 404 && (left.mayBeGone || left.mayHaveEnded || isOld())) return;
   if (!wasAllowed(world, what, by, repository, "push", asked.answer, asked.span)) return;
   if (asked.answer.status !== 204) {
@@ -174,7 +185,7 @@ function offsetOf({ headers }: Answer): number {
 
 export async function mountBlob(
   world: World,
-  by: Robot,
+  by: Caller,
   { repository, blob: number, from }: Of<"mount">,
 ): Promise<void> {
   const { model, target } = world;
@@ -204,7 +215,7 @@ export async function mountBlob(
 
 export async function readBlob(
   world: World,
-  by: Robot,
+  by: Caller,
   { kind, repository, blob: number }: Of<"head blob" | "get blob" | "delete blob">,
 ): Promise<boolean> {
   const { digest } = blobs[number] as Blob;
@@ -243,7 +254,7 @@ export function checkBlob(
 
 export async function deleteBlob(
   world: World,
-  by: Robot,
+  by: Caller,
   { repository, blob: number }: Of<"head blob" | "get blob" | "delete blob">,
 ): Promise<void> {
   const { model } = world;

@@ -2,16 +2,7 @@ import { formatPastTime } from "../../src/oci/past-name.ts";
 import { leaseMs, type Moment } from "./model.ts";
 import type { Operation } from "./plan.ts";
 import type { Register } from "./register.ts";
-import {
-  blobs,
-  manifests,
-  manifestWith,
-  noTags,
-  relatedTo,
-  repositories,
-  ruleTags,
-  tags,
-} from "./universe.ts";
+import { manifests, manifestWith, relatedTo, repositories, tags } from "./universe.ts";
 import {
   type Answer,
   apiPath,
@@ -23,15 +14,13 @@ import {
   textOf,
   unexpected,
   type World,
+  withBody,
 } from "./world.ts";
 
 type Of<Kind extends Operation["kind"]> = Extract<Operation, { kind: Kind }>;
 
 /** So long what was can be looked at again, whatever a project's trash keeps. */
 const pastMsMax = 20 * 60 * 60 * 1000;
-
-const jsonHeaders = { "content-type": "application/json" };
-const withBody = (body: unknown) => ({ headers: jsonHeaders, body: JSON.stringify(body) });
 
 export async function setLock(world: World, { kind, repository, tag }: Of<"lock" | "unlock">) {
   const { model } = world;
@@ -70,7 +59,7 @@ export async function removeTags(world: World, { repository, tags: named }: Of<"
 }
 
 /** Without what was just begun, which began last before it was asked. */
-function wasKept({ model }: World, repository: string, tag: string, span: Span): boolean {
+export function wasKept({ model }: World, repository: string, tag: string, span: Span): boolean {
   const before = span.from - 2;
   return (
     model.isKept(repository, tag, span) && !model.tag(repository, tag).allows(null, before, before)
@@ -81,14 +70,7 @@ export async function deleteRepository(world: World, { repository }: Of<"delete 
   const { model } = world;
   model.disturb(repository);
   model.endLeases(repository);
-  const begun = model.begin([
-    ...manifests.map(({ digest }) => [model.manifest(repository, digest), false] as const),
-    ...blobs.map(({ digest }) => [model.blob(repository, digest), false] as const),
-    ...tags.flatMap((tag) => [
-      [model.tag(repository, tag), null] as const,
-      [model.lock(repository, tag), false] as const,
-    ]),
-  ]);
+  const begun = model.begin(model.nothingIn(repository));
   const { answer, span, done } = await change(
     world,
     begun,
@@ -251,9 +233,12 @@ export async function readPast(world: World, { which }: Of<"past">) {
   const { moments } = world.model;
   const moment = moments[which % Math.max(1, moments.length)];
   if (moment === undefined) return;
+  const isOfEarlier = world.model.isOfEarlier(moment);
   const path = manifestPath(`asof/${formatPastTime(moment.at)}/${moment.repository}`, moment.tag);
   const { answer } = await askWithin(world, "owner", "GET", path);
   checkPast(world, moment, answer);
+  if (isOfEarlier && answer.status === 200)
+    world.violation(`${moment.repository} shows what an earlier project of its name had`);
 }
 
 /** What a tag was at the very moment of a move of it, and before. */
@@ -303,40 +288,6 @@ function checkPast(world: World, moment: Moment, answer: Answer): void {
     world.violation(`${what}: ${answer.status} ${textOf(answer.bytes)}`);
 }
 
-export async function setRole(world: World, { project, robot, role }: Of<"set role">) {
-  const { model } = world;
-  const begun = model.begin([[model.role(project, robot), role]]);
-  const path = `/api/v1/projects/${project}/members/robot.${robot}`;
-  const [method, rest] = role === null ? ["DELETE"] : ["PUT", withBody({ role })];
-  // Whoever is no member has no role: that is what was wanted.
-  const { answer, done } = await change(
-    world,
-    begun,
-    [200, 204, 404],
-    null,
-    method as string,
-    path,
-    rest as never,
-  );
-  if (!done) unexpected(world, `the role ${role} of ${robot} in ${project}`, answer);
-}
-
-/** The one that the project has. */
-export async function setRule(world: World, { project, keeps }: Of<"keep tags">) {
-  const { model } = world;
-  const path = `/api/v1/projects/${project}/tag-rules`;
-  const listed = await askWithin(world, null, "GET", path);
-  const [rule] = jsonOf<{ items: { id: string }[] }>(listed.answer).items;
-  const begun = model.begin([[model.rule(project), keeps]]);
-  const asked = [
-    "PATCH",
-    `${path}/${rule?.id}`,
-    withBody({ tags: keeps ? ruleTags : noTags }),
-  ] as const;
-  const { answer, done } = await change(world, begun, [200], null, ...asked);
-  if (!done) unexpected(world, `the rule of ${project}`, answer);
-}
-
 export async function setEnabled(world: World, { kind, robot }: Of<"disable" | "enable">) {
   const { model } = world;
   const begun = model.begin([[model.enabled(robot), kind === "enable"]]);
@@ -347,17 +298,6 @@ export async function setEnabled(world: World, { kind, robot }: Of<"disable" | "
   ] as const;
   const { answer, done } = await change(world, begun, [200], null, ...asked);
   if (!done) unexpected(world, `to ${kind} ${robot}`, answer);
-}
-
-export async function setTimes(
-  world: World,
-  { kind, project, days }: Of<"keep untagged" | "keep trash">,
-) {
-  if (kind === "keep untagged" && days !== null) world.model.swept.add(project);
-  const changes = kind === "keep trash" ? { trash_days: days } : { untagged_days: days };
-  const asked = ["PATCH", `/api/v1/projects/${project}`, withBody(changes)] as const;
-  const { answer } = await askWithin(world, null, ...asked);
-  if (answer.status !== 200) unexpected(world, `the times of ${project}`, answer);
 }
 
 export async function collectGarbage(world: World) {

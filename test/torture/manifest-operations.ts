@@ -1,6 +1,6 @@
 import { digestOf } from "../support/images.ts";
 import { pushBlob, readBlob } from "./blob-operations.ts";
-import type { Condition, Operation, Robot } from "./plan.ts";
+import type { Caller, Condition, Operation } from "./plan.ts";
 import { blobs, type Manifest, manifests, manifestWith, relatedTo, tags } from "./universe.ts";
 import {
   type Answer,
@@ -18,7 +18,7 @@ import {
 type Of<Kind extends Operation["kind"]> = Extract<Operation, { kind: Kind }>;
 
 /** As clients do it: what is missing of the blobs, then what an index lists, then the manifest. */
-export async function pushImage(world: World, by: Robot, push: Of<"push image">): Promise<void> {
+export async function pushImage(world: World, by: Caller, push: Of<"push image">): Promise<void> {
   const { repository } = push;
   const manifest = manifests[push.manifest] as Manifest;
   for (const digest of manifest.blobs) {
@@ -35,7 +35,7 @@ export async function pushImage(world: World, by: Robot, push: Of<"push image">)
 
 export async function putManifest(
   world: World,
-  by: Robot,
+  by: Caller,
   push: Of<"push image" | "put manifest">,
 ): Promise<void> {
   const { model } = world;
@@ -133,7 +133,7 @@ function checkRefused(
 
 export async function readManifest(
   world: World,
-  by: Robot,
+  by: Caller,
   { repository, manifest: number }: { repository: string; manifest: number },
 ): Promise<void> {
   const { digest } = manifests[number] as Manifest;
@@ -163,7 +163,7 @@ export function checkManifest(
 
 export async function readTag(
   world: World,
-  by: Robot,
+  by: Caller,
   { repository, tag }: { repository: string; tag: string },
 ): Promise<void> {
   const { answer, span } = await askWithin(world, by, "GET", manifestPath(repository, tag));
@@ -198,7 +198,7 @@ function nameOf(digest: unknown): string {
 
 export async function listTags(
   world: World,
-  by: Robot,
+  by: Caller,
   { repository }: { repository: string },
 ): Promise<void> {
   const { answer, span } = await askWithin(world, by, "GET", `/v2/${repository}/tags/list`);
@@ -225,7 +225,7 @@ export function checkTagList(
 
 export async function deleteTag(
   world: World,
-  by: Robot,
+  by: Caller,
   { repository, tag }: { repository: string; tag: string },
 ): Promise<void> {
   const { model, violation } = world;
@@ -247,7 +247,7 @@ export async function deleteTag(
 /** With its tags, and with what only it holds. */
 export async function deleteManifest(
   world: World,
-  by: Robot,
+  by: Caller,
   { repository, manifest: number }: { repository: string; manifest: number },
 ): Promise<void> {
   const { model, violation } = world;

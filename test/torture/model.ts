@@ -54,6 +54,11 @@ export class Model {
   private readonly pushed = new Set<string>();
   /** Repositories in which somebody may have changed something. */
   private readonly changed = new Set<string>();
+  /** Projects of which not all may have been made. */
+  readonly inTheMaking = new Set<string>();
+  /** When one of this name last began to end, and to begin anew, by tick. */
+  private readonly ended = new Map<string, number>();
+  private readonly reborn = new Map<string, number>();
   /** Projects that may have a limit for manifests without a tag. */
   readonly swept = new Set<string>();
   readonly moments: Moment[] = [];
@@ -79,6 +84,12 @@ export class Model {
   role = (project: string, robot: string) =>
     this.register<string | null>(`role ${project} ${robot}`, null);
   enabled = (robot: string) => this.register<boolean>(`enabled ${robot}`, true);
+  /** Whether a secret of a robot is good, by its id. */
+  secret = (id: string) => this.register<boolean>(`secret ${id}`, false);
+  /** Secrets that were told, by their ids. */
+  readonly secrets = new Map<string, string>();
+  /** Whether anybody may pull from a project. */
+  isPublic = (project: string) => this.register<boolean>(`public ${project}`, false);
 
   /** False: nobody ever changed anything there, and nothing can be there. */
   isUsed(repository: string): boolean {
@@ -150,6 +161,10 @@ export class Model {
         this.open.delete(all);
         for (const one of begun) one.inDoubt(now);
       },
+      undone: (now) => {
+        this.open.delete(all);
+        for (const one of begun) one.undone(now);
+      },
     };
     this.open.add(all);
     return all;
@@ -190,6 +205,18 @@ export class Model {
     ];
   }
 
+  /** Nor is a tag locked. */
+  nothingIn(repository: string): Writes {
+    return [
+      ...manifests.map(({ digest }) => [this.manifest(repository, digest), false] as const),
+      ...blobs.map(({ digest }) => [this.blob(repository, digest), false] as const),
+      ...tags.flatMap((tag) => [
+        [this.tag(repository, tag), null] as const,
+        [this.lock(repository, tag), false] as const,
+      ]),
+    ];
+  }
+
   /** A blob stays so long although nothing refers to it. */
   lease(repository: string, blob: string, until: number): void {
     const key = `${repository}@${blob}`;
@@ -203,6 +230,32 @@ export class Model {
 
   disturb(repository: string): void {
     this.disturbed.set(repository, this.tick());
+  }
+
+  /** A project goes with all that is in it. */
+  endProject(project: string): void {
+    const tick = this.tick();
+    this.ended.set(project, tick);
+    for (const left of this.leftUploads) left.mayBeGone ||= projectOf(left.repository) === project;
+  }
+
+  /** Whether the project may have gone since then, and with it what was there. */
+  hasEnded(project: string, since: number): boolean {
+    return (
+      this.inTheMaking.has(project) ||
+      (this.ended.get(project) ?? 0) > since ||
+      (this.reborn.get(project) ?? 0) > since
+    );
+  }
+
+  /** Another of its name is there, with nothing of it. */
+  beginAnew(project: string): void {
+    this.reborn.set(project, this.tick());
+  }
+
+  /** Whether that was before the project began that is there. */
+  isOfEarlier({ repository, tick }: Moment): boolean {
+    return tick < (this.reborn.get(projectOf(repository)) ?? 0);
   }
 
   /** Nothing ever left the repository but tags. */

@@ -10,9 +10,6 @@ import {
   restoreTag,
   setEnabled,
   setLock,
-  setRole,
-  setRule,
-  setTimes,
 } from "./management-operations.ts";
 import {
   deleteManifest,
@@ -24,6 +21,7 @@ import {
   readTag,
 } from "./manifest-operations.ts";
 import type { Step } from "./plan.ts";
+import { replaceProject, setPublic, setRole, setRule, setTimes } from "./project-operations.ts";
 import { repeatRotation, rotateSecrets } from "./secret-operations.ts";
 import type { World } from "./world.ts";
 
@@ -84,6 +82,10 @@ export async function operate(world: World, { by, operation }: Step): Promise<vo
       return await setTimes(world, operation);
     case "keep tags":
       return await setRule(world, operation);
+    case "open to all":
+      return await setPublic(world, operation);
+    case "replace project":
+      return await replaceProject(world, operation);
     case "collect garbage":
       return await collectGarbage(world);
     case "rotate secrets":

@@ -5,6 +5,8 @@ import { below, blobs, manifests, projectOf, relatedTo, repositories, tags } fro
 /** Who asks: an owner, one who pushes, one whose rights change, one who has none. */
 export const robots = ["owner", "pusher", "guest", "nobody"] as const;
 export type Robot = (typeof robots)[number];
+/** Or somebody who does not say who they are. */
+export type Caller = Robot | "anonymous";
 
 /** Of these two only the secrets change. */
 export const spareRobots = ["spare", "kept"] as const;
@@ -44,13 +46,18 @@ export type Operation =
   | Each<"keep untagged", { project: string; days: number | null }>
   | Each<"keep trash", { project: string; days: number }>
   | Each<"keep tags", { project: string; keeps: boolean }>
+  | Each<"open to all", { project: string; isPublic: boolean }>
+  | Each<"replace project", { project: string; way: ReplaceWay }>
   | Each<"collect garbage" | "rotate secrets" | "repeat a rotation", object>;
+
+/** A project goes into the trash; what has its place is a new one, or the same again. */
+export type ReplaceWay = "new" | "restored";
 
 /** On condition that the tag is not there yet (`If-None-Match: *`). */
 export type Condition = "none" | "absent";
 
 export interface Step {
-  readonly by: Robot;
+  readonly by: Caller;
   readonly operation: Operation;
 }
 
@@ -114,9 +121,12 @@ function pass(random: Random): number {
   return hours * hourMs + random.below(hourMs);
 }
 
+const strangers = ["nobody", "anonymous"] as const;
+
 export function makeStep(random: Random, scene = everything): Step {
   const dice = random.below(20);
-  const by: Robot = dice < 12 ? "owner" : dice < 15 ? "pusher" : dice < 19 ? "guest" : "nobody";
+  const by =
+    dice < 12 ? "owner" : dice < 15 ? "pusher" : dice < 18 ? "guest" : random.pick(strangers);
   return { by, operation: makeOperation(random, scene) };
 }
 
@@ -255,6 +265,15 @@ function sceneOf(things: Things): Scene {
     [1, (r) => ({ kind: "keep untagged", project: project(r), days: r.pick([null, 1, 2]) })],
     [1, (r) => ({ kind: "keep trash", project: project(r), days: r.pick([1, 3, 4]) })],
     [2, (r) => ({ kind: "keep tags", project: project(r), keeps: r.chance(0.5) })],
+    [2, (r) => ({ kind: "open to all", project: project(r), isPublic: r.chance(0.5) })],
+    [
+      1,
+      (r) => ({
+        kind: "replace project",
+        project: project(r),
+        way: r.pick(["new", "restored"] as const),
+      }),
+    ],
     [3, () => ({ kind: "collect garbage" })],
     [1, () => ({ kind: "rotate secrets" })],
     [3, () => ({ kind: "repeat a rotation" })],

@@ -9,6 +9,8 @@ interface Write<V> {
   to: number;
   /** It did happen; else it may have. */
   certain: boolean;
+  /** Whoever began to read later finds what was there before it. */
+  seenUntil: number;
 }
 
 /** A write that was begun, and what became of it. */
@@ -19,6 +21,8 @@ export interface Begun {
   refused(): void;
   /** It may have happened, and will not from now on. */
   inDoubt(now: number): void;
+  /** It may have happened, and all is as before by now. */
+  undone(now: number): void;
 }
 
 /**
@@ -27,14 +31,17 @@ export interface Begun {
  * write, which did happen, began after that one ended and ended before the read began.
  */
 export class Register<V> {
-  private writes: Write<V>[];
+  private writes: Write<V>[] = [];
 
   constructor(initial: V) {
-    this.writes = [{ value: initial, from: -1, to: -1, certain: true }];
+    this.settle(initial, -1);
   }
 
   begin(value: Held<V>, now: number): Begun {
-    const write: Write<V> = { value, from: now, to: Number.POSITIVE_INFINITY, certain: false };
+    const write: Write<V> = {
+      ...{ value, from: now, to: Number.POSITIVE_INFINITY, certain: false },
+      seenUntil: Number.POSITIVE_INFINITY,
+    };
     this.writes.push(write);
     return {
       done: (at) => {
@@ -47,6 +54,10 @@ export class Register<V> {
       inDoubt: (at) => {
         write.to = Math.min(write.to, at);
       },
+      undone: (at) => {
+        write.to = at;
+        write.seenUntil = at;
+      },
     };
   }
 
@@ -56,7 +67,7 @@ export class Register<V> {
   }
 
   private seenBy(from: number, to: number): readonly Write<V>[] {
-    const began = this.writes.filter((write) => write.from <= to);
+    const began = this.writes.filter((write) => write.from <= to && write.seenUntil >= from);
     return began.filter(
       (write) => !began.some((later) => later.certain && later.from > write.to && later.to < from),
     );
@@ -86,6 +97,7 @@ export class Register<V> {
 
   /** Nobody else writes, and this is what it is. */
   settle(value: V, now: number): void {
-    this.writes = [{ value, from: now, to: now, certain: true }];
+    const seenUntil = Number.POSITIVE_INFINITY;
+    this.writes = [{ value, from: now, to: now, certain: true, seenUntil }];
   }
 }

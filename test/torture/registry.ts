@@ -7,12 +7,10 @@ import { createLog, type Log } from "../../src/platform/log.ts";
 import { Model } from "./model.ts";
 import type { Robot } from "./plan.ts";
 import { robots, spareRobots } from "./plan.ts";
-import { noTags, projects } from "./universe.ts";
-import type { Answer, Body, Target } from "./world.ts";
+import { firstRoles, noTags, projects, trashDays } from "./universe.ts";
+import type { Answer, Asker, Body, Target } from "./world.ts";
 
 const client = { requestIP: () => ({ address: "192.0.2.7" }) };
-/** Short, so that all that was deleted is gone some days later. */
-const trashDays = 3;
 
 /** A data folder as it is before anything happens, and the secrets of the robots in it. */
 export interface Template {
@@ -57,17 +55,18 @@ export function logErrors(): { readonly log: Log; readonly errors: string[] } {
 
 type Secrets = Readonly<Partial<Record<Robot, string>>>;
 
-/** How somebody says who they are; null: as the operator, over the control socket. */
-export function headersOf(secrets: Secrets, by: Robot | null): Readonly<Record<string, string>> {
-  if (by === null) return {};
-  const credentials = Buffer.from(`robot.${by}:${secrets[by]}`).toString("base64");
+/** How somebody says who they are; the operator need not, over the control socket. */
+export function headersOf(secrets: Secrets, by: Asker): Readonly<Record<string, string>> {
+  if (by === null || by === "anonymous") return {};
+  const [name, secret] = typeof by === "string" ? [by, secrets[by]] : [by.robot, by.secret];
+  const credentials = Buffer.from(`robot.${name}:${secret}`).toString("base64");
   return { authorization: `Basic ${credentials}` };
 }
 
 async function ask(
   app: App,
   secrets: Secrets,
-  by: Robot | null,
+  by: Asker,
   method: string,
   path: string,
   { headers = {}, body }: { headers?: Readonly<Record<string, string>>; body?: Body },
@@ -129,12 +128,6 @@ export async function makeTemplate(folder: string): Promise<Template> {
 function isRobot(name: string): name is Robot {
   return robots.some((robot) => robot === name);
 }
-
-/** In every project. */
-const firstRoles: Readonly<Partial<Record<Robot, string>>> = {
-  owner: "owner",
-  pusher: "developer",
-};
 
 /** What is known of a template. */
 export function modelOfTemplate(): Model {

@@ -1,7 +1,17 @@
-import { type Answer, askWithin, jsonOf, unexpected, type World } from "./world.ts";
+import {
+  type Answer,
+  askWithin,
+  change,
+  jsonOf,
+  type Span,
+  unexpected,
+  type World,
+} from "./world.ts";
 
 /** A robot has no more than one in use and one to take its place. */
 const secretsMax = 2;
+/** Of those that were told last: what is good, and what was just revoked. */
+const secretsTried = 3;
 /** Answers are kept for a day for whoever sends a request again. */
 const repeatedMsMax = 20 * 60 * 60 * 1000;
 
@@ -14,12 +24,33 @@ const empty = { "content-type": "application/json" };
 /** Twice at the same time. */
 export async function rotateSecrets(world: World): Promise<void> {
   const rotate = () => askWithin(world, null, "POST", `${spare}/secrets`, withHeaders(empty));
-  for (const { answer } of await Promise.all([rotate(), rotate()])) {
-    if (![201, 409].includes(answer.status)) unexpected(world, "rotating a secret", answer);
+  for (const { answer, span } of await Promise.all([rotate(), rotate()])) {
+    if (answer.status === 201) learn(world, answer, span);
+    else if (answer.status !== 409) unexpected(world, "rotating a secret", answer);
   }
   const secrets = await listSecrets(world, spare);
   if (secrets.length > secretsMax) world.violation(`a robot has ${secrets.length} secrets`);
   await revokeAllButOne(world, spare, secrets);
+  for (const id of [...world.model.secrets.keys()].slice(-secretsTried)) {
+    await trySecret(world, id);
+  }
+}
+
+function learn({ model }: World, answer: Answer, { from, to }: Span): void {
+  const { id, secret } = jsonOf<{ id: string; secret: string }>(answer);
+  model.secrets.set(id, secret);
+  model.begin([[model.secret(id), true]], from).done(to);
+}
+
+/** Whoever has a secret gets in as long as it is good, and not after it was revoked. */
+async function trySecret(world: World, id: string): Promise<void> {
+  const secret = world.model.secrets.get(id) ?? "";
+  const by = { robot: "spare", secret };
+  const { answer, span } = await askWithin(world, by, "GET", "/v2/");
+  const isIn = answer.status === 200;
+  if (!isIn && answer.status !== 401) unexpected(world, "signing in with a secret", answer);
+  else if (!world.model.secret(id).allows(isIn, span.from, span.to))
+    world.violation(`a secret that ${isIn ? "was revoked is taken" : "is good is refused"}: ${id}`);
 }
 
 /** What is sent again with its key, since its answer was lost, is done once. */
@@ -78,7 +109,9 @@ async function revokeAllButOne(
   secrets: readonly string[],
 ): Promise<void> {
   for (const id of secrets.slice(1)) {
-    const { answer } = await askWithin(world, null, "DELETE", `${robot}/secrets/${id}`);
-    if (![204, 404].includes(answer.status)) unexpected(world, "revoking a secret", answer);
+    const begun = world.model.begin([[world.model.secret(id), false]]);
+    const path = `${robot}/secrets/${id}`;
+    const { answer, done } = await change(world, begun, [204, 404], null, "DELETE", path);
+    if (!done) unexpected(world, "revoking a secret", answer);
   }
 }

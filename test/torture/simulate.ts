@@ -1,5 +1,5 @@
 import { createRandom, type Random } from "../faults/support/random.ts";
-import { audit, selfCheck } from "./audit.ts";
+import { audit, checkUsage, selfCheck } from "./audit.ts";
 import { operate } from "./operate.ts";
 import type { Plan, Robot, Round } from "./plan.ts";
 import {
@@ -14,7 +14,7 @@ import { createSimDisk } from "./sim/disk.ts";
 import { type SimWorld, simulate } from "./sim/runtime.ts";
 import { createScheduler } from "./sim/scheduler.ts";
 import { checkStore } from "./store-check.ts";
-import type { Target, World } from "./world.ts";
+import { nameOf, type Target, type World } from "./world.ts";
 
 /** What came of a plan. */
 export interface Run {
@@ -114,7 +114,7 @@ class Simulation {
     const answer = await registry.ask(...asked);
     if (this.isDark) throw new Gone();
     const [by, method, path] = asked;
-    this.tell(`${by ?? "operator"} ${method} ${withoutIds(path)} ${answer.status}`);
+    this.tell(`${nameOf(by)} ${method} ${withoutIds(path)} ${answer.status}`);
     return answer;
   }
 
@@ -243,7 +243,10 @@ class Simulation {
     }
     await this.finishWork();
     await this.audit();
-    await scheduler.direct(() => selfCheck(this.world, "long after the last change"));
+    await scheduler.direct(async () => {
+      await checkUsage(this.world);
+      await selfCheck(this.world, "long after the last change");
+    });
     await this.close();
     for (const found of checkStore(this.folder, "long after the last change")) {
       this.world.violation(found);

@@ -14,6 +14,11 @@ export const projects = ["one", "two", "three"] as const;
 export const repositories = projects.flatMap((project) => [`${project}/a`, `${project}/b/c`]);
 export const tags = ["latest", "v1", "v2", "dev", "old"] as const;
 
+/** Short, so that all that was deleted is gone some days later. */
+export const trashDays = 3;
+/** Who has a role in every project that was just made. */
+export const firstRoles = { owner: "owner", pusher: "developer" } as const;
+
 /** What the one rule of each project keeps, and what it says where it keeps nothing. */
 export const ruleTags = ["v*"] as const;
 export const noTags = ["none"] as const;

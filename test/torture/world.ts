@@ -1,5 +1,5 @@
 import type { Model } from "./model.ts";
-import type { Robot } from "./plan.ts";
+import type { Caller } from "./plan.ts";
 import type { Begun } from "./register.ts";
 import { projectOf } from "./universe.ts";
 
@@ -11,11 +11,19 @@ export interface Answer {
 
 export type Body = string | Uint8Array<ArrayBuffer>;
 
+/** Null: the operator, over the control socket. */
+export type Asker = Caller | { readonly robot: string; readonly secret: string } | null;
+
+/** Without secrets: each template has others. */
+export function nameOf(by: Asker): string {
+  if (by === null) return "operator";
+  return typeof by === "string" ? by : by.robot;
+}
+
 /** A registry that is asked. A call never returns where the registry ended before it answered. */
 export interface Target {
-  /** `by` null: the operator, over the control socket. */
   ask(
-    by: Robot | null,
+    by: Asker,
     method: string,
     path: string,
     rest?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Body },
@@ -58,7 +66,7 @@ const refusals = new Set([401, 403, 404]);
 export function wasAllowed(
   world: World,
   what: string,
-  by: Robot,
+  by: Caller,
   repository: string,
   action: Action,
   { status }: Answer,
@@ -70,24 +78,30 @@ export function wasAllowed(
     return false;
   }
   if (rights.mayBeDenied) return !refusals.has(status);
-  if (status === 401) world.violation(`${what} by ${by}, who may: ${status}`);
+  // What is not there is answered like this to whoever does not say who they are.
+  if (status === 401 && by !== "anonymous") world.violation(`${what} by ${by}, who may: ${status}`);
   return status !== 401;
 }
 
 export function rightsOf(
   model: Model,
-  by: Robot,
+  by: Caller,
   project: string,
   action: Action,
   { from, to }: Span,
 ): { readonly mayBeAllowed: boolean; readonly mayBeDenied: boolean } {
   const roles = model.role(project, by).possible(from, to);
+  const isPublic = model.isPublic(project).possible(from, to);
   const enabled = model.enabled(by).possible(from, to);
   const gives = (role: unknown) =>
     typeof role === "string" && (actionsOf[role] ?? []).includes(action);
   return {
-    mayBeAllowed: enabled.includes(true) && roles.some(gives),
-    mayBeDenied: enabled.includes(false) || roles.some((role) => !gives(role)),
+    mayBeAllowed:
+      enabled.includes(true) &&
+      (roles.some(gives) || (action === "pull" && isPublic.includes(true))),
+    mayBeDenied:
+      enabled.includes(false) ||
+      (roles.some((role) => !gives(role)) && (action !== "pull" || isPublic.includes(false))),
   };
 }
 
@@ -127,6 +141,10 @@ export function textOf(bytes: Uint8Array): string {
 
 export function jsonOf<T>({ bytes }: Answer): T {
   return JSON.parse(textOf(bytes)) as T;
+}
+
+export function withBody(body: unknown) {
+  return { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
 }
 
 export function unexpected(world: World, what: string, { status, bytes }: Answer): void {

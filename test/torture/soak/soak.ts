@@ -1,10 +1,10 @@
 import { createRandom, type Random } from "../../faults/support/random.ts";
-import { audit, selfCheck } from "../audit.ts";
+import { audit, checkUsage, selfCheck } from "../audit.ts";
 import { operate } from "../operate.ts";
 import { makeStep, type Step } from "../plan.ts";
 import { makeTemplate, modelOfTemplate } from "../registry.ts";
 import { checkStore } from "../store-check.ts";
-import { askWithin, jsonOf, type World } from "../world.ts";
+import { askWithin, jsonOf, nameOf, type World } from "../world.ts";
 import { createDays } from "./days.ts";
 import type { Machine } from "./machine.ts";
 import { serveRegistry } from "./served-registry.ts";
@@ -66,7 +66,7 @@ export async function soak(
       now: () => Date.now(),
       async ask(...asked) {
         const answer = await registry.ask(...asked);
-        tell(`${asked[0] ?? "operator"} ${asked[1]} ${asked[2]} ${answer.status}`);
+        tell(`${nameOf(asked[0])} ${asked[1]} ${asked[2]} ${answer.status}`);
         return answer;
       },
     },
@@ -108,6 +108,7 @@ export async function soak(
     for (let passed = 0; passed < restDays * dayMs; passed += days.pass()) await rested(world);
     await rested(world);
     await audit(world);
+    await checkUsage(world);
     await selfCheck(world, "long after the last change");
   }
 
