@@ -177,6 +177,16 @@ export const mutants: readonly Mutant[] = [
     seenBy: ["trash/restore", "L0"],
   },
   {
+    name: "restored-project-stays-in-trash",
+    what: "A project that was brought back from the trash goes for good when its time there would have been over.",
+    seenBy: ["L0"],
+  },
+  {
+    name: "blobs-counted-twice",
+    what: "The bytes of images that share blobs are counted more than once.",
+    seenBy: ["L0"],
+  },
+  {
     name: "restored-tags-without-history",
     what: "The past shows a tag as gone from its deletion on, although it was restored.",
     seenBy: ["L0"],
