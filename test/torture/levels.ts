@@ -31,9 +31,9 @@ export function usualLevels(firstSeed: number): readonly Level[] {
   return [
     simulated(500, firstSeed),
     soaked({ operations: 4_000, seconds: 180 }, firstSeed),
-    killed(50, firstSeed),
+    ...killed(50, firstSeed),
     ...everySystemCall(firstSeed),
-    powerLost(5, firstSeed),
+    ...powerLost(5, firstSeed),
     ...nodes(1, firstSeed),
     tested("GC", "garbage collection held at each step", ["gc/races"]),
     tested("GC", "random graphs against an oracle", ["gc/graphs"]),
@@ -56,9 +56,9 @@ export function nightParts(firstSeed: number): readonly Level[] {
   const all = [
     parts(40, (seed) => [simulated(500, firstSeed + (seed - firstSeed) * 500)]),
     parts(10, (seed) => [soaked({ operations: 10_000, seconds: 0 }, seed)]),
-    parts(20, (seed) => [killed(50, seed)]),
+    parts(20, (seed) => killed(50, seed)),
     parts(1, everySystemCall),
-    parts(30, (seed) => [powerLost(10, seed)]),
+    parts(30, (seed) => powerLost(10, seed)),
     parts(5, (seed) => nodes(1, seed)),
     parts(1, () => [
       tested("GC", "garbage collection held at each step", ["gc/races"], { BERTH_RACES: "all" }),
@@ -117,9 +117,13 @@ export function soaked(wanted: Omit<SoakWanted, "seed">, seed: number): Level {
   };
 }
 
-function killed(kills: number, seed: number): Level {
-  const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_KILLS: `${kills}` };
-  return tested("L1", "the real program, killed at random", ["faults/kill-9"], env);
+/** Half as often while all is done that there is to do. */
+function killed(kills: number, seed: number): readonly Level[] {
+  const env = (times: number) => ({ BERTH_TEST_SEED: `${seed}`, BERTH_TEST_KILLS: `${times}` });
+  return [
+    tested("L1", "pushes, killed at random", ["faults/kill-9"], env(kills)),
+    tested("L1", "all operations, killed at random", ["torture/kills"], env(kills / 2)),
+  ];
 }
 
 function everySystemCall(seed: number): readonly Level[] {
@@ -131,15 +135,19 @@ function everySystemCall(seed: number): readonly Level[] {
   ];
 }
 
-function powerLost(losses: number, seed: number): Level {
+function powerLost(losses: number, seed: number): readonly Level[] {
   const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_POWER_LOSSES: `${losses}` };
-  return tested("L3", "power losses on ext4, xfs and btrfs", ["faults/power-loss"], env);
+  return [
+    tested("L3", "power losses on ext4, xfs and btrfs", ["faults/power-loss"], env),
+    tested("L3", "all operations, and power losses", ["torture/power-losses"], env),
+  ];
 }
 
 function nodes(rounds: number, seed: number): readonly Level[] {
   const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_ROUNDS: `${rounds}` };
   return [
     tested("L4", "three nodes: kills, pauses, failover", ["faults/node-troubles"], env),
+    tested("L4", "all operations, on nodes that are killed", ["torture/node-kills"], env),
     tested("L4", "a database that fails, and its standby", databases, env),
     tested("L4", "an S3 that fails", ["faults/s3-troubles"], env),
   ];

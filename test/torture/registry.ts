@@ -8,7 +8,15 @@ import { Model } from "./model.ts";
 import type { Robot } from "./plan.ts";
 import { robots, spareRobots } from "./plan.ts";
 import { firstRoles, noTags, projects, trashDays } from "./universe.ts";
-import type { Answer, Asker, Body, Target } from "./world.ts";
+import {
+  type Answer,
+  type Asker,
+  type Body,
+  jsonOf,
+  type Target,
+  textOf,
+  withBody,
+} from "./world.ts";
 
 const client = { requestIP: () => ({ address: "192.0.2.7" }) };
 
@@ -94,35 +102,39 @@ async function ask(
 export async function makeTemplate(folder: string): Promise<Template> {
   mkdirSync(folder, { recursive: true });
   const registry = await openRegistry(folder, {});
-  const ask = async (method: string, path: string, body: unknown) => {
-    const rest = { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-    const { status, bytes } = await registry.ask(null, method, `/api/v1${path}`, rest);
-    const text = new TextDecoder().decode(bytes);
-    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
-    return JSON.parse(text) as Record<string, unknown>;
-  };
-  const secrets: Partial<Record<Robot, string>> = {};
   try {
-    for (const name of projects) {
-      await ask("POST", "/projects", { name });
-      await ask("PATCH", `/projects/${name}`, { trash_days: trashDays });
-      await ask("POST", `/projects/${name}/tag-rules`, { tags: noTags });
-    }
-    for (const robot of [...spareRobots, ...robots]) {
-      // Each must have a right; what matters here they have as members of projects.
-      const grants = [{ pattern: "elsewhere/**", role: "reader" }];
-      const made = await ask("POST", "/robots", { name: robot, grants, expires_in_days: null });
-      if (isRobot(robot)) secrets[robot] = String(made["secret"]);
-    }
-    for (const project of projects) {
-      for (const [robot, role] of Object.entries(firstRoles)) {
-        await ask("PUT", `/projects/${project}/members/robot.${robot}`, { role });
-      }
-    }
+    return { folder, secrets: await makeTeam(registry.ask) };
   } finally {
     await registry.close();
   }
-  return { folder, secrets: secrets as Record<Robot, string> };
+}
+
+/** The same on a registry that runs. Returns the secrets of the robots. */
+export async function makeTeam(asked: Target["ask"]): Promise<Template["secrets"]> {
+  const ask = async (method: string, path: string, body: unknown) => {
+    const answer = await asked(null, method, `/api/v1${path}`, withBody(body));
+    if (answer.status >= 300)
+      throw new Error(`${method} ${path}: ${answer.status} ${textOf(answer.bytes)}`);
+    return jsonOf<Record<string, unknown>>(answer);
+  };
+  const secrets: Partial<Record<Robot, string>> = {};
+  for (const name of projects) {
+    await ask("POST", "/projects", { name });
+    await ask("PATCH", `/projects/${name}`, { trash_days: trashDays });
+    await ask("POST", `/projects/${name}/tag-rules`, { tags: noTags });
+  }
+  for (const robot of [...spareRobots, ...robots]) {
+    // Each must have a right; what matters here they have as members of projects.
+    const grants = [{ pattern: "elsewhere/**", role: "reader" }];
+    const made = await ask("POST", "/robots", { name: robot, grants, expires_in_days: null });
+    if (isRobot(robot)) secrets[robot] = String(made["secret"]);
+  }
+  for (const project of projects) {
+    for (const [robot, role] of Object.entries(firstRoles)) {
+      await ask("PUT", `/projects/${project}/members/robot.${robot}`, { role });
+    }
+  }
+  return secrets as Record<Robot, string>;
 }
 
 function isRobot(name: string): name is Robot {
