@@ -2,7 +2,7 @@ import { installMachine } from "./machine.ts";
 
 // Runs a soak in a process of its own, since the machine under the program is replaced here:
 //   bun test/torture/soak/run.ts FOLDER SEED OPERATIONS SECONDS
-// Prints a line of JSON. FOLDER is the registry's data folder, which somebody else removes.
+// Prints a line of JSON. FOLDER is the registry's data folder, in one that somebody else removes.
 
 const machine = await installMachine();
 const { soak } = await import("./soak.ts");

@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { createRandom, type Random } from "../../faults/support/random.ts";
 import { audit, checkUsage, selfCheck } from "../audit.ts";
+import { backUp, checkBackup } from "../backups.ts";
 import { operate } from "../operate.ts";
 import { makeStep, type Step } from "../plan.ts";
 import { makeTemplate, modelOfTemplate } from "../registry.ts";
@@ -37,6 +39,8 @@ const clients = 16;
 const stepsPerRound = 20;
 /** Rounds from one time that the registry checks itself to the next. */
 const selfCheckEvery = 10;
+/** Rounds from one backup to the next. */
+const backupEvery = 2;
 /** Less, and it says nothing about garbage collection beside requests. */
 const shareMin = 0.05;
 /** After the last round: all that was deleted has left the trash and its bytes are gone. */
@@ -77,6 +81,7 @@ export async function soak(
   };
   const random = createRandom(seed);
   const days = createDays(machine);
+  const backups = join(folder, "../backups");
   let done = 0;
 
   async function client(number: number, own: Random): Promise<void> {
@@ -93,10 +98,13 @@ export async function soak(
     const until = performance.now() + seconds * secondMs;
     for (let round = 1; done < operations || performance.now() < until; round++) {
       machine.isCounting = true;
+      const backup = round % backupEvery === 0 ? backUp(world, backups) : null;
       await Promise.all(
         Array.from({ length: clients }, (_, number) => client(number, random.fork())),
       );
       machine.isCounting = false;
+      const made = await backup;
+      if (made !== null) await checkBackup(world, made);
       await rested(world);
       // Later than all that was done, as what is done next is later than what is seen now.
       machine.goOn(secondMs);
