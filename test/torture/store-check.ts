@@ -13,6 +13,7 @@ export function checkStore(
     return [
       ...checkDatabase(db),
       ...checkTagHistory(db),
+      ...checkRecord(db),
       ...checkBytes(db, files),
       ...(when === "any time" ? [] : checkNothingLeft(db, files, folder)),
     ];
@@ -89,6 +90,54 @@ function checkTagHistory(db: Database): string[] {
         where m.state is not 'live'`,
     ),
   ].map((row) => `tags and their history: ${row}`);
+}
+
+interface Line {
+  readonly project: string;
+  readonly resource: string;
+  readonly detail: string;
+}
+
+/**
+ * For each push that counts there is a line of the record, from which webhooks are told; and no line for one
+ * that came to nothing, in a repository that was always the same.
+ */
+function checkRecord(db: Database): string[] {
+  const lines = db
+    .query<Line, []>(
+      "select project_id as project, resource, detail from audit where action in ('manifest.pushed', 'tag.moved')",
+    )
+    .all()
+    .flatMap(({ project, resource, detail }) => {
+      const [repository = ""] = resource.split(/[@:]/);
+      const { digest, tags }: { digest: string; tags: { tag: string }[] } = JSON.parse(detail);
+      return tags.map(({ tag }) => `${project} ${repository}:${tag} to ${digest}`);
+    });
+  const moves = db
+    .query<{ project: string; name: string; tag: string; digest: string; others: number }, []>(
+      `select r.project_id as project, r.name, h.tag, h.digest, exists (select 1 from audit where project_id = r.project_id
+              and action in ('repository.deleted', 'project.deleted', 'manifest.deleted')) as others
+         from tag_history as h join repositories as r on r.id = h.repository_id
+        where h.cause = 'push'`,
+    )
+    .all()
+    .map(({ project, name, tag, digest, others }) => ({
+      text: `${project} ${name}:${tag} to ${digest}`,
+      others,
+    }));
+  const [told, done] = [countOf(lines), countOf(moves.map(({ text }) => text))];
+  const alone = new Set(moves.filter(({ others }) => others === 0).map(({ text }) => text));
+  return [...done].flatMap(([text, count]) => {
+    const lines = told.get(text) ?? 0;
+    const isWrong = alone.has(text) ? lines !== count : lines < count;
+    return isWrong ? [`${text}: ${count} moves, and ${lines} lines of the record`] : [];
+  });
+}
+
+function countOf(texts: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return counts;
 }
 
 /** Every blob that a row speaks of has its bytes, and no key stands for two. */
