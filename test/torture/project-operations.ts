@@ -14,12 +14,16 @@ export async function setRole(
   const { model } = world;
   const begun = model.begin([[model.role(project, robot), role]]);
   const path = `${pathOf(project)}/members/robot.${robot}`;
-  // Whoever is no member has no role: that is what was wanted.
   const { answer, span, done } =
     role === null
-      ? await change(world, begun, [204, 404], null, "DELETE", path)
+      ? await change(world, begun, [204], null, "DELETE", path)
       : await change(world, begun, [200], null, "PUT", path, withBody({ role }));
-  if (done || (answer.status === 404 && model.hasEnded(project, span.from))) return;
+  if (done) return;
+  if (answer.status === 404) {
+    if (model.hasEnded(project, span.from)) return;
+    // Whoever is no member has no role: that is what was wanted.
+    if (role === null && model.role(project, robot).allows(null, span.from, span.to)) return;
+  }
   unexpected(world, `the role ${role} of ${robot} in ${project}`, answer);
 }
 
