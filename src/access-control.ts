@@ -178,7 +178,9 @@ export function openManagement(control: AccessControl, management: Management, a
   const answerToken = createTokenEndpoint({ service, log });
   return (context) => {
     if (context.path === "/token") return answerToken(context);
-    if (context.path === "/.well-known/jwks.json") return keysResponse(tokens.jwks());
+    if (context.path === "/.well-known/jwks.json") {
+      return keysResponse(context.request.method, tokens.jwks());
+    }
     return api.serve(context);
   };
 }

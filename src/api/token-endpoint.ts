@@ -63,7 +63,11 @@ async function ask(service: TokenService, context: RequestContext) {
 }
 
 /** The keys with which others check tokens that this registry issued (RFC 7517). */
-export function keysResponse(keys: object): Response {
+export function keysResponse(method: string, keys: object): Response {
+  if (method !== "GET" && method !== "HEAD") {
+    const message = `${method} is not a method of the keys`;
+    return errorResponse(new RegistryError("UNSUPPORTED", { message }), { allow: "GET, HEAD" });
+  }
   return Response.json(keys, {
     headers: { "cache-control": "max-age=300", "content-type": "application/jwk-set+json" },
   });

@@ -531,8 +531,12 @@ describe("a token ends with what it was issued for", () => {
   });
 });
 
-test("the keys that are shown to others are public ones", async () => {
-  const text = await (await door.ask("/.well-known/jwks.json")).text();
+test("the keys that are shown to others are public ones, and only shown", async () => {
+  const path = "/.well-known/jwks.json";
+  for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
+    expect((await door.ask(path, { method, body: "{}" })).status).toBe(405);
+  }
+  const text = await (await door.ask(path)).text();
   const { keys } = JSON.parse(text) as { keys: Claims[] };
   expect(keys.length).toBeGreaterThan(0);
   for (const jwk of keys) {
