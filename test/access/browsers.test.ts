@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { endpoints } from "../../src/api/endpoints.ts";
 import { makeImage } from "../support/images.ts";
 import { type Door, openDoor, publicUrl } from "./door.ts";
+import { cookiesOf, postSignIn, signInByPage } from "./sign-in-page.ts";
 import { addProject, addUser, admin, passwordOf, signIn } from "./world.ts";
 
 let door: Door;
@@ -13,53 +14,10 @@ beforeAll(async () => {
   await addProject(door, "team", signIn("alice"), "private");
   await door.client(signIn("alice")).pushImage("team/app", makeImage("browsers"), "v1");
   await door.api(admin, "PATCH", "/api/v1/users/alice", { administrator: true });
-  cookie = await signInByPage("alice");
+  cookie = await signInByPage(door, "alice");
 });
 
 afterAll(() => door.remove());
-
-/** Goes through the sign-in page as a browser does, and returns its cookie. */
-async function signInByPage(name: string, next = ""): Promise<string> {
-  const { response } = await postSignIn(name, passwordOf(name), next);
-  expect(response.status).toBe(303);
-  return cookiesOf(response);
-}
-
-async function postSignIn(
-  name: string,
-  password: string,
-  next: string,
-  headers: Record<string, string> = {},
-) {
-  const page = await door.ask("/signin");
-  const text = await page.text();
-  const hidden = [...text.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([tag]) => [
-    /name="([^"]*)"/.exec(tag)?.[1] ?? "",
-    /value="([^"]*)"/.exec(tag)?.[1] ?? "",
-  ]);
-  const form = new URLSearchParams(hidden as [string, string][]);
-  form.set("user", name);
-  form.set("password", password);
-  form.set("next", next);
-  const response = await door.ask("/signin", {
-    method: "POST",
-    headers: {
-      origin: publicUrl,
-      cookie: cookiesOf(page),
-      "content-type": "application/x-www-form-urlencoded",
-      ...headers,
-    },
-    body: form.toString(),
-  });
-  return { response };
-}
-
-function cookiesOf(response: Awaited<ReturnType<Door["ask"]>>): string {
-  return response.headers
-    .getSetCookie()
-    .map((line) => line.split(";")[0])
-    .join("; ");
-}
 
 describe("CVE-2019-19025: a page of another site changes nothing", () => {
   const foreign: readonly (readonly [string, Record<string, string>])[] = [
@@ -123,7 +81,7 @@ describe("CVE-2019-19025: a page of another site changes nothing", () => {
       { origin: `${publicUrl}.evil.example` },
       { "sec-fetch-site": "cross-site", origin: "https://evil.example" },
     ]) {
-      const { response } = await postSignIn("alice", passwordOf("alice"), "", headers);
+      const { response } = await postSignIn(door, "alice", passwordOf("alice"), "", headers);
       expect(response.status).toBe(403);
       expect(cookiesOf(response)).not.toContain("berth_session_");
     }
@@ -184,7 +142,7 @@ describe("sessions", () => {
   });
 
   test("come in a cookie that scripts, other sites and plain connections do not see", async () => {
-    const { response } = await postSignIn("alice", passwordOf("alice"), "");
+    const { response } = await postSignIn(door, "alice", passwordOf("alice"), "");
     const line =
       response.headers.getSetCookie().find((text) => text.includes("berth_session_")) ?? "";
     expect(line).toMatch(/; HttpOnly/i);
@@ -197,9 +155,9 @@ describe("sessions", () => {
   test("end with a sign-out, a password, and the user", async () => {
     await addUser(door, "brief");
     const [one, two, three] = [
-      await signInByPage("brief"),
-      await signInByPage("brief"),
-      await signInByPage("brief"),
+      await signInByPage(door, "brief"),
+      await signInByPage(door, "brief"),
+      await signInByPage(door, "brief"),
     ];
     const status = async (jar: string) =>
       (await door.ask("/api/v1/account", { headers: { cookie: jar } })).status;
@@ -222,7 +180,9 @@ describe("sessions", () => {
 
   test("a session that was planted before is not the one after", async () => {
     const planted = `berth=berth_session_${"A".repeat(49)}; __Host-berth=berth_session_${"A".repeat(49)}`;
-    const { response } = await postSignIn("alice", passwordOf("alice"), "", { cookie: planted });
+    const { response } = await postSignIn(door, "alice", passwordOf("alice"), "", {
+      cookie: planted,
+    });
     expect(cookiesOf(response)).not.toContain("A".repeat(49));
   });
 });
@@ -257,7 +217,7 @@ describe("pages", () => {
     "javascript:alert(1)",
     "/.//evil.example",
   ])("CVE-2024-22244: signing in does not lead to %j", async (next) => {
-    const { response } = await postSignIn("alice", passwordOf("alice"), next);
+    const { response } = await postSignIn(door, "alice", passwordOf("alice"), next);
     const location = new URL(response.headers.get("location") ?? "", `${publicUrl}/signin`);
     expect(location.origin).toBe(publicUrl);
     expect(response.headers.get("a")).toBeNull();
@@ -265,7 +225,7 @@ describe("pages", () => {
 
   test("what somebody typed comes back as text", async () => {
     const evil = `"><img src=x onerror=alert(1)>`;
-    const { response } = await postSignIn(evil, "a wrong password", evil);
+    const { response } = await postSignIn(door, evil, "a wrong password", evil);
     expect(await response.text()).not.toContain("<img");
     const page = await door.ask(
       `/signin?next=${encodeURIComponent(evil)}&error=${encodeURIComponent(evil)}`,

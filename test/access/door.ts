@@ -10,12 +10,13 @@ import { blobEnvironment, folderOfNode, nodes, sharedSecretKey } from "../suppor
 import { databaseEnvironment, dropDatabaseOf } from "../support/test-database.ts";
 
 export const publicUrl = "https://registry.example";
+const sessionCookie = "__Host-berth=";
 export const adminPassword = "the first administrator's own";
 
 /** A request as the registry gets it from its socket. */
 export interface Ask {
   readonly method?: string;
-  /** The Authorization header; none for nobody. */
+  /** The Authorization header, or a browser's cookie, which a page of the registry sends; none for nobody. */
   readonly as?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
   /** An object goes as JSON. */
@@ -88,7 +89,10 @@ export async function openDoor({ folder: given, env }: DoorOptions = {}): Promis
   async function ask(path: string, { method = "GET", as, headers, body, from }: Ask = {}) {
     const init: RequestInit = { method };
     const all = new Headers({ host: "registry.example", ...headers });
-    if (as !== undefined && as !== null) all.set("authorization", as);
+    if (as?.startsWith(sessionCookie)) {
+      all.set("cookie", as);
+      all.set("origin", publicUrl);
+    } else if (as !== undefined && as !== null) all.set("authorization", as);
     if (typeof body === "string" || body instanceof Uint8Array) {
       init.body = bytesOf(body);
     } else if (body !== undefined) {

@@ -197,6 +197,77 @@ const holes: readonly Hole[] = [
     tests: "matrix",
     only: "internal, by credential",
   },
+  {
+    name: "what is denied is allowed where a role allows it",
+    patches: [
+      {
+        file: "src/access/judge.ts",
+        from: "if (denying !== undefined) return denyBy(denying, action);",
+        to: "if (denying !== undefined && grants.every((grant) => grant.denies)) return denyBy(denying, action);",
+      },
+    ],
+    tests: "matrix",
+    only: "mine, by credential",
+  },
+  {
+    name: "a session goes on when its user is disabled",
+    patches: [
+      {
+        file: "src/auth/prove.ts",
+        from: 'principal.state !== "active"',
+        to: 'principal.state !== "active" && credential?.kind !== "session"',
+      },
+      {
+        file: "src/accounts/user-endpoints.ts",
+        from: "if (disabled === true) await endEverythingIssued(tx, row.id);",
+        to: "",
+      },
+    ],
+    tests: "matrix",
+    only: "what belongs to the whole registry",
+  },
+  {
+    name: "a session is good for the data plane",
+    patches: [
+      {
+        file: "src/registry/router.ts",
+        from: `    const principal = gate.identify(context.request.headers.get("authorization"), from);
+    if (!`,
+        to: `    const { headers } = context.request;
+    const principal = headers.has("cookie")
+      ? (gate as typeof gate & { identifySession(of: RequestContext): Promise<Principal> })
+          .identifySession(context)
+      : gate.identify(headers.get("authorization"), from);
+    if (!`,
+      },
+    ],
+    tests: "matrix",
+    only: "mine, by credential",
+  },
+  {
+    name: "whoever owns a repository manages its project",
+    patches: [
+      {
+        file: "src/access/judge.ts",
+        from: ": coversProject(grant.pattern, project);\n}",
+        to: ": reachesProject(grant.pattern, project);\n}",
+      },
+    ],
+    tests: "matrix",
+    only: "what belongs to a project: mine",
+  },
+  {
+    name: "a page is served that nobody judged",
+    patches: [
+      {
+        file: "src/door.ts",
+        from: 'case "/startupz":',
+        to: 'case "/startupz":\n    case "/debug":',
+      },
+    ],
+    tests: "routes",
+    only: "every address that is written",
+  },
 ];
 
 let folder: string;
@@ -207,7 +278,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("there are thirteen", () => expect(new Set(holes.map(({ name }) => name)).size).toBe(13));
+test("there are eighteen", () => expect(new Set(holes.map(({ name }) => name)).size).toBe(18));
 
 // Each starts a process that builds a world of its own.
 test.concurrent.each(holes.map((hole) => [hole.name, hole] as const))(

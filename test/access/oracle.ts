@@ -6,6 +6,8 @@ const rights: Record<string, string> = {
   maintainer: "pull see push edit delete lock",
   owner: "pull see push edit delete lock manage explain",
   administrator: "pull see push edit delete lock manage explain system",
+  cleaner: "pull delete",
+  barred: "pull see edit lock manage explain",
 };
 const rightByRequest = `
 anyone  POST /setup, POST /signup, POST /device, POST /device/token, GET /openapi.json
@@ -68,6 +70,64 @@ system  GET /webhooks/{webhook}/deliveries/{delivery}, POST /webhooks/{webhook}/
 system  POST /webhooks/{webhook}/test, POST /webhooks/{webhook}/replay
 operator POST /backups, POST /move, POST /move/plan, POST /move/cancel
 system  GET /audit, GET /audit/export, GET /audit/head, POST /audit/verify, GET /pulls, GET /pulls/export`;
+/**
+ * What is served besides: the status that nobody gets, then a user by Basic, then one in a browser; one for all
+ * three where it is the same. A path is where they are led. Forms come without what a page of ours puts into them.
+ */
+export const otherRequests = `
+GET  /                      200 200 /home
+GET  /account               /signin /signin 200
+GET  /device                /signin /signin 200
+POST /device                /signin /signin 403
+GET  /setup                 /
+POST /setup                 /
+GET  /signin                200 200 /
+POST /signin                403
+GET  /signin/passkey        /signin
+POST /signin/passkey        /signin
+POST /signin/passkey/begin  403
+GET  /signin/recovery       /signin
+POST /signin/recovery       /signin
+GET  /signin/with/none      404
+GET  /signin/with/none/return 404
+GET  /signin/with/none/end  404
+POST /signout               /signin /signin 403
+GET  /signup                403 403 /
+POST /signup                403
+POST /tokens                /signin /signin 403
+POST /tokens/revoke         /signin /signin 403
+POST /password              /signin /signin 403
+GET  /assets/berth.css      200
+GET  /assets/berth.svg      200
+GET  /assets/passkey.js     200
+GET  /home                  200
+GET  /push                  200
+GET  /compare               200
+GET  /projects              200
+GET  /r                     200
+GET  /trash                 200
+GET  /profile               200
+GET  /profile/passkeys      200
+GET  /admin                 200
+GET  /console/none          404
+GET  /docs                  200
+GET  /docs/none             404
+GET  /docs/files/none       404
+GET  /api/docs              200
+GET  /token                 200
+POST /token                 400
+GET  /.well-known/jwks.json 200
+GET  /v1/_ping              200
+GET  /v1/search             401 200 401
+GET  /livez                 200
+GET  /startupz              200
+GET  /readyz                200
+GET  /metrics               200
+GET  /v2                    401 200 401
+GET  /api/none              404
+GET  /v1/none               404
+GET  /.well-known/none      404
+GET  /none                  404`;
 /** Pages that are the same for everybody, and for GET alone. */
 export const publicPages = [
   "/docs",
@@ -75,9 +135,16 @@ export const publicPages = [
   "/docs/settings",
   "/docs/not-there",
   "/api/docs",
+  // The console: what it shows it asks for.
+  "/home",
+  "/admin/users",
 ];
-/** Roles in `mine` that names do not say. Robots reach one repository there, and `beside` is another. */
-const are: Record<string, string> = { "robot-pull": "reader", "robot-push": "ci", token: "owner" };
+/** Roles in `mine` that names do not say. Robots of it reach one repository there, and `beside` is another. */
+const are: Record<string, string> = {
+  ...{ "robot-pull": "reader", "robot-push": "ci", token: "owner", session: "owner" },
+  // Of some repositories alone one may do all, and manages no project.
+  ...{ grouped: "maintainer", patterned: "maintainer", denied: "owner" },
+};
 
 /** The right that a request takes, such as GET of `/v2/<name>/tags/list`; undefined for one that is not above. */
 export function rightOf(method: string, path: string): string | undefined {
@@ -92,6 +159,9 @@ export type Verdict = "yes" | 401 | 403 | 404;
 type Where = { place: string | null; api: boolean; stale: boolean };
 
 export function verdict(who: string, right: string, { place, api, stale }: Where): Verdict {
+  // Cookies are for the management API alone, and one of a session that ended is none.
+  if (who === "session-ended" || (who === "session" && !api))
+    return verdict("anonymous", right, { place, api, stale });
   if (/^(.+-(expired|disabled|deleted)|disabled)$/.test(who)) return 401;
   if (right === "anyone") return "yes";
   // Of what is not there nothing refers to anything: that is no error.
@@ -110,8 +180,11 @@ export function verdict(who: string, right: string, { place, api, stale }: Where
     return user || who === "token" ? "yes" : 403;
   if (place === "missing" && who === "administrator") return "yes";
   const ofProject = /^(see|manage|explain)$/.test(right);
-  const reaches = place === "mine" || (place === "beside" && (ofProject || !/^robot/.test(who)));
-  const role = reaches ? (are[who] ?? who) : who === "rival" && place === "theirs" ? "owner" : "";
+  // To one the very repository is denied; some are given that one alone.
+  const unreached = { mine: /^denied$/, beside: /^(robot|patterned)/ }[place ?? ""];
+  const reaches = unreached !== undefined && (ofProject || !unreached.test(who));
+  const mine = reaches ? (are[who] ?? who) : who === "rival" && place === "theirs" ? "owner" : "";
+  const role = who === "robot-wide" && place !== null ? "ci" : mine;
   const open = place === "internal" || place === "public" ? "pull see" : "";
   // A narrowed token is to everything else as one of a stranger, to whom only what is public is open.
   const narrow = place === "public" ? "pull see" : place === "mine" && !ofProject ? "pull" : "";

@@ -9,6 +9,7 @@ import {
 import { queryStore } from "../support/test-database.ts";
 import { adminPassword, basic, bearer, type Door, fetchToken, openDoor, secretIn } from "./door.ts";
 import { verdict } from "./oracle.ts";
+import { signInByPage } from "./sign-in-page.ts";
 
 export const image = makeImage("access");
 export const configDigest = digestOf(image.config);
@@ -30,15 +31,25 @@ export const places = {
 export type Place = keyof typeof places;
 export const placeNames = Object.keys(places) as Place[];
 
-const members = ["reader", "ci", "developer", "maintainer", "owner"] as const;
-export const users = [...members, "stranger", "holder", "rival", "revoked", "disabled"] as const;
+/** Each has the role of their name in `mine`; that of a cleaner is a custom one. */
+const members = ["reader", "ci", "developer", "maintainer", "owner", "cleaner"] as const;
+/** Their rights come by other ways: a pattern, a group, or a role of which something is denied. */
+const granted = ["patterned", "grouped", "left", "denied", "barred"] as const;
+export const users = [
+  ...[...members, ...granted, "session"],
+  ...["stranger", "holder", "rival", "revoked", "disabled"],
+] as const;
 export const principals = [
   "anonymous",
   "stranger",
   ...members,
+  ...granted,
   "administrator",
+  "session",
+  "session-ended",
   "robot-pull",
   "robot-push",
+  "robot-wide",
   "robot-expired",
   "robot-disabled",
   "robot-deleted",
@@ -54,7 +65,7 @@ export type Who = (typeof principals)[number];
 
 export interface World {
   readonly door: Door;
-  /** The Authorization header of each; null for nobody. */
+  /** The Authorization header of each, or the cookie of a session; null for nobody. */
   readonly credentials: Readonly<Record<Who, string | null>>;
   /** A registry token of each for each place, from before the revocations. */
   readonly tokens: Readonly<Record<Who, Readonly<Record<Place, string>>>>;
@@ -75,7 +86,10 @@ export async function buildWorld(): Promise<World> {
   await addProject(door, "inner", admin, "internal");
   await addProject(door, "plaza", admin, "public");
   await addProject(door, "again", signIn("owner"), "private");
+  const actions = ["repository:pull", "repository:delete"];
+  await door.api(admin, "POST", "/api/v1/roles", { name: "cleaner", actions });
   for (const project of ["mine", "again"]) await addMembers(door, project);
+  await addGrants(door);
   for (const place of placeNames) if (place !== "missing") await fill(door, place);
 
   const scopes = [{ pattern: places.mine, actions: ["repository:pull"] }];
@@ -83,8 +97,11 @@ export async function buildWorld(): Promise<World> {
     ...(Object.fromEntries(users.map((name) => [name, signIn(name)])) as Record<User, string>),
     anonymous: null,
     administrator: admin,
+    session: await signInByPage(door, "session"),
+    "session-ended": await signInByPage(door, "disabled"),
     "robot-pull": await addRobot(door, "puller", "reader"),
     "robot-push": await addRobot(door, "pusher", "ci"),
+    "robot-wide": await addWideRobot(door),
     "robot-expired": await addRobot(door, "brief", "owner"),
     "robot-disabled": await addRobot(door, "stopped", "owner"),
     "robot-deleted": await addRobot(door, "removed", "owner"),
@@ -129,11 +146,39 @@ export async function addProject(
 }
 
 async function addMembers(door: Door, project: string): Promise<void> {
-  const roles = [...members.map((role) => [role, role]), ["holder", "owner"], ["revoked", "owner"]];
-  for (const [member, role] of [...roles, ["disabled", "owner"]]) {
+  const owners = ["holder", "session", "denied", "barred", "revoked", "disabled"];
+  const roles = [...members.map((role) => [role, role]), ...owners.map((who) => [who, "owner"])];
+  for (const [member, role] of roles) {
     const path = `/api/v1/projects/${project}/members/${member}`;
     await door.api(admin, "PUT", path, { role: role ?? "" });
   }
+}
+
+/** What makes of `granted` who they are. */
+async function addGrants(door: Door): Promise<void> {
+  const ofGroups = { grouped: "squad", left: "squad", barred: "barred-ones" };
+  for (const name of new Set(Object.values(ofGroups))) {
+    await door.api(admin, "POST", "/api/v1/groups", { name });
+  }
+  for (const [member, name] of Object.entries(ofGroups)) {
+    await door.api(admin, "PUT", `/api/v1/groups/${name}/members/${member}`);
+  }
+  const inMine = "/api/v1/projects/mine";
+  await door.api(admin, "PUT", `${inMine}/members/group:squad`, { role: "maintainer" });
+  const everywhere = { subject: "patterned", pattern: "mi*/a*", role: "owner" };
+  await door.api(admin, "POST", "/api/v1/grants", everywhere);
+  const denied = { subject: "denied", pattern: places.mine, role: "owner", effect: "deny" };
+  await door.api(admin, "POST", `${inMine}/grants`, denied);
+  const actions = ["repository:push", "repository:delete"];
+  const barred = { subject: "group:barred-ones", pattern: "mine/**", actions, effect: "deny" };
+  await door.api(admin, "POST", `${inMine}/grants`, barred);
+}
+
+/** A robot of the registry, with a role wherever there is something. */
+async function addWideRobot(door: Door): Promise<string> {
+  const grants = [{ pattern: "**", role: "ci" }];
+  const made = await door.api(admin, "POST", "/api/v1/robots", { name: "everywhere", grants });
+  return basic("robot.everywhere", secretIn(made));
 }
 
 /** A robot of `mine` with a role on one repository; returns its Authorization header. */
@@ -171,15 +216,17 @@ async function fetchTokens(
 ): Promise<World["tokens"]> {
   // What is narrowed to one repository lists that one alone.
   const always = [`repository:${places.mine}:pull`, "registry:catalog:*"];
-  const entries = principals.map(async (who) => {
+  const tokens: Record<string, Record<string, string>> = {};
+  // One after the other: so many passwords at once would have to wait.
+  for (const who of principals) {
     const scoped = placeNames.map(async (place) => {
       const scope = `repository:${places[place]}:pull,push,delete`;
       const token = await fetchToken(door, credentials[who], scope, ...always);
       return [place, bearer(token)];
     });
-    return [who, Object.fromEntries(await Promise.all(scoped))];
-  });
-  return Object.fromEntries(await Promise.all(entries)) as World["tokens"];
+    tokens[who] = Object.fromEntries(await Promise.all(scoped));
+  }
+  return tokens as World["tokens"];
 }
 
 /** Ends the rights of those whose names say so. */
@@ -188,6 +235,7 @@ async function takeAway(door: Door): Promise<void> {
   await door.api(admin, "PATCH", `${robots}/stopped`, { disabled: true });
   await door.api(admin, "DELETE", `${robots}/removed`);
   await door.api(admin, "DELETE", "/api/v1/projects/mine/members/revoked");
+  await door.api(admin, "DELETE", "/api/v1/groups/squad/members/left");
   await door.api(admin, "PATCH", "/api/v1/users/disabled", { disabled: true });
   await door.api(admin, "DELETE", "/api/v1/projects/again");
 }
