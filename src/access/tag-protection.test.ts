@@ -221,7 +221,7 @@ describe("several rules", () => {
     return pattern[0] === text[0] && fits(pattern.slice(1), text.slice(1));
   }
 
-  test("protect what any of them protects, with all their patterns, in whatever order", async () => {
+  test("GHSA-27f2-qg57-2gwg: protect what any of them protects, with all their patterns, in whatever order", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(ruleArbitrary, { maxLength: 4 }),

@@ -285,7 +285,7 @@ describe("keys", () => {
     expect(await wrongWith(await token({ ...late }, { kid: "key-1" }))).toStartWith("kid: ");
   });
 
-  test("that cannot be had let nobody in", async () => {
+  test("GHSA-2v5f-5r6w-p67r: that cannot be had let nobody in", async () => {
     issuer.misbehave(() => new Response("no", { status: 500 }));
     const unavailable = expect.objectContaining({ code: "UNAVAILABLE", status: 503 });
     await expect(identify(await token())).rejects.toEqual(unavailable);

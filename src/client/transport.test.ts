@@ -112,7 +112,7 @@ describe("signs in", () => {
   });
 });
 
-test("where blobs lie elsewhere nobody there sees the sign-in", async () => {
+test("GHSA-wjpm-hv5w-gxr6: where blobs lie elsewhere nobody there sees the sign-in", async () => {
   const elsewhere = serve(() => new Response("bytes"));
   const { origin } = serve(({ authorization }) =>
     authorization === basic
@@ -124,7 +124,7 @@ test("where blobs lie elsewhere nobody there sees the sign-in", async () => {
   expect(elsewhere.asked.map(({ authorization }) => authorization)).toEqual([null]);
 });
 
-describe("a challenge of another host is none of the registry's", () => {
+describe("CVE-2026-33540: a challenge of another host is none of the registry's", () => {
   function withThief() {
     const thief = serve((_, origin) => {
       const challenge = `Bearer realm="${origin}/token",service="x", Basic realm="x"`;
@@ -189,7 +189,7 @@ test("what was too much, or broke, is asked again; what was refused is not", asy
   expect(asked).toHaveLength(4);
 });
 
-test("lists go on as Link headers lead, at this host alone", async () => {
+test("GHSA-xgp2-5vxg-rgh2: lists go on as Link headers lead, at this host alone", async () => {
   const { origin } = serve(({ path }) => {
     if (path === "/v2/a/tags/list") {
       return Response.json(

@@ -8,7 +8,7 @@ function refuse(name: string, target: string, rest: Partial<AbuseCase> = {}): Ab
 
 /** The server sees such a target only after it was made canonical, and treats it as what it then is. */
 function resolved(name: string, target: string, rest: Partial<AbuseCase>): AbuseCase {
-  return { name: `GHSA-qj39-pjf2-wmrc: ${name}`, target, status: 404, ...rest };
+  return { name: `GHSA-qj39-pjf2-wmrc, CVE-2024-4956: ${name}`, target, status: 404, ...rest };
 }
 
 runAbuse("paths with more than one spelling", [

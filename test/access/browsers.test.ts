@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => door.remove());
 
-describe("CVE-2019-19025: a page of another site changes nothing", () => {
+describe("CVE-2019-19025, CVE-2023-4959: a page of another site changes nothing", () => {
   const foreign: readonly (readonly [string, Record<string, string>])[] = [
     ["another origin", { origin: "https://evil.example" }],
     ["an origin that begins alike", { origin: `${publicUrl}.evil.example` }],
@@ -191,7 +191,7 @@ describe("pages", () => {
   const paths = ["/signin", "/setup", "/signup", "/device", "/"];
 
   test.each(paths)(
-    "%s is not framed, not cached where it is personal, and runs no script",
+    "CVE-2023-4956: %s is not framed, not cached where it is personal, and runs no script",
     async (path) => {
       const answer = await door.ask(path, { headers: { cookie } });
       const policy = answer.headers.get("content-security-policy") ?? "";

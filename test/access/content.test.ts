@@ -289,7 +289,7 @@ describe("CVE-2026-32589: an upload belongs to who began it", () => {
   });
 });
 
-describe("a protected tag neither moves nor goes, whichever way", () => {
+describe("CVE-2026-41888, CVE-2026-3073: a protected tag neither moves nor goes, whichever way", () => {
   const repository = "hers/locked";
   const tag = `/v2/${repository}/manifests/v1`;
   const put = async (path: string, manifest = other.manifest) =>
@@ -391,6 +391,38 @@ describe("a protected tag neither moves nor goes, whichever way", () => {
     expect(await current(`/v2/${repository}/manifests/r-race`)).toBe(
       images[statuses.indexOf(201)]?.digest ?? "",
     );
+  });
+
+  test("CVE-2026-31801: latest is a tag like any other", async () => {
+    const as = signIn("alice");
+    const latest = "/v2/hers/kept/manifests/latest";
+    for (const made of [image, other]) await door.client(as).pushImage("hers/kept", made);
+    const rule = { pattern: "hers/kept", tags: ["*"] };
+    await door.api(as, "POST", "/api/v1/projects/hers/tag-rules", rule);
+    expect(await put(latest, image.manifest)).toBe(201);
+    for (const headers of [{}, { "if-none-match": "*" }, { "if-match": `"${image.digest}"` }]) {
+      const type = { "content-type": types.image };
+      const body = other.manifest;
+      const answer = await door.ask(latest, {
+        method: "PUT",
+        as,
+        headers: { ...type, ...headers },
+        body,
+      });
+      expect([403, 412]).toContain(answer.status);
+    }
+    expect(await current(latest)).toBe(image.digest);
+    const body = {
+      name: "ci-only",
+      grants: [{ pattern: "hers/app", role: "ci", tag_pattern: "ci-*" }],
+    };
+    const made = await door.api(as, "POST", "/api/v1/projects/hers/robots", body);
+    const robot = basic("robot.hers.ci-only", secretIn(made));
+    const pushed = await door.ask("/v2/hers/app/manifests/latest", {
+      ...{ method: "PUT", as: robot, body: image.manifest },
+      headers: { "content-type": types.image },
+    });
+    expect(pushed.status).toBe(403);
   });
 
   test("a grant on tags lets only those be pushed, `?tag=` included", async () => {

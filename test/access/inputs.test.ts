@@ -105,7 +105,7 @@ describe("CVE-2019-16097: what an input does not have is refused", () => {
 
 const lists = endpoints.filter(({ method }) => method === "GET");
 
-describe("GHSA-vwvv-675v-p6rr: a filter is no way to ask for what is not shown", () => {
+describe("GHSA-vwvv-675v-p6rr, CVE-2025-30086: a filter is no way to ask for what is not shown", () => {
   const tricks = [
     "q",
     "sort",
@@ -156,7 +156,7 @@ describe("GHSA-vwvv-675v-p6rr: a filter is no way to ask for what is not shown",
   });
 });
 
-describe("CVE-2019-19026 and its like: a value is a value", () => {
+describe("CVE-2019-19026, CVE-2019-19029, CVE-2024-22261: a value is a value", () => {
   const grammar = [
     "'",
     "''",
@@ -306,7 +306,7 @@ describe("cursors", () => {
   });
 });
 
-describe("CVE-2022-31666 and its like: an id of one project is none under the address of another", () => {
+describe("CVE-2022-31666 to 31671, CVE-2024-22278: an id of one project is none under the address of another", () => {
   const make = async (project: string, path: string, body: Json) =>
     await door.api(admin, "POST", `/api/v1/projects/${project}/${path}`, body);
   const status = async (method: string, path: string, body?: Json) =>

@@ -42,7 +42,7 @@ test("the oracle knows every route and endpoint, and each is asked for here", ()
   expect(served.filter((request) => !asked.has(request))).toEqual([]);
 });
 
-describe("the data plane", () => {
+describe("CVE-2026-27771: the data plane", () => {
   // Registry tokens end by themselves: they go first.
   for (const form of ["registry token", "credential"] as const) {
     for (const place of placeNames) {

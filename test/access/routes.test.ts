@@ -107,7 +107,7 @@ async function answerTo(method: string, path: string, by: { as?: string | null }
   return { answer, seen };
 }
 
-test.each(rules)("$method $path", async ({ method, path, answers }) => {
+test.each(rules)("CVE-2020-29662: $method $path", async ({ method, path, answers }) => {
   const seen: string[] = [];
   for (const as of [null, signIn("hidden-user"), cookie]) {
     const { seen: one, answer } = await answerTo(method, path, { as });

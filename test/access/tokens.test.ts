@@ -38,7 +38,7 @@ test("the token that forgeries are made of is let through, also when it is signe
   expect(await statusWith(signed({}, {}))).toBe(200);
 });
 
-describe("forged registry tokens are refused", () => {
+describe("CVE-2025-24976: forged registry tokens are refused", () => {
   const otherKey = generateKeyPairSync("ed25519");
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -65,7 +65,7 @@ describe("forged registry tokens are refused", () => {
   });
 
   const forgeries: readonly (readonly [string, () => string])[] = [
-    // CVE-2025-24976 and its like: the token brings the key that it is to be checked with.
+    // The token brings the key that it is to be checked with.
     ["no algorithm", () => `${encode({ ...header, alg: "none" })}.${encode(claims)}.`],
     ["no algorithm, with the signature", () => swapHeader({ alg: "none" })],
     [
@@ -215,7 +215,7 @@ describe("a token lets through no more than its holder may", () => {
     expect(await statusWith(token)).toBe(404);
   });
 
-  test("a personal access token's scope is not widened by asking for more", async () => {
+  test("CVE-2025-68944: a personal access token's scope is not widened by asking for more", async () => {
     const scopes = [{ pattern: "plaza/**", actions: ["repository:pull"] }];
     const body = { description: "narrow", scopes };
     const made = await door.api(signIn("alice"), "POST", "/api/v1/account/tokens", body);

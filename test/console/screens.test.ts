@@ -31,7 +31,7 @@ const visits = [
 
 describeConsole("every screen", (there) => {
   test.each(visits.map((visit) => [visit.name, visit] as const))(
-    "is reachable, keeps to its policy, runs nothing that images hold, and axe finds nothing: %s",
+    "CVE-2025-32019, CVE-2026-28737: is reachable, keeps to its policy, runs nothing that images hold, and axe finds nothing: %s",
     async (_name, { theme, options, only }) => {
       const { chromium, world } = there();
       const tested = await fill(world);

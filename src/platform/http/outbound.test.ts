@@ -32,7 +32,7 @@ function ask(url: string, rest: Partial<OutboundRequest> = {}) {
   return askOutside({ url, mayBeInner: false, bytesMax: 1_000, ...rest });
 }
 
-describe("an inner address", () => {
+describe("CVE-2026-22874: an inner address", () => {
   test.each([
     ...["127.0.0.1", "127.255.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255"],
     ...["192.168.1.1", "169.254.169.254", "100.64.0.1", "168.63.129.16", "192.0.0.8"],
@@ -52,7 +52,7 @@ describe("an inner address", () => {
   );
 });
 
-describe("a request to somebody else's server", () => {
+describe("CVE-2026-2376: a request to somebody else's server", () => {
   test.each([
     ...["https://127.0.0.1/", "https://2130706433/", "https://0x7f.1/", "https://017700000001/"],
     ...[

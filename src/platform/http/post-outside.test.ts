@@ -81,7 +81,7 @@ describe("a request to an address that a user named", () => {
     ...["127.0.0.1", "localhost", "localhost.", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]"],
     ...["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "169.254.169.254", "10.0.0.1"],
     ...["[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]", "168.63.129.16", "１２７.0.0.1"],
-  ])("is not made to %s unless that is allowed", async (host) => {
+  ])("GHSA-2phj-cp9f-qq6w: is not made to %s unless that is allowed", async (host) => {
     seen.length = 0;
     const result = await post(`http://${host}:${port}/`, { allow: [] });
     expect(result).toMatchObject({ kind: "failed" });
@@ -96,14 +96,14 @@ describe("a request to an address that a user named", () => {
     expect((result as { reason: string }).reason).toContain("webhooks.allow");
   });
 
-  test("does not follow where an answer leads", async () => {
+  test("CVE-2026-2376: does not follow where an answer leads", async () => {
     seen.length = 0;
     const result = await post(`http://127.0.0.1:${port}/moved`);
     expect(result).toMatchObject({ kind: "answered", status: 302 });
     expect(seen).toHaveLength(1);
   });
 
-  test("reads the beginning of an answer, and nothing that was compressed grows", async () => {
+  test("GHSA-jw3v-7jvc-pfmx: reads the beginning of an answer, and nothing that was compressed grows", async () => {
     const bomb = await post(`http://127.0.0.1:${port}/bomb`);
     expect(bomb).toMatchObject({ kind: "answered", headers: { "content-encoding": "gzip" } });
     const long = await post(`http://127.0.0.1:${port}/long`);
