@@ -789,13 +789,13 @@ export const deleteRepositoriesStarOfRepository = /* @__PURE__ */ operation<
 
 /** Lists what was changed and by whom, newest first. */
 export const getAudit = /* @__PURE__ */ operation<
-  { readonly actor?: string | undefined; readonly action?: string | undefined; readonly resource?: string | undefined; readonly since?: string | undefined; readonly until?: string | undefined; readonly limit?: number | undefined; readonly after?: string | undefined; readonly project?: string | undefined },
+  { readonly actor?: string | undefined; readonly action?: string | undefined; readonly resource?: string | undefined; readonly address?: string | undefined; readonly credential?: string | undefined; readonly result?: "done" | "refused" | undefined; readonly since?: string | undefined; readonly until?: string | undefined; readonly limit?: number | undefined; readonly after?: string | undefined; readonly project?: string | undefined },
   { readonly items: readonly ({ readonly seq: number; readonly at: string; readonly actor: string; readonly actor_id: string | null; readonly credential_id: string | null; readonly address: string; readonly action: string; readonly resource: string; readonly project_id: string | null; readonly result: "done" | "refused"; readonly detail: Readonly<Record<string, unknown>>; readonly hash: string })[]; readonly next: string | null }
 >("GET", "/api/v1/audit");
 
 /** Lists what was changed in a project and by whom, newest first. */
 export const getProjectsAuditOfProject = /* @__PURE__ */ operation<
-  { readonly project: string; readonly actor?: string | undefined; readonly action?: string | undefined; readonly resource?: string | undefined; readonly since?: string | undefined; readonly until?: string | undefined; readonly limit?: number | undefined; readonly after?: string | undefined },
+  { readonly project: string; readonly actor?: string | undefined; readonly action?: string | undefined; readonly resource?: string | undefined; readonly address?: string | undefined; readonly credential?: string | undefined; readonly result?: "done" | "refused" | undefined; readonly since?: string | undefined; readonly until?: string | undefined; readonly limit?: number | undefined; readonly after?: string | undefined },
   { readonly items: readonly ({ readonly seq: number; readonly at: string; readonly actor: string; readonly actor_id: string | null; readonly credential_id: string | null; readonly address: string; readonly action: string; readonly resource: string; readonly project_id: string | null; readonly result: "done" | "refused"; readonly detail: Readonly<Record<string, unknown>>; readonly hash: string })[]; readonly next: string | null }
 >("GET", "/api/v1/projects/{project}/audit");
 

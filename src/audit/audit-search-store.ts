@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type Expression, sql } from "kysely";
 import { compiled } from "../db/compiled.ts";
 import type { Database, Reads } from "../db/database.ts";
 import { bound } from "../db/dialect-facts.ts";
@@ -19,6 +19,11 @@ export interface AuditFilter {
   readonly projects: readonly string[] | null;
   /** Part of the resource's text, whatever its case. */
   readonly resource: string | null;
+  /** Part of the address. */
+  readonly address: string | null;
+  /** Id of the token, secret or session. */
+  readonly credential: string | null;
+  readonly result: AuditRow["result"] | null;
   /** Epoch milliseconds; `until` is not included. */
   readonly since: number | null;
   readonly until: number | null;
@@ -89,13 +94,12 @@ async function floorOf(reads: Reads, path: Path, to: number): Promise<number> {
 function selectPage(
   db: Database,
   path: Path,
-  { action, projects, resource }: AuditFilter,
+  { action, projects, resource, address, credential, result }: AuditFilter,
   { from, to, limit }: { from: number; to: number; limit: number },
 ): Promise<AuditRow[]> {
   const isPrefix = action === null || action.endsWith(".");
   const low = action ?? "";
   const high = isPrefix ? `${low}\u{10ffff}` : low;
-  const part = `%${(resource ?? "").toLowerCase().replace(/[\\%_]/g, "\\$&")}%`;
   const ids = JSON.stringify(projects ?? []);
   return along(db.reads, path)
     .selectAll()
@@ -103,16 +107,28 @@ function selectPage(
     .where("seq", "<", to)
     .where("action", ">=", low)
     .where("action", "<=", high)
-    .where(sql<boolean>`lower(resource) like ${part} escape '\\'`)
+    .where(sql<boolean>`lower(resource) like ${partOf(resource)} escape '\\'`)
+    .where(sql<boolean>`lower(address) like ${partOf(address)} escape '\\'`)
+    .where(({ or, eb }) => or([isAny(credential), eb("credential_id", "=", credential ?? "")]))
+    .where(({ or, eb }) => or([isAny(result), eb("result", "=", result ?? "done")]))
     .where(({ or, eb, selectFrom }) =>
       or([
-        eb(bound(projects === null ? "any" : "some"), "=", "any"),
+        isAny(projects),
         eb("project_id", "in", selectFrom(db.facts.values(ids).as("asked")).select("asked.value")),
       ]),
     )
     .orderBy("seq", "desc")
     .limit(limit)
     .execute();
+}
+
+function isAny(asked: unknown): Expression<boolean> {
+  return sql<boolean>`${bound(asked === null ? "any" : "some")} = 'any'`;
+}
+
+/** A pattern for texts in lower case with this one in them. */
+function partOf(text: string | null): string {
+  return `%${(text ?? "").toLowerCase().replace(/[\\%_]/g, "\\$&")}%`;
 }
 
 function along(reads: Reads, path: Path) {

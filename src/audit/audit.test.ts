@@ -508,7 +508,12 @@ describe("a search", () => {
         store.audit.append(
           tx,
           entry(`team/App_${k % 5}:v${k}`, {
-            actor: { ...actor, credentialId: null, address: "::1" },
+            actor: {
+              ...actor,
+              credentialId: k % 2 === 0 ? null : `c${k % 7}`,
+              address: k % 3 === 0 ? "2001:DB8::1" : `192.0.2.${k}`,
+            },
+            result: k % 10 === 0 ? "refused" : "done",
             action: k % 2 === 0 ? "tag.moved" : "tags.listed",
             projectId: k % 4 === 0 ? null : `project${k % 4}`,
           }),
@@ -543,6 +548,9 @@ describe("a search", () => {
     action: null,
     projects: null,
     resource: null,
+    address: null,
+    credential: null,
+    result: null,
     since: null,
     until: null,
   };
@@ -565,6 +573,17 @@ describe("a search", () => {
       expected((row) => row.resource.includes("_1")),
     );
     expect(await seqs({ resource: "%" })).toEqual([]);
+    expect(await seqs({ address: "192.0.2." })).toEqual(
+      expected((row) => row.address.includes("192.0.2.")),
+    );
+    expect(await seqs({ address: "192_0" })).toEqual([]);
+    expect(await seqs({ address: "db8" })).toHaveLength(20);
+    expect(await seqs({ credential: "c2" })).toEqual(expected((row) => row.credential_id === "c2"));
+    expect(await seqs({ credential: "%" })).toEqual([]);
+    expect(await seqs({ credential: "" })).toEqual([]);
+    for (const result of ["done", "refused"] as const) {
+      expect(await seqs({ result })).toEqual(expected((row) => row.result === result));
+    }
     const projects = ["project1", "project2"];
     const ofProjects = (row: AuditRow) => projects.includes(row.project_id ?? "");
     expect(await seqs({ projects })).toEqual(expected(ofProjects));

@@ -21,6 +21,13 @@ const filters = z.strictObject({
     .optional()
     .describe("What was done: tag.moved, or tag. for all that begin so."),
   resource: z.string().max(256).optional().describe("Part of the name of what it was done to."),
+  address: z.string().max(64).optional().describe("Part of the address that it came from."),
+  credential: z
+    .string()
+    .max(64)
+    .optional()
+    .describe("Id of the token, secret or session that was used."),
+  result: z.enum(["done", "refused"]).optional().describe("Refused: sign-ins that failed."),
   since: moment.optional().describe("Not before this time, RFC 3339."),
   until: moment.optional().describe("Before this time, RFC 3339."),
   limit: pageInput.limit,
@@ -63,18 +70,22 @@ const listOfProject = defineEndpoint({
 
 async function pageOf(
   db: Database,
-  { actor, action, resource, since, until, limit, after }: z.output<typeof filters>,
+  input: z.output<typeof filters>,
   projects: readonly string[] | null,
 ): Promise<z.input<typeof page>> {
   const filter: AuditFilter = {
-    actor: actor ?? null,
-    action: action ?? null,
-    resource: resource ?? null,
-    since: since ?? null,
-    until: until ?? null,
+    actor: input.actor ?? null,
+    action: input.action ?? null,
+    resource: input.resource ?? null,
+    address: input.address ?? null,
+    credential: input.credential ?? null,
+    result: input.result ?? null,
+    since: input.since ?? null,
+    until: input.until ?? null,
     projects,
   };
-  const found = await searchAudit(db, filter, after === "" ? null : Number(after), limit);
+  const before = input.after === "" ? null : Number(input.after);
+  const found = await searchAudit(db, filter, before, input.limit);
   // No answer tells of what a power cut could still undo.
   await db.flush();
   return {

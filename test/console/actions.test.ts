@@ -1675,6 +1675,20 @@ describeConsole("actions", (there) => {
     await page.waitForFunction(
       () => document.querySelectorAll(".audit [role=row][data-row]").length > 1,
     );
+    const headers = basic(["nobody-here", "a wrong password"]);
+    expect((await there().world.app.fetch("/v2/", { headers })).status).toBe(401);
+    await page.getByLabel("Result").selectOption("refused");
+    await type(page, "address", "127.0.0.");
+    await act(page, "filter-audit");
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll(".audit [role=row][data-row] .a-what")].every(
+        ({ textContent }) => textContent === "signin.failed",
+      ),
+    );
+    await act(page, "clear-audit-filter");
+    await page.waitForFunction(
+      () => document.querySelectorAll(".audit [role=row][data-row]").length > 1,
+    );
     const saved = async (action: string) => {
       const download = page.waitForEvent("download");
       await act(page, action);

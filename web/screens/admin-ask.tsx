@@ -1,5 +1,5 @@
 import type { FormEvent } from "react";
-import { Field, fieldOf } from "../parts/field.tsx";
+import { type Choice, Field, fieldOf, Select } from "../parts/field.tsx";
 import { exactTime } from "../parts/format.ts";
 import type { MoreList } from "../state/list.ts";
 import { setSearch, usePlace } from "../state/location.ts";
@@ -45,12 +45,15 @@ export function Ask<Name extends string>({
   record,
   asked,
   fields,
+  choices,
   exported,
 }: {
   /** Of `data-action`. */
   record: "audit" | "pulls";
   asked: Readonly<Partial<Record<Name, string>>>;
   fields: Readonly<Record<Name, { readonly label: string; readonly example: string }>>;
+  /** For fields that take one of these. */
+  choices?: Readonly<Partial<Record<Name, readonly Choice[]>>>;
   exported: { readonly label: string; readonly href: string; readonly file: string };
 }) {
   const names = Object.keys(fields) as Name[];
@@ -61,16 +64,17 @@ export function Ask<Name extends string>({
   };
   return (
     <form className="ask" onSubmit={apply} key={JSON.stringify(asked)}>
-      {names.map((name) => (
-        <Field
-          key={name}
-          label={fields[name].label}
-          name={name}
-          isCode
-          placeholder={fields[name].example}
-          defaultValue={asked[name] ?? ""}
-        />
-      ))}
+      {names.map((name) => {
+        const { label, example } = fields[name];
+        const field = { label, name };
+        const value = asked[name] ?? "";
+        const some = choices?.[name];
+        return some === undefined ? (
+          <Field key={name} {...field} isCode placeholder={example} defaultValue={value} />
+        ) : (
+          <Select key={name} {...field} choices={some} value={value} />
+        );
+      })}
       <button type="submit" className="btn" data-action={`filter-${record}`}>
         {adminText.audit.show}
       </button>

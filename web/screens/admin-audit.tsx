@@ -6,19 +6,19 @@ import { Middle } from "../parts/signs.tsx";
 import type { Column } from "../parts/table.tsx";
 import { useList } from "../state/list.ts";
 import { adminText } from "../text/admin.ts";
-import { imagesText } from "../text/images.ts";
 import { text } from "../text/text.ts";
 import { Ask, LookFurther, useAsked } from "./admin-ask.tsx";
 import { AdminPlace } from "./admin-place.tsx";
 
+type Filter = keyof typeof adminText.audit.filters;
 type Line = Awaited<ReturnType<typeof getAudit>>["items"][number];
 
 /** Who changed what, the newest first. */
 export function Audit() {
-  const asked = useAsked(["actor", "action", "resource"]);
+  const asked = useAsked(["actor", "action", "resource", "address", "result"]);
   const list = useList(
     `audit ${JSON.stringify(asked)}`,
-    (page) => getAudit({ ...asked, ...page }),
+    (page) => getAudit({ ...askedOf(asked), ...page }),
     Object.keys(asked).length > 0 ? "opened" : "timed",
   );
   return (
@@ -28,6 +28,7 @@ export function Audit() {
         record="audit"
         asked={asked}
         fields={adminText.audit.filters}
+        choices={{ result: results }}
         exported={{
           label: adminText.audit.export,
           href: "/api/v1/audit/export",
@@ -48,10 +49,24 @@ export function Audit() {
   );
 }
 
+const results = [
+  { value: "", label: adminText.audit.either },
+  { value: "done", label: adminText.audit.done },
+  { value: "refused", label: adminText.audit.refused },
+];
+
+/** An address may say anything, and the server takes two results. */
+function askedOf({
+  result,
+  ...rest
+}: Readonly<Partial<Record<Filter, string>>>): Parameters<typeof getAudit>[0] {
+  return result === "done" || result === "refused" ? { ...rest, result } : rest;
+}
+
 const columns: readonly Column<Line>[] = [
   {
     key: "result",
-    head: <span className="sr">{adminText.audit.result}</span>,
+    head: <span className="sr">{adminText.audit.filters.result.label}</span>,
     cell: ({ result }) => (
       <Mark
         name={result === "done" ? "done" : "failed"}
@@ -87,7 +102,7 @@ const columns: readonly Column<Line>[] = [
   },
   {
     key: "address",
-    head: imagesText.pulls.from,
+    head: adminText.audit.filters.address.label,
     className: "cut mono q3 a-from",
     cell: ({ address }) => address,
   },

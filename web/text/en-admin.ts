@@ -411,7 +411,10 @@ export const en = {
       actor: { label: "Who", example: "anna" },
       action: { label: "What", example: "tag.deleted" },
       resource: { label: "On", example: "payments/api" },
+      address: { label: "From", example: "10.4." },
+      result: { label: "Result", example: "" },
     },
+    either: "either",
     export: "Export all",
     show: "Show",
     none: "No line matches.",
@@ -421,7 +424,6 @@ export const en = {
         ? "Only the newest part was looked through so far."
         : `Looked back to ${time} so far.`,
     lookFurther: "Look further back",
-    result: "Result",
     done: "done",
     refused: "refused",
     at: "At",
