@@ -1680,11 +1680,10 @@ describeConsole("actions", (there) => {
     await page.getByLabel("Result").selectOption("refused");
     await type(page, "address", "127.0.0.");
     await act(page, "filter-audit");
-    await page.waitForFunction(() =>
-      [...document.querySelectorAll(".audit [role=row][data-row] .a-what")].every(
-        ({ textContent }) => textContent === "signin.failed",
-      ),
-    );
+    await page.waitForFunction(() => {
+      const found = [...document.querySelectorAll(".audit [role=row][data-row] .a-what")];
+      return found.length > 0 && found.every(({ textContent }) => textContent === "signin.failed");
+    });
     await act(page, "clear-audit-filter");
     await page.waitForFunction(
       () => document.querySelectorAll(".audit [role=row][data-row]").length > 1,
