@@ -1613,6 +1613,87 @@ describeConsole("actions", (there) => {
     );
   });
 
+  test("administration: groups and their members", async () => {
+    const { page } = await signedIn();
+    const { app } = there().world;
+    await opened(await signedIn(), "/admin/groups");
+    await act(page, "new-group");
+    await act(page, "make-group-cancel");
+    for (const name of ["platform", "release"]) {
+      await act(page, "new-group");
+      await type(page, "name", name);
+      await type(page, "description", `the ${name} crew`);
+      await act(page, "make-group");
+      await page.waitForFunction((made) => location.search === `?group=${made}`, name);
+    }
+    await seen("/api/v1/groups/release", (body) => body.description === "the release crew");
+    const members = "/api/v1/groups/platform/members";
+    const isIn = (body: Body) => body.items.some(({ member }: Body) => member === "nora");
+    await app.api(anna, "POST", "/api/v1/users", { name: "nora", password: anna[1] });
+    const path = "/api/v1/projects/payments/members/group:platform";
+    await app.api(anna, "PUT", path, { role: "reader" });
+    const mayRead = async () =>
+      (await app.api(["nora", anna[1]], "GET", "/api/v1/projects/payments")).status;
+    expect(await mayRead()).toBe(404);
+    await page.locator("[data-action=choose-group][data-name=platform]").click();
+    clicked.add("choose-group");
+    await page.waitForSelector(".rd .none");
+    await act(page, "add-group-member");
+    await act(page, "confirm-add-group-member-cancel");
+    await act(page, "add-group-member");
+    await type(page, "member", "nobody-here");
+    await act(page, "confirm-add-group-member");
+    await page.waitForSelector("dialog .note.bad");
+    await type(page, "member", "nora");
+    await act(page, "confirm-add-group-member");
+    await seen(members, isIn);
+    expect(await mayRead()).toBe(200);
+    await act(page, "remove-group-member", row("nora"));
+    await seen(members, (body) => !isIn(body));
+    expect(await mayRead()).toBe(404);
+    await act(page, "undo");
+    await seen(members, isIn);
+    expect(await mayRead()).toBe(200);
+    await act(page, "delete-group");
+    await act(page, "confirm-delete-group-cancel");
+    await act(page, "delete-group");
+    await act(page, "confirm-delete-group");
+    await seen("/api/v1/groups/platform", (body) => body === null);
+    expect(await mayRead()).toBe(404);
+    await page.waitForSelector("[data-action=choose-group][data-name=platform]", {
+      state: "detached",
+    });
+    for (const old of ["groups/release", "users/nora"]) {
+      await app.api(anna, "DELETE", `/api/v1/${old}`);
+    }
+  });
+
+  test("administration: invitations", async () => {
+    const { page } = await signedIn();
+    await opened(await signedIn(), "/admin/invitations");
+    await act(page, "new-invitation");
+    await act(page, "make-invitation-cancel");
+    await act(page, "new-invitation");
+    await type(page, "description", "the new colleague");
+    await page.getByLabel("It ends after").selectOption("30");
+    await act(page, "make-invitation");
+    await page.waitForSelector(".once code");
+    expect(await page.textContent(".once code")).toContain("berth_invite_");
+    const list = "/api/v1/invitations";
+    const isIt = ({ description }: Body) => description === "the new colleague";
+    const { id, created_at, expires_at } = (await api(list)).body.items.find(isIt);
+    const days = (Date.parse(expires_at) - Date.parse(created_at)) / 86_400_000;
+    expect(Math.round(days)).toBe(30);
+    await act(page, "revoke-invitation", row(id));
+    await act(page, "confirm-revoke-invitation-cancel");
+    await act(page, "revoke-invitation", row(id));
+    await act(page, "confirm-revoke-invitation");
+    await seen(list, (body) => !body.items.some(isIt));
+    await page.waitForSelector(row(id), { state: "detached" });
+    // What is good for nothing is not shown any longer.
+    expect(await page.locator(".once code").count()).toBe(0);
+  });
+
   test("administration: users, collection, audit", async () => {
     const { page } = await signedIn();
     await opened(await signedIn(), "/admin/users");

@@ -50,6 +50,9 @@ const screens: readonly (readonly [string, string])[] = [
   ["/admin/webhooks", ".deliv [data-row]"],
   ["/admin/nodes", ".nodes [data-row]"],
   ["/admin/users", ".users [data-row]"],
+  ["/admin/groups", ".gmem [data-row]"],
+  ["/admin/groups?group=nobodies", ".rd .none"],
+  ["/admin/invitations", ".invites [data-row]"],
   ["/admin/audit", ".audit [data-row]"],
   ["/admin/pulls", ".none, .all-pulls [data-row]"],
   ["/admin/health", ".checks [data-name=database]"],
@@ -91,7 +94,11 @@ export async function fill(world: World): Promise<string> {
   }
   await app.api(anna, "PUT", "/api/v1/projects/payments/star");
   await makeBackup(world);
-  await make("/api/v1/groups", { name: "evil" });
+  for (const name of ["evil", "nobodies"]) {
+    await make("/api/v1/groups", { name, description: evil });
+  }
+  await app.api(anna, "PUT", "/api/v1/groups/evil/members/anna");
+  await make("/api/v1/invitations", { description: evil });
   await make("/api/v1/providers/evil/group-rules", { value: evil, group: "evil" });
   const all = "/api/v1/webhooks";
   const [known] = (await app.api(anna, "GET", all)).body.items;

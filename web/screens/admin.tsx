@@ -6,7 +6,9 @@ import { useAccount } from "../state/session.ts";
 import { text } from "../text/text.ts";
 import { Audit } from "./admin-audit.tsx";
 import { Backup } from "./admin-backup.tsx";
+import { Groups } from "./admin-groups.tsx";
 import { Health } from "./admin-health.tsx";
+import { Invitations } from "./admin-invitations.tsx";
 import { Jobs } from "./admin-jobs.tsx";
 import { Nodes } from "./admin-nodes.tsx";
 import { Providers } from "./admin-providers.tsx";
@@ -20,7 +22,7 @@ import { Workloads } from "./admin-workloads.tsx";
 type AdminTab = keyof typeof text.admin.tabs;
 
 const groups: readonly { readonly name: string; readonly tabs: readonly AdminTab[] }[] = [
-  { name: text.admin.people, tabs: ["users", "providers", "workloads"] },
+  { name: text.admin.people, tabs: ["users", "groups", "invitations", "providers", "workloads"] },
   { name: text.admin.registry, tabs: ["storage", "webhooks", "jobs", "nodes"] },
   { name: text.admin.record, tabs: ["audit", "pulls"] },
   { name: text.admin.server, tabs: ["health", "backup", "settings"] },
@@ -67,6 +69,8 @@ export default function AdminScreen({ tab }: { tab: string }) {
         {shown === "jobs" && <Jobs />}
         {shown === "nodes" && <Nodes />}
         {shown === "users" && <Users />}
+        {shown === "groups" && <Groups />}
+        {shown === "invitations" && <Invitations />}
         {shown === "providers" && <Providers />}
         {shown === "workloads" && <Workloads />}
         {shown === "audit" && <Audit />}

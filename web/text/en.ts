@@ -393,6 +393,8 @@ export const en = {
     server: "Server",
     tabs: {
       users: "Users",
+      groups: "Groups",
+      invitations: "Invitations",
       providers: "Sign-in providers",
       workloads: "Workload identity",
       storage: "Storage",
