@@ -1668,6 +1668,44 @@ describeConsole("actions", (there) => {
     }
   });
 
+  test("administration: robots of the registry", async () => {
+    const { page } = await signedIn();
+    const { app } = there().world;
+    await opened(await signedIn(), "/admin/robots");
+    await act(page, "new-robot");
+    await type(page, "name", "courier");
+    expect(await page.inputValue("dialog [name=in]")).toBe("**");
+    await type(page, "in", "payments/** web/storefront");
+    await act(page, "make-robot");
+    await page.waitForSelector(".once code");
+    const secret = (await page.textContent(".once code")) ?? "";
+    const robot = "/api/v1/robots/courier";
+    await seen(robot, ({ project, grants }) => {
+      const given = grants.map(({ pattern, role }: Body) => `${role} ${pattern}`).sort();
+      return project === null && String(given) === "ci payments/**,ci web/storefront";
+    });
+    const reads = async (name: string) => {
+      const headers = basic(["robot.courier", secret]);
+      return (await app.fetch(`/v2/${name}/tags/list`, { headers })).status;
+    };
+    expect([await reads(repository), await reads("web/storefront")]).toEqual([200, 200]);
+    expect(await reads(withFiles)).toBe(404);
+    // Those of projects are on the pages of these.
+    const shown = await page.locator("[data-action=choose-robot]").allTextContents();
+    expect(shown.filter((text) => text.includes("payments.ci"))).toEqual([]);
+    await act(page, "pause-robot");
+    await seen(robot, (body) => body.disabled === true);
+    expect(await reads(repository)).toBe(401);
+    await act(page, "resume-robot");
+    await seen(robot, (body) => body.disabled === false);
+    await act(page, "rotate-robot");
+    await act(page, "confirm-rotate-robot");
+    await seen(robot, (body) => body.secrets.length === 2);
+    await act(page, "delete-robot");
+    await act(page, "confirm-delete-robot");
+    await seen(robot, (body) => body === null);
+  });
+
   test("administration: invitations", async () => {
     const { page } = await signedIn();
     await opened(await signedIn(), "/admin/invitations");

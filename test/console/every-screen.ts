@@ -52,6 +52,7 @@ const screens: readonly (readonly [string, string])[] = [
   ["/admin/users", ".users [data-row]"],
   ["/admin/groups", ".gmem [data-row]"],
   ["/admin/groups?group=nobodies", ".rd .none"],
+  ["/admin/robots", ".rd h2"],
   ["/admin/invitations", ".invites [data-row]"],
   ["/admin/audit", ".audit [data-row]"],
   ["/admin/pulls", ".none, .all-pulls [data-row]"],
@@ -99,6 +100,7 @@ export async function fill(world: World): Promise<string> {
   }
   await app.api(anna, "PUT", "/api/v1/groups/evil/members/anna");
   await make("/api/v1/invitations", { description: evil });
+  await make("/api/v1/robots", { name: "mirror", description: evil, role: "reader" });
   await make("/api/v1/providers/evil/group-rules", { value: evil, group: "evil" });
   const all = "/api/v1/webhooks";
   const [known] = (await app.api(anna, "GET", all)).body.items;

@@ -58,6 +58,7 @@ const opened: readonly (readonly [string, readonly string[], string])[] = [
   ["/admin/users", ["[data-action=new-user]"], "dialog"],
   ["/admin/groups", ["[data-action=new-group]"], "dialog"],
   ["/admin/groups", ["[data-action=add-group-member]"], "dialog"],
+  ["/admin/robots", ["[data-action=new-robot]"], "dialog"],
   ["/admin/invitations", ["[data-action=new-invitation]"], "dialog"],
   ["/admin/providers", ["[data-action=new-provider]"], "dialog"],
   ["/admin/workloads", ["[data-action=new-issuer]"], "dialog"],

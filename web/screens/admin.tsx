@@ -13,6 +13,7 @@ import { Jobs } from "./admin-jobs.tsx";
 import { Nodes } from "./admin-nodes.tsx";
 import { Providers } from "./admin-providers.tsx";
 import { RegistryPulls } from "./admin-pulls.tsx";
+import { RegistryRobots } from "./admin-robots.tsx";
 import { Settings } from "./admin-settings.tsx";
 import { Storage } from "./admin-storage.tsx";
 import { Users } from "./admin-users.tsx";
@@ -22,7 +23,10 @@ import { Workloads } from "./admin-workloads.tsx";
 type AdminTab = keyof typeof text.admin.tabs;
 
 const groups: readonly { readonly name: string; readonly tabs: readonly AdminTab[] }[] = [
-  { name: text.admin.people, tabs: ["users", "groups", "invitations", "providers", "workloads"] },
+  {
+    name: text.admin.people,
+    tabs: ["users", "groups", "robots", "invitations", "providers", "workloads"],
+  },
   { name: text.admin.registry, tabs: ["storage", "webhooks", "jobs", "nodes"] },
   { name: text.admin.record, tabs: ["audit", "pulls"] },
   { name: text.admin.server, tabs: ["health", "backup", "settings"] },
@@ -70,6 +74,7 @@ export default function AdminScreen({ tab }: { tab: string }) {
         {shown === "nodes" && <Nodes />}
         {shown === "users" && <Users />}
         {shown === "groups" && <Groups />}
+        {shown === "robots" && <RegistryRobots />}
         {shown === "invitations" && <Invitations />}
         {shown === "providers" && <Providers />}
         {shown === "workloads" && <Workloads />}

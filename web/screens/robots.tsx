@@ -1,16 +1,8 @@
 import { useState } from "react";
-import {
-  deleteProjectsRobotsOfProjectRobot,
-  getProjectsRobotsOfProject,
-  getProjectsRobotsOfProjectRobot,
-  patchProjectsRobotsOfProjectRobot,
-  postProjectsRobotsOfProject,
-  postProjectsRobotsSecretsOfProjectRobot,
-} from "../../client/operations.ts";
 import { Chooser } from "../parts/chooser.tsx";
 import { CopyIcon } from "../parts/copy.tsx";
 import { FormDialog } from "../parts/dialog.tsx";
-import { Field, fieldOf, Select } from "../parts/field.tsx";
+import { Field, fieldOf, Select, wordsOf } from "../parts/field.tsx";
 import { ago } from "../parts/format.ts";
 import { Icon, Mark } from "../parts/icon.tsx";
 import { Trouble } from "../parts/notice.tsx";
@@ -21,12 +13,11 @@ import { useList } from "../state/list.ts";
 import { setSearch } from "../state/location.ts";
 import { useMounted } from "../state/mounted.ts";
 import { changed, useResource } from "../state/resource.ts";
+import { type Robot, robotsIn } from "../state/robot-place.ts";
 import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import { roleName } from "./members.tsx";
 import { Snippets } from "./snippets.tsx";
-
-type Robot = Awaited<ReturnType<typeof getProjectsRobotsOfProject>>["items"][number];
 
 /** A robot's secret is shown once: it is kept here until the screen is left, and nowhere else. */
 interface Shown {
@@ -37,9 +28,10 @@ interface Shown {
 const soonMs = 14 * 24 * 60 * 60 * 1000;
 const expiryChoices = [30, 90, 365];
 
-export function Robots({ project }: { project: string }) {
-  const key = `robots ${project}`;
-  const list = useList(key, (page) => getProjectsRobotsOfProject({ project, ...page }));
+/** Those of a project, or (null) those that belong to the registry itself. */
+export function Robots({ project }: { project: string | null }) {
+  const { key, list: read } = robotsIn(project);
+  const list = useList(key, (page) => read(page));
   const [isMaking, setMaking] = useState(false);
   const [shown, setShown] = useState<Shown | null>(null);
   const isMounted = useMounted();
@@ -121,13 +113,14 @@ function RobotDetail({
   secret,
   onSecret,
 }: {
-  project: string;
+  project: string | null;
   name: string;
   secret: string | null;
   onSecret: (secret: string) => void;
 }) {
-  const key = `robot ${project} ${name}`;
-  const shown = useResource(key, () => getProjectsRobotsOfProjectRobot({ project, robot: name }));
+  const robots = robotsIn(project);
+  const key = `robot ${name}`;
+  const shown = useResource(key, () => robots.show({ robot: name }));
   const [asked, setAsked] = useState<"rotate" | "delete" | null>(null);
   const isMounted = useMounted();
   const robot = shown.value;
@@ -138,9 +131,9 @@ function RobotDetail({
       </section>
     );
   }
-  const refresh = () => changed(key, `robots ${project}`);
+  const refresh = () => changed(key, robots.key);
   const setDisabled = async (disabled: boolean) => {
-    await patchProjectsRobotsOfProjectRobot({ project, robot: name, disabled });
+    await robots.change({ robot: name, disabled });
     toast(disabled ? peopleText.robots.isPaused(name) : peopleText.robots.isResumed(name));
     await refresh();
   };
@@ -211,10 +204,7 @@ function RobotDetail({
           submit={peopleText.robots.rotate}
           onClose={() => setAsked(null)}
           onSubmit={async (fields) => {
-            const made = await postProjectsRobotsSecretsOfProjectRobot({
-              ...{ project, robot: name },
-              ...expiryOf(fields),
-            });
+            const made = await robots.rotate({ robot: name, ...expiryOf(fields) });
             setAsked(null);
             onSecret(made.secret);
             await refresh();
@@ -232,11 +222,11 @@ function RobotDetail({
           isBad
           onClose={() => setAsked(null)}
           onSubmit={async () => {
-            await deleteProjectsRobotsOfProjectRobot({ project, robot: name });
+            await robots.remove({ robot: name });
             setAsked(null);
             toast(peopleText.robots.isGone(name));
             if (isMounted()) setSearch({ robot: null });
-            await changed(`robots ${project}`);
+            await changed(robots.key);
           }}
         />
       )}
@@ -321,23 +311,25 @@ function MakeRobot({
   onClose,
   onMade,
 }: {
-  project: string;
+  project: string | null;
   onClose: () => void;
   onMade: (made: Shown) => Promise<void>;
 }) {
   return (
     <FormDialog
-      title={peopleText.robots.makeTitle(project)}
+      title={project === null ? peopleText.robots.make : peopleText.robots.makeTitle(project)}
       lead={peopleText.robots.makeLead}
       action="make-robot"
       submit={peopleText.robots.make}
       onClose={onClose}
       onSubmit={async (fields) => {
-        const made = await postProjectsRobotsOfProject({
-          project,
+        const role = fieldOf(fields, "role");
+        const made = await robotsIn(project).make({
           name: fieldOf(fields, "name"),
           description: fieldOf(fields, "description"),
-          role: fieldOf(fields, "role"),
+          ...(project === null
+            ? { grants: wordsOf(fieldOf(fields, "in")).map((pattern) => ({ pattern, role })) }
+            : { role }),
           ...expiryOf(fields),
         });
         await onMade({ robot: made.name, secret: made.secret });
@@ -349,7 +341,9 @@ function MakeRobot({
         required
         maxLength={64}
         isCode
-        hint={peopleText.robots.nameHint(project)}
+        hint={
+          project === null ? peopleText.robots.nameHintOfAll : peopleText.robots.nameHint(project)
+        }
       />
       <Select
         label={peopleText.members.role}
@@ -357,6 +351,16 @@ function MakeRobot({
         value="ci"
         choices={peopleText.robots.roles}
       />
+      {project === null && (
+        <Field
+          label={peopleText.robots.where}
+          name="in"
+          required
+          isCode
+          defaultValue="**"
+          hint={peopleText.robots.whereHint}
+        />
+      )}
       <ExpiryField />
       <Field label={text.description} name="description" autoComplete="off" maxLength={1000} />
     </FormDialog>

@@ -46,6 +46,13 @@ export const en = {
     makeLead: "Its secret is shown once, with lines to paste.",
     nameHint: (project: string) =>
       `Lower-case letters and digits, with - or _ between them. It signs in as robot.${project}.NAME`,
+    ofAll:
+      "Accounts for machines that work in several projects. Those of one project are on its page.",
+    nameHintOfAll:
+      "Lower-case letters and digits, with - or _ between them. It signs in as robot.NAME",
+    where: "In",
+    whereHint:
+      "Patterns of repositories: ** is all, team/** a project. Several with spaces between",
     roles: [
       { value: "ci", label: "CI: pulls and pushes" },
       { value: "reader", label: "Reader: pulls" },

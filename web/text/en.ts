@@ -394,6 +394,7 @@ export const en = {
     tabs: {
       users: "Users",
       groups: "Groups",
+      robots: "Robots",
       invitations: "Invitations",
       providers: "Sign-in providers",
       workloads: "Workload identity",
