@@ -1706,6 +1706,101 @@ describeConsole("actions", (there) => {
     await seen(robot, (body) => body === null);
   });
 
+  test("administration: roles, grants in every project, rate limits", async () => {
+    const { page } = await signedIn();
+    const { app } = there().world;
+    const otto = ["otto", anna[1]] as const;
+    await app.api(anna, "POST", "/api/v1/users", { name: "otto", password: anna[1] });
+    await opened(await signedIn(), "/admin/access");
+    const role = "/api/v1/roles/sweeper";
+    await act(page, "new-role");
+    await act(page, "make-role-cancel");
+    await act(page, "new-role");
+    await type(page, "name", "sweeper");
+    await page.getByLabel("delete and restore").check();
+    await act(page, "make-role");
+    await seen(role, (body) => body?.actions.length === 3);
+    await page.waitForSelector(row("sweeper"));
+    const more = async (action: string) => {
+      await page.locator(`${row("sweeper")} [aria-haspopup=menu]`).click();
+      await act(page, action, row("sweeper"));
+    };
+    await more("edit-role");
+    await act(page, "confirm-edit-role-cancel");
+    await more("edit-role");
+    await page.getByLabel("delete and restore").uncheck();
+    await page.getByLabel("lock tags").check();
+    await act(page, "confirm-edit-role");
+    await seen(role, ({ actions }) => {
+      return String(actions.toSorted()) === "project:read,repository:lock,repository:pull";
+    });
+
+    const grants = "/api/v1/grants";
+    const ofOtto = (body: Body): Body[] =>
+      body.items.filter(({ subject }: Body) => subject === "otto");
+    const mayRead = async () =>
+      (await app.fetch(`/v2/${repository}/tags/list`, { headers: basic(otto) })).status;
+    expect(await mayRead()).toBe(404);
+    await act(page, "new-grant");
+    await act(page, "make-grant-cancel");
+    for (const [effect, pattern] of [
+      ["allow", "**"],
+      ["deny", "payments/**"],
+    ] as const) {
+      await act(page, "new-grant");
+      await type(page, "subject", "otto");
+      await page.locator("dialog [name=effect]").selectOption(effect);
+      await page.locator("dialog [name=role]").selectOption("sweeper");
+      await type(page, "pattern", pattern);
+      await act(page, "make-grant");
+      await seen(grants, (body) => ofOtto(body).some((grant) => grant.effect === effect));
+      await page.waitForSelector("dialog", { state: "detached" });
+      expect(await mayRead()).toBe(effect === "allow" ? 200 : 404);
+    }
+    // One that is in use stays.
+    await more("delete-role");
+    await act(page, "confirm-delete-role");
+    await page.waitForSelector("dialog .note.bad");
+    await act(page, "confirm-delete-role-cancel");
+    for (const { id } of ofOtto((await api(grants)).body).toReversed()) {
+      await page.waitForSelector(row(id));
+      await act(page, "delete-grant", row(id));
+      await act(page, "confirm-delete-grant-cancel");
+      await act(page, "delete-grant", row(id));
+      await act(page, "confirm-delete-grant");
+      await seen(grants, (body) => !body.items.some((grant: Body) => grant.id === id));
+      await page.waitForSelector(row(id), { state: "detached" });
+    }
+    expect(await mayRead()).toBe(404);
+    await more("delete-role");
+    await act(page, "confirm-delete-role");
+    await seen(role, (body) => body === null);
+
+    const limits = "/api/v1/rate-limits";
+    const isIt = ({ name }: Body) => name === "otto";
+    await act(page, "new-limit");
+    await act(page, "make-limit-cancel");
+    await act(page, "new-limit");
+    await page.locator("dialog [name=kind]").selectOption("principal");
+    await type(page, "name", "otto");
+    await page.locator("dialog [name=counts]").selectOption("requests");
+    await type(page, "amount", "2");
+    await act(page, "make-limit");
+    await seen(limits, (body) => body.items.some(isIt));
+    const made = (await api(limits)).body.items.find(isIt);
+    expect(made).toMatchObject({ counts: "requests", amount: 2, window_seconds: 21_600 });
+    const statuses: number[] = [];
+    for (let time = 0; time < 4; time++) statuses.push(await mayRead());
+    expect(statuses).toEqual([404, 404, 429, 429]);
+    await act(page, "delete-limit", row(made.id));
+    await act(page, "confirm-delete-limit-cancel");
+    await act(page, "delete-limit", row(made.id));
+    await act(page, "confirm-delete-limit");
+    await seen(limits, (body) => !body.items.some(isIt));
+    expect(await mayRead()).toBe(404);
+    await app.api(anna, "DELETE", "/api/v1/users/otto");
+  });
+
   test("administration: invitations", async () => {
     const { page } = await signedIn();
     await opened(await signedIn(), "/admin/invitations");

@@ -53,6 +53,7 @@ const screens: readonly (readonly [string, string])[] = [
   ["/admin/groups", ".gmem [data-row]"],
   ["/admin/groups?group=nobodies", ".rd .none"],
   ["/admin/robots", ".rd h2"],
+  ["/admin/access", ".limits [data-row]"],
   ["/admin/invitations", ".invites [data-row]"],
   ["/admin/audit", ".audit [data-row]"],
   ["/admin/pulls", ".none, .all-pulls [data-row]"],
@@ -100,6 +101,14 @@ export async function fill(world: World): Promise<string> {
   }
   await app.api(anna, "PUT", "/api/v1/groups/evil/members/anna");
   await make("/api/v1/invitations", { description: evil });
+  const actions = ["repository:pull", "repository:delete"];
+  await make("/api/v1/roles", { name: "cleaner", description: evil, actions });
+  const grant = { subject: "group:evil", pattern: "**", effect: "deny", tag_pattern: "v*" };
+  if ((await app.api(anna, "GET", "/api/v1/grants")).body.items.length === 0) {
+    await make("/api/v1/grants", { ...grant, actions });
+  }
+  const limit = { applies_to: "user", counts: "pulls", amount: 1_000_000, window_seconds: 90 };
+  await make("/api/v1/rate-limits", limit);
   await make("/api/v1/robots", { name: "mirror", description: evil, role: "reader" });
   await make("/api/v1/providers/evil/group-rules", { value: evil, group: "evil" });
   const all = "/api/v1/webhooks";

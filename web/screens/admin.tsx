@@ -4,6 +4,7 @@ import { Place } from "../parts/place.tsx";
 import { paths } from "../state/location.ts";
 import { useAccount } from "../state/session.ts";
 import { text } from "../text/text.ts";
+import { Access } from "./admin-access.tsx";
 import { Audit } from "./admin-audit.tsx";
 import { Backup } from "./admin-backup.tsx";
 import { Groups } from "./admin-groups.tsx";
@@ -25,7 +26,7 @@ type AdminTab = keyof typeof text.admin.tabs;
 const groups: readonly { readonly name: string; readonly tabs: readonly AdminTab[] }[] = [
   {
     name: text.admin.people,
-    tabs: ["users", "groups", "robots", "invitations", "providers", "workloads"],
+    tabs: ["users", "groups", "robots", "access", "invitations", "providers", "workloads"],
   },
   { name: text.admin.registry, tabs: ["storage", "webhooks", "jobs", "nodes"] },
   { name: text.admin.record, tabs: ["audit", "pulls"] },
@@ -75,6 +76,7 @@ export default function AdminScreen({ tab }: { tab: string }) {
         {shown === "users" && <Users />}
         {shown === "groups" && <Groups />}
         {shown === "robots" && <RegistryRobots />}
+        {shown === "access" && <Access />}
         {shown === "invitations" && <Invitations />}
         {shown === "providers" && <Providers />}
         {shown === "workloads" && <Workloads />}

@@ -1,5 +1,11 @@
 import { counted, shownOf, whole } from "./en.ts";
 
+function spanOf(seconds: number): string {
+  if (seconds % 3_600 === 0) return counted(seconds / 3_600, "hour", "hours");
+  if (seconds % 60 === 0) return counted(seconds / 60, "minute", "minutes");
+  return counted(seconds, "second", "seconds");
+}
+
 /** What the screens of the administration say. */
 export const en = {
   storage: {
@@ -238,6 +244,71 @@ export const en = {
     removeTitle: (name: string) => `Delete the group ${name}?`,
     removeLead: "Whoever is in it loses the roles that it was given. Nothing brings it back.",
     isGone: (name: string) => `${name} is deleted`,
+  },
+  roles: {
+    what: "What holds in every project. Members and robots of one project are on its pages.",
+    title: "Roles",
+    make: "New role",
+    makeLead: "Besides the built-in ones: projects and grants give it under its name.",
+    may: "May",
+    actions: {
+      "repository:pull": "pull",
+      "repository:push": "push",
+      "repository:edit": "describe repositories",
+      "repository:delete": "delete and restore",
+      "repository:lock": "lock tags",
+      "project:read": "see the project",
+      "project:manage": "manage the project",
+      "project:create": "make projects",
+    },
+    builtIn: "built in",
+    editTitle: (name: string) => `The role ${name}`,
+    editLead: "Whoever has it may do from now on what is ticked here.",
+    remove: "Delete",
+    removeTitle: (name: string) => `Delete the role ${name}?`,
+    removeLead: "It can be deleted once nobody has it.",
+    isGone: (name: string) => `${name} is deleted`,
+  },
+  grants: {
+    title: "Grants in every project",
+    make: "New grant",
+    makeLead: "It holds in every project, also in those to come.",
+    none: "None: who may do what is said by projects alone.",
+    effect: "It",
+    allow: "allows",
+    deny: "forbids",
+    denied: "forbidden",
+    effectHint: "What is forbidden stays so, whatever else is allowed.",
+    patternHint: "A pattern of repositories: ** is all, team/** a project",
+    remove: "Delete",
+    removeOne: (subject: string) => `Delete the grant of ${subject}`,
+    removeTitle: (subject: string) => `Delete this grant of ${subject}?`,
+    removeLead: "It holds no longer, from the next request on.",
+    isGone: "The grant is deleted",
+  },
+  limits: {
+    title: "Rate limits",
+    make: "New limit",
+    makeLead: "It refills evenly. Who is over it is told when to come again.",
+    none: "None: nobody is slowed down.",
+    of: "Of",
+    kinds: {
+      anonymous: "each network that is not signed in",
+      user: "each user",
+      robot: "each robot",
+      principal: "one user or robot",
+    },
+    what: "What counts",
+    counts: { pulls: "pulls", requests: "requests" },
+    amount: "At most",
+    window: "In",
+    span: spanOf,
+    amountIn: (amount: number, what: string, seconds: number) =>
+      `${whole.format(amount)} ${what} in ${spanOf(seconds)}`,
+    remove: "Delete",
+    removeOne: (limit: string) => `Delete the limit of ${limit}`,
+    removeTitle: "Delete this limit?",
+    isGone: "The limit is deleted",
   },
   invitations: {
     what: "Each makes one account, for whoever has its link.",

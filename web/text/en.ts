@@ -395,6 +395,7 @@ export const en = {
       users: "Users",
       groups: "Groups",
       robots: "Robots",
+      access: "Access",
       invitations: "Invitations",
       providers: "Sign-in providers",
       workloads: "Workload identity",
