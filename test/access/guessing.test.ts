@@ -187,9 +187,12 @@ describe("guessing", () => {
     await puller;
     const statuses = new Set(flood.map(({ status }) => status));
     expect([...statuses].sort()).toEqual([401, 429]);
-    expect(pulled.length).toBeGreaterThan(5);
-    const [median = 0] = pulled.sort((a, b) => a - b).slice(pulled.length >> 1);
-    expect(median).toBeLessThan(50);
+    expect(pulled.length).toBeGreaterThan(100);
+    // The tail as well: a puller in a hundred who waits for hashes would not show in the middle.
+    const sorted = pulled.toSorted((one, other) => one - other);
+    const upTo = (share: number) => sorted[Math.floor(share * sorted.length)] ?? 0;
+    expect(upTo(0.5)).toBeLessThan(20);
+    expect(upTo(0.99)).toBeLessThan(100);
   });
 
   test("guessing secrets of robots and tokens costs no hash and finds nothing", async () => {
