@@ -1881,6 +1881,7 @@ describeConsole("actions", (there) => {
 
     await opened(await signedIn(), "/admin/audit");
     await type(page, "action", "user.deleted");
+    await type(page, "resource", "user tomas");
     await act(page, "filter-audit");
     await page.waitForFunction(
       () => document.querySelectorAll(".audit [role=row][data-row]").length === 1,
