@@ -1801,6 +1801,46 @@ describeConsole("actions", (there) => {
     await app.api(anna, "DELETE", "/api/v1/users/otto");
   });
 
+  test("grants of a project, besides its members' roles", async () => {
+    const { page } = await signedIn();
+    const { app } = there().world;
+    const ada = ["ada", anna[1]] as const;
+    await app.api(anna, "POST", "/api/v1/users", { name: "ada", password: anna[1] });
+    const member = "/api/v1/projects/payments/members/ada";
+    await app.api(anna, "PUT", member, { role: "developer" });
+    await opened(await signedIn(), "/projects/payments/members");
+    await page.waitForSelector(".mem [data-name=ada]");
+    const grants = "/api/v1/projects/payments/grants";
+    const denials = (body: Body): Body[] =>
+      body.items.filter(({ subject, effect }: Body) => subject === "ada" && effect === "deny");
+    const mayRead = async () =>
+      (await app.fetch(`/v2/${repository}/tags/list`, { headers: basic(ada) })).status;
+    expect(await mayRead()).toBe(200);
+    await act(page, "new-grant");
+    expect(await page.inputValue("dialog [name=pattern]")).toBe("payments/**");
+    await type(page, "subject", "ada");
+    await page.locator("dialog [name=effect]").selectOption("deny");
+    await page.locator("dialog [name=role]").selectOption("developer");
+    await type(page, "pattern", "storefront/**");
+    await act(page, "make-grant");
+    await page.waitForSelector("dialog .note.bad");
+    await type(page, "pattern", "payments/a*");
+    await type(page, "tags", "v*");
+    await act(page, "make-grant");
+    await seen(grants, (body) => denials(body).length === 1);
+    const [{ id, pattern, tag_pattern }] = denials((await api(grants)).body) as [Body];
+    expect([pattern, tag_pattern]).toEqual(["payments/a*", "v*"]);
+    expect(await mayRead()).toBe(404);
+    // The role itself is in the list of members alone.
+    await page.waitForSelector(row(id));
+    expect(await page.locator(".grants [role=row]", { hasText: "ada" }).count()).toBe(1);
+    await act(page, "delete-grant", row(id));
+    await act(page, "confirm-delete-grant");
+    await seen(grants, (body) => denials(body).length === 0);
+    expect(await mayRead()).toBe(200);
+    await app.api(anna, "DELETE", "/api/v1/users/ada");
+  });
+
   test("administration: invitations", async () => {
     const { page } = await signedIn();
     await opened(await signedIn(), "/admin/invitations");

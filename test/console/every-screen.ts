@@ -10,7 +10,7 @@ const screens: readonly (readonly [string, string])[] = [
   ["/push?client=crane", ".guide .step"],
   ["/projects", "[data-name=payments]"],
   ["/projects/payments", `[data-name="${repository}"]`],
-  ["/projects/payments/members", "[data-name=anna]"],
+  ["/projects/payments/members", ".grants [data-row]"],
   ["/projects/payments/robots", ".rd h2"],
   ["/projects/payments/check?user=anna&action=push", ".verdict"],
   ["/projects/payments/webhooks", ".deliv [data-row]"],
@@ -106,6 +106,7 @@ export async function fill(world: World): Promise<string> {
   const grant = { subject: "group:evil", pattern: "**", effect: "deny", tag_pattern: "v*" };
   if ((await app.api(anna, "GET", "/api/v1/grants")).body.items.length === 0) {
     await make("/api/v1/grants", { ...grant, actions });
+    await make("/api/v1/projects/payments/grants", { ...grant, actions });
   }
   const limit = { applies_to: "user", counts: "pulls", amount: 1_000_000, window_seconds: 90 };
   await make("/api/v1/rate-limits", limit);

@@ -29,6 +29,7 @@ const opened: readonly (readonly [string, readonly string[], string])[] = [
   ["/home", [".who", "[data-action=keys]"], "dialog"],
   ["/projects", ["[data-action=new-project]"], "dialog"],
   ["/projects/payments/members", ["[data-action=add-member]"], "dialog"],
+  ["/projects/payments/members", ["[data-action=new-grant]"], "dialog"],
   ["/projects/payments/robots", ["[data-action=new-robot]"], "dialog"],
   ["/projects/payments/webhooks", ["[data-action=new-webhook]"], "dialog"],
   ["/projects/payments/rules", ["[data-action=add-rule]"], "dialog"],

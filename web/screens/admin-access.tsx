@@ -13,7 +13,7 @@ export function Access() {
     <>
       <AdminPlace tab="access" sub={adminText.roles.what} />
       <Roles list={roles} />
-      <Grants roles={roles.value?.items ?? []} />
+      <Grants project={null} roles={(roles.value?.items ?? []).map(({ name }) => name)} />
       <RateLimits />
     </>
   );

@@ -19,6 +19,7 @@ import { useList } from "../state/list.ts";
 import { changed } from "../state/resource.ts";
 import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
+import { Grants } from "./grants.tsx";
 
 type Member = Awaited<ReturnType<typeof getProjectsMembersOfProject>>["items"][number];
 
@@ -74,6 +75,7 @@ export function Members({ project }: { project: string }) {
         barRows={3}
         keyOf={({ member }) => member}
       />
+      <Grants project={project} roles={choices.map(({ value }) => value)} />
       {asked === "add" && (
         <FormDialog
           title={peopleText.members.addTitle(project)}

@@ -19,29 +19,20 @@ import { changed } from "../state/resource.ts";
 import { adminText } from "../text/admin.ts";
 import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
+import { actionNames } from "./grants.tsx";
 import { roleName } from "./members.tsx";
 
 export type Role = Awaited<ReturnType<typeof getRoles>>["items"][number];
-export type GrantedAction = NonNullable<Parameters<typeof postRoles>[0]["actions"]>[number];
+type GrantedAction = NonNullable<Parameters<typeof postRoles>[0]["actions"]>[number];
 type Asked = { readonly kind: "make" } | { readonly kind: "edit" | "delete"; readonly role: Role };
 
-export const actionChoices = Object.entries(adminText.roles.actions).map(([value, label]) => ({
+const actionChoices = Object.entries(peopleText.grants.actions).map(([value, label]) => ({
   value,
   label,
 }));
 
-export function actionNames(actions: readonly string[]): string {
-  return actions
-    .map((action) =>
-      Object.hasOwn(adminText.roles.actions, action)
-        ? adminText.roles.actions[action as GrantedAction]
-        : action,
-    )
-    .join(", ");
-}
-
 /** What is ticked of the actions of a form. */
-export function actionsOf(fields: FormData): readonly GrantedAction[] {
+function actionsOf(fields: FormData): readonly GrantedAction[] {
   return fields.getAll("actions") as GrantedAction[];
 }
 
