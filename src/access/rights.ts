@@ -172,10 +172,19 @@ function makeReady(stored: StoredGrant, roles: ReadonlyMap<string, string>): Gra
     ...stored,
     denies,
     gives: actionsOf(stored, roles, denies),
-    fitsName: compilePattern(pattern),
-    fitsTag: tagPattern === null ? null : compilePattern(tagPattern),
+    fitsName: compileStored(pattern),
+    fitsTag: tagPattern === null ? null : compileStored(tagPattern),
     holdsFor: ranges.length === 0 ? null : createAddressMatcher(ranges),
   };
+}
+
+/** Whoever asks is not to blame for what is stored, and is not told of it. */
+function compileStored(pattern: string): Matcher {
+  try {
+    return compilePattern(pattern);
+  } catch (cause) {
+    throw new Error("the database has a grant on what is no pattern", { cause });
+  }
 }
 
 const everything: ReadonlySet<string> = new Set(grantableActions);
