@@ -2,8 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { link, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { toolsFolder } from "../support/tools.ts";
 import { type Descriptor, type Door, digestOf, mediaTypes } from "./door.ts";
-import { folder, NotRun, once, run, toolsFolder, workspace } from "./support.ts";
+import { folder, NotRun, once, run, workspace } from "./support.ts";
 
 /** A blob in memory, or the path of a file that holds it. */
 interface Part {

@@ -1,11 +1,9 @@
 import { test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-/** Where .ci/run puts what it builds: `bin` with programs, `oras` with a Python, `content`. */
-export const toolsFolder = process.env["BERTH_TOOLS"] ?? join(homedir(), ".cache", "berth-tools");
+import { toolsFolder } from "../support/tools.ts";
 
 const searchPath = [
   join(toolsFolder, "bin"),

@@ -49,6 +49,10 @@ export interface TestPostgresOptions {
   readonly folder?: string;
   /** Whether the folder goes with the server, when this process has gone. */
   readonly endsWithProcess?: boolean;
+  /** The folder with the programs of another version than that out of npm. */
+  readonly programs?: string;
+  /** Where its own folder is made. */
+  readonly parent?: string;
 }
 
 /** PostgreSQL refuses to run as root: it then runs as this user, nobody. */
@@ -60,7 +64,8 @@ export const asNobody: { readonly uid?: number; readonly gid?: number } = isRoot
 const startMsMax = 30_000;
 
 export async function startPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
-  const folder = options.folder ?? makeFolder();
+  const programs = options.programs ?? usualPrograms();
+  const folder = options.folder ?? makeFolder(programs, options.parent);
   const port = await freePort();
   const settings = {
     port: `${port}`,
@@ -81,10 +86,11 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
     // The shell ends the server when this process, which holds its standard input, has gone.
     const after = options.endsWithProcess === true ? `; rm -rf "${folder}"` : "";
     const script = `"$@" & p=$!; read x; kill -QUIT $p; wait $p${after}`;
-    child = spawn("sh", ["-c", script, "sh", binary("postgres"), "-D", folder, ...args], {
+    const server = join(programs, "postgres");
+    child = spawn("sh", ["-c", script, "sh", server, "-D", folder, ...args], {
       ...asNobody,
       stdio: ["pipe", "pipe", "pipe"],
-      env: environment(),
+      env: environment(programs),
     });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
@@ -223,20 +229,20 @@ function nativeFolder(): string {
   return join(projectFolder, "node_modules", packageName() ?? "", "native");
 }
 
-function binary(name: "initdb" | "pg_ctl" | "postgres"): string {
-  // The folder with the programs of another version than that out of npm.
+/** The folder with the programs: of another version where BERTH_TEST_POSTGRES names it. */
+function usualPrograms(): string {
   const other = process.env["BERTH_TEST_POSTGRES"];
-  if (other !== undefined) return join(other, name);
-  linkLibraries();
-  return join(nativeFolder(), "bin", name);
+  if (other !== undefined) return other;
+  linkLibraries(nativeFolder());
+  return join(nativeFolder(), "bin");
 }
 
 /** What the package's install script does, which npm may have left out: names of its libraries. */
-function linkLibraries(): void {
-  const list = join(nativeFolder(), "pg-symlinks.json");
+export function linkLibraries(native: string): void {
+  const list = join(native, "pg-symlinks.json");
   if (!existsSync(list)) return;
   for (const { source, target } of JSON.parse(readFileSync(list, "utf8")) as Link[]) {
-    const path = join(nativeFolder(), "..", target);
+    const path = join(native, "..", target);
     try {
       symlinkSync(relative(dirname(target), source), path);
     } catch (error) {
@@ -250,22 +256,22 @@ interface Link {
   readonly target: string;
 }
 
-function environment(): Record<string, string> {
-  const libraries = join(dirname(binary("postgres")), "../lib");
+function environment(programs: string): Record<string, string> {
+  const libraries = join(programs, "../lib");
   return { PATH: process.env["PATH"] ?? "", LD_LIBRARY_PATH: libraries };
 }
 
 /** Only from 15 on a cluster may have an order of texts that is not the system's. */
-function majorVersion(): number {
-  const said = spawnSync(binary("postgres"), ["--version"], { env: environment() });
+function majorVersion(programs: string): number {
+  const said = spawnSync(join(programs, "postgres"), ["--version"], { env: environment(programs) });
   return Number(/ (\d+)\./.exec(said.stdout.toString())?.[1]);
 }
 
 /** A new cluster. Its texts are in no order of bytes, as in many a database that somebody else made. */
-function makeFolder(): string {
-  const folder = makeClusterFolder();
+function makeFolder(programs: string, parent?: string): string {
+  const folder = makeClusterFolder(parent);
   const made = spawnSync(
-    binary("initdb"),
+    join(programs, "initdb"),
     [
       ...[
         "-D",
@@ -279,10 +285,10 @@ function makeFolder(): string {
         "--no-sync",
         "--no-instructions",
       ],
-      ...(majorVersion() < 15 ? [] : ["--locale-provider=icu", "--icu-locale=en"]),
+      ...(majorVersion(programs) < 15 ? [] : ["--locale-provider=icu", "--icu-locale=en"]),
       "--locale=C",
     ],
-    { ...asNobody, env: environment(), cwd: folder },
+    { ...asNobody, env: environment(programs), cwd: folder },
   );
   if (made.status !== 0) {
     rmSync(folder, { recursive: true, force: true });
@@ -292,8 +298,8 @@ function makeFolder(): string {
 }
 
 /** An empty folder that a cluster may be in. */
-export function makeClusterFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "berth-postgres-"));
+export function makeClusterFolder(parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, "berth-postgres-"));
   ownCluster(folder);
   return folder;
 }

@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import S3rver from "@20minutes/s3rver";
+import { toolsFolder } from "./tools.ts";
 
 export const testBucket = "berth";
 
@@ -61,8 +62,8 @@ const startMsMax = 20_000;
 
 /** The program that `.ci/run` installs; null: it is not there. */
 export function strictS3(): string | null {
-  const tools = process.env["BERTH_TOOLS"] ?? join(homedir(), ".cache", "berth-tools");
-  return Bun.which("versitygw", { PATH: `${join(tools, "bin")}:${process.env["PATH"] ?? ""}` });
+  const path = `${join(toolsFolder, "bin")}:${process.env["PATH"] ?? ""}`;
+  return Bun.which("versitygw", { PATH: path });
 }
 
 /** As strict as S3 itself where a push depends on it. */
