@@ -61,6 +61,7 @@ const ownHeaders = new Set(["connection", "keep-alive", "content-length", "trans
 export async function startS3FaultProxy(
   target: string,
   random: () => number,
+  onRequest: (call: S3Call, request: IncomingMessage) => void = () => {},
 ): Promise<S3FaultProxy> {
   const passed = { create: 0, part: 0, complete: 0, abort: 0, put: 0, get: 0, head: 0 };
   const counts: Record<S3Call, number> = { ...passed, delete: 0, list: 0 };
@@ -71,6 +72,7 @@ export async function startS3FaultProxy(
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request.method ?? "", request.url ?? "");
+    onRequest(call, request);
     const body = await whole(request);
     const pass = () => {
       counts[call] += 1;

@@ -66,21 +66,24 @@ export function strictS3(): string | null {
   return Bun.which("versitygw", { PATH: path });
 }
 
-/** As strict as S3 itself where a push depends on it. */
-export async function startStrictS3(program: string): Promise<S3Server> {
+/** As strict as S3 itself where a push depends on it. `options`: further ones of the program. */
+export async function startStrictS3(
+  program: string,
+  options: readonly string[] = [],
+): Promise<S3Server> {
   const folder = mkdtempSync(join(tmpdir(), "berth-s3-strict-"));
   const data = join(folder, "data");
   mkdirSync(join(data, testBucket), { recursive: true });
   const port = await freePort();
   const child = Bun.spawn(
-    [program, "--port", `127.0.0.1:${port}`, "--quiet", "--keep-alive", "posix", data],
+    [program, "--port", `127.0.0.1:${port}`, "--quiet", "--keep-alive", ...options, "posix", data],
     {
       env: { ROOT_ACCESS_KEY: "S3RVER", ROOT_SECRET_KEY: "S3RVER", HOME: folder },
       stdout: "ignore",
       stderr: "ignore",
     },
   );
-  const endpoint = `http://127.0.0.1:${port}`;
+  const endpoint = `${options.includes("--cert") ? "https" : "http"}://127.0.0.1:${port}`;
   await untilItAnswers(endpoint);
   return {
     endpoint,
@@ -94,7 +97,7 @@ export async function startStrictS3(program: string): Promise<S3Server> {
 
 async function untilItAnswers(endpoint: string): Promise<void> {
   for (let waited = 0; waited < startMsMax; waited += 20) {
-    const answer = await fetch(endpoint).catch(() => null);
+    const answer = await fetch(endpoint, { tls: { rejectUnauthorized: false } }).catch(() => null);
     if (answer !== null) return;
     await Bun.sleep(20);
   }
