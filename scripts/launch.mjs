@@ -89,6 +89,7 @@ function run(bun) {
   const runtime = {
     UV_THREADPOOL_SIZE: "8",
     BUN_JSC_forceRAMSize: "134217728",
+    BUN_JSC_minEdenToOldGenerationRatio: "0.1",
     MIMALLOC_PURGE_DELAY: "10",
   };
   const env = { ...runtime, ...process.env };
