@@ -4,8 +4,13 @@ import { cpSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { version } from "../../package.json";
+import { projectFolder } from "../../scripts/groups.ts";
+import { administrator, basic } from "../clients/berth.ts";
+import { seed, smallImage } from "../clients/content.ts";
+import { door, signDoorIn } from "../clients/door.ts";
+import { containerSettings } from "../clients/storage.ts";
 import { atEnd, daemon, endAll, folder, freePort, run, runRefused } from "../clients/support.ts";
-import { deployFolder, testWith } from "./support.ts";
+import { deployFolder, launch, testWith } from "./support.ts";
 import { unknownVariables } from "./variables.ts";
 
 const composeFolder = join(deployFolder, "compose");
@@ -45,6 +50,77 @@ interface Composed {
   readonly services: Readonly<
     Record<string, { image: string; ports?: readonly { host_ip: string }[] }>
   >;
+}
+
+testWith(
+  ["apt-get", "dpkg-deb", "node", "podman", "podman-compose", "root"],
+  "compose.yaml is a Berth that is set up, takes an image and keeps it",
+  async () => {
+    await launch("deploy/image/build.ts");
+    const env = await composeEnvironment();
+    const podman = async (...words: string[]) =>
+      (await run(["podman", ...words], { env })).stdout.trim();
+    const archive = join(await folder("compose-image"), "berth.tar");
+    await run(["tar", "-C", join(projectFolder, "dist", "image"), "-cf", archive, "."]);
+    await podman("load", "--input", archive);
+
+    const port = freePort();
+    const url = `http://localhost:${port}`;
+    const copy = await composeCopy("one-node");
+    const file = join(copy, "compose.yaml");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace(":5000:5000", `:${port}:5000`));
+    const compose = ["podman-compose", "--project-name", `berth-${port}`, "--file", file];
+    const settings = { ...env, BERTH_URL: url };
+    const call = (...words: string[]) => run([...compose, ...words], { cwd: copy, env: settings });
+    const serves = async () => {
+      const isUp = async () => (await fetch(`${url}/readyz`).catch(() => null))?.status === 200;
+      for (let tries = 0; !(await isUp()); tries++) {
+        if (tries === 300) throw new Error((await call("logs")).stdout);
+        await Bun.sleep(100);
+      }
+    };
+    atEnd(() => call("down", "--volumes").then(() => {}));
+
+    await call("up", "--detach");
+    await serves();
+    const printed = await call("exec", "-T", "berth", "berth", "setup", "--print-token");
+    const token = new RegExp(`${url}/setup\\?token=(\\S+)`).exec(printed.stdout)?.[1];
+    expect(token).toStartWith("berth_setup_");
+    const setup = ["exec", "--interactive", await podman("ps", "--quiet")];
+    const make = ["berth", "setup", "--user", administrator.name, "--password-stdin"];
+    await run(["podman", ...setup, ...make], { env, stdin: administrator.password });
+    const host = `localhost:${port}`;
+    signDoorIn(host, basic(administrator));
+    const image = smallImage();
+    await seed(door(host), "demo/app", "v1", image);
+
+    await call("down");
+    await call("up", "--detach");
+    await serves();
+    const stored = await door(host).readBack("demo/app", "v1");
+    expect(stored.digest).toBe(image.descriptor.digest);
+    expect((await call("exec", "-T", "berth", "berth", "verify")).stdout).toContain(
+      "nothing is wrong",
+    );
+  },
+  240,
+);
+
+/** Of podman, with a store of its own; and with limits that a container may have also within another one. */
+async function composeEnvironment(): Promise<Record<string, string>> {
+  const home = await folder("compose-containers");
+  const policy = join(home, "containers.conf");
+  await writeFile(
+    policy,
+    `[containers]
+default_ulimits = ["nofile=8192", "nproc=8192"]
+[engine]
+events_logger = "none"
+cgroup_manager = "cgroupfs"
+`,
+  );
+  return { ...(await containerSettings()), CONTAINERS_CONF: policy };
 }
 
 describe("secrets.sh", () => {
