@@ -1857,6 +1857,13 @@ describeConsole("actions", (there) => {
     const { id, created_at, expires_at } = (await api(list)).body.items.find(isIt);
     const days = (Date.parse(expires_at) - Date.parse(created_at)) / 86_400_000;
     expect(Math.round(days)).toBe(30);
+    const { app } = there().world;
+    const other = (await app.api(anna, "POST", list, { description: "somebody else" })).body;
+    await lookAgain(page, row(other.id));
+    await act(page, "revoke-invitation", row(other.id));
+    await act(page, "confirm-revoke-invitation");
+    await page.waitForSelector(row(other.id), { state: "detached" });
+    expect(await page.textContent(".once code")).toContain("berth_invite_");
     await act(page, "revoke-invitation", row(id));
     await act(page, "confirm-revoke-invitation-cancel");
     await act(page, "revoke-invitation", row(id));

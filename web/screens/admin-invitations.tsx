@@ -23,8 +23,8 @@ const endChoices = [1, 7, 30, 90];
 export function Invitations() {
   const list = useList("invitations", (page) => getInvitations(page));
   const [asked, setAsked] = useState<"make" | Invitation | null>(null);
-  /** It is shown once: it is kept here until the screen is left, and nowhere else. */
-  const [made, setMade] = useState<string | null>(null);
+  /** A link is shown once: it is kept here until the screen is left, and nowhere else. */
+  const [made, setMade] = useState<{ readonly id: string; readonly link: string } | null>(null);
   const close = () => setAsked(null);
   return (
     <>
@@ -45,7 +45,11 @@ export function Invitations() {
       />
       {made !== null && (
         <div className="made">
-          <NewSecret secret={made} />
+          <NewSecret
+            secret={made.link}
+            title={adminText.invitations.once}
+            copies={adminText.invitations.copy}
+          />
         </div>
       )}
       <div className="apart">
@@ -68,12 +72,12 @@ export function Invitations() {
           submit={adminText.invitations.make}
           onClose={close}
           onSubmit={async (fields) => {
-            const { address, invitation } = await postInvitations({
+            const { id, address, invitation } = await postInvitations({
               description: fieldOf(fields, "description"),
               expires_in_days: Number(fieldOf(fields, "days")),
             });
             close();
-            setMade(address ?? invitation);
+            setMade({ id, link: address ?? invitation });
             await changed("invitations");
           }}
         >
@@ -102,7 +106,8 @@ export function Invitations() {
           onSubmit={async () => {
             await deleteInvitationsOfId({ id: asked.id });
             close();
-            setMade(null);
+            // What is good for nothing is not shown any longer.
+            if (asked.id === made?.id) setMade(null);
             toast(adminText.invitations.isRevoked);
             await changed("invitations");
           }}

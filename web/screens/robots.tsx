@@ -234,17 +234,26 @@ function RobotDetail({
   );
 }
 
-export function NewSecret({ secret }: { secret: string }) {
+export function NewSecret({
+  secret,
+  title = text.secretOnce,
+  copies = text.copySecret,
+}: {
+  secret: string;
+  title?: string;
+  /** What the button that copies it says. */
+  copies?: string;
+}) {
   return (
     <div className="note ok" role="status">
       <Mark name="done" />
       <div className="grow">
         <p>
-          <b>{text.secretOnce}</b>
+          <b>{title}</b>
         </p>
         <div className="once">
           <code>{secret}</code>
-          <CopyIcon value={secret} label={text.copySecret} />
+          <CopyIcon value={secret} label={copies} />
         </div>
       </div>
     </div>

@@ -289,6 +289,8 @@ export const en = {
     make: "New invitation",
     makeLead:
       "Its link is shown once. It is good where people may sign up: see the setting signup.",
+    once: "New invitation, shown this once.",
+    copy: "Copy the invitation",
     whom: "For whom",
     used: "used",
     over: "is over",
