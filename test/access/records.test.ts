@@ -26,7 +26,7 @@ afterAll(() => door.remove());
 async function lines(query: string, count: number): Promise<Line[]> {
   for (let tries = 0; ; tries++) {
     const { items } = (await door.api(admin, "GET", `/api/v1/audit?${query}`)) as { items: Line[] };
-    if (items.length >= count || tries === 50) return items.toReversed();
+    if (items.length >= count || tries === 500) return items.toReversed();
     await Bun.sleep(20);
   }
 }
@@ -62,13 +62,9 @@ test("whoever is refused at the door is in the audit: why, from where, with what
 });
 
 test("by result, address and credential, each alone and together", async () => {
-  const id = /"id":"([^"]+)"/.exec(
-    JSON.stringify(await door.api(signIn("alice"), "GET", "/api/v1/account/tokens")),
-  )?.[1];
   const fields = { description: "used", cidrs: [] };
   const minted = await door.api(signIn("alice"), "POST", "/api/v1/account/tokens", fields);
   const used = String((minted as { id: string }).id);
-  expect(used).not.toBe(id);
   const as = basic("alice", secretIn(minted));
   const from = "203.0.115.7";
   const pushed = await door.ask(`/v2/${repository}/manifests/by-token`, {
@@ -110,7 +106,7 @@ test("a push that was refused changed nothing, and is no line of the audit: the 
   expect(written.map(({ action }) => action)).toEqual(["signin.done"]);
   // Lines of the log are written some at a time.
   const tried = () => door.lines.filter((line) => line.includes(`"${from}"`));
-  for (let tries = 0; tried().length < 3 && tries < 100; tries++) await Bun.sleep(20);
+  for (let tries = 0; tried().length < 3 && tries < 500; tries++) await Bun.sleep(20);
   const logged = tried().map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(logged.map(({ principal, method, status }) => [principal, method, status])).toEqual([
     ["bob", "PUT", 403],

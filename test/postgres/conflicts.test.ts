@@ -24,13 +24,12 @@ beforeAll(async () => {
   const server = await sharedPostgres();
   const url = await migratedDatabase(server);
   const database = new URL(url).pathname.slice(1);
-  await server.run(`alter database ${database} set deadlock_timeout = '50ms'`);
   await server.run(`alter database ${database} set default_transaction_isolation = 'serializable'`);
   app = await startTestApp({ env: { BERTH_DATABASE: url } });
   client = createOciClient(app.fetch);
   other = new pg.Client({ connectionString: url });
   await other.connect();
-  // Whoever finds a deadlock is ended: that is to be the registry.
+  // Whoever finds a deadlock is ended: that is to be the registry. It looks once, a second after it began to wait.
   await other.query("set deadlock_timeout = '1h'");
   await other.query("set default_transaction_isolation = 'read committed'");
 });

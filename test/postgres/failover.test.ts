@@ -122,11 +122,11 @@ test("of the pushes during a failover none that was acknowledged is lost, and ea
   await primary.kill();
   await standby.run("select pg_promote()");
   const promotedAt = performance.now();
-  const healed = () => lastPushed.every((at) => at > promotedAt);
-  while (!healed() && performance.now() - killedAt < 2 * healMsMax) await Bun.sleep(10);
-  const healedMs = lastPushed.map((at) => Math.round(at - killedAt));
+  const areHealed = () => lastPushed.every((at) => at > promotedAt);
+  while (!areHealed() && performance.now() - killedAt < 2 * healMsMax) await Bun.sleep(10);
+  const healedMs = lastPushed.map((at) => at - killedAt);
   // Else it would wait for what does not come.
-  if (healed()) await until(before + 30);
+  if (areHealed()) await until(before + 30);
   isOver = true;
   await Promise.all(writers);
 
@@ -138,7 +138,8 @@ test("of the pushes during a failover none that was acknowledged is lost, and ea
     const there = new Set(tags);
     expect(acknowledged.filter((tag) => !there.has(tag))).toEqual([]);
   }
+  const healed = healedMs.map(Math.round).join(", ");
   console.log(
-    `${acknowledged.length} acknowledged, ${statuses.get(503) ?? 0} told to come again, healed in ${healedMs.join(", ")} ms`,
+    `${acknowledged.length} acknowledged, ${statuses.get(503) ?? 0} told to come again, healed in ${healed} ms`,
   );
 });

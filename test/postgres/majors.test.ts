@@ -28,7 +28,7 @@ import {
 import { startTestApp, type TestApp } from "../support/test-app.ts";
 import { toolsFolder } from "../support/tools.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 /** Besides the one that all other tests have. */
 const majors = [14, 15, 16, 17];

@@ -264,5 +264,5 @@ test.concurrent.each(Object.keys(expiring) as Kind[])(
         await place.stop();
       }
     }),
-  60_000,
+  120_000,
 );

@@ -158,10 +158,13 @@ if (program === null) {
       ...s3Settings({ endpoint: `http://localhost:${port}` }, "in-host"),
       BERTH_S3_PATH_STYLE: "false",
     };
-    await withApp(env, pushAndPull);
+    try {
+      await withApp(env, pushAndPull);
+    } finally {
+      await proxy.stop();
+      await s3.stop();
+    }
     expect(hosts).toEqual(new Set([`berth.localhost:${port}`]));
     expect(paths).toEqual(new Set(["in-host", ""]));
-    await proxy.stop();
-    await s3.stop();
   });
 }

@@ -25,8 +25,8 @@ const imageBytes = 256 * 1024 * 1024;
 /** Answers that were sent before the stop are still on their way to the clients. */
 const onTheirWayMs = 20;
 const startMsMax = 500;
-/** By then all nodes know of what one of them did. */
-const knownMs = 1_500;
+/** By then all nodes know of what one of them did, also where the machine is busy. */
+const knownMs = 3_000;
 const settings = { BERTH_OPEN: "" };
 
 /** Prints what was done, and fails where something was lost. */
