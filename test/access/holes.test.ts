@@ -296,7 +296,8 @@ test.concurrent.each(holes.map((hole) => [hole.name, hole] as const))(
       /\(fail\) \(unnamed\)|SyntaxError|Unhandled error|error: Cannot find/,
     );
   },
-  240_000,
+  // They wait for their turn meanwhile.
+  600_000,
 );
 
 /** So many at once keep two cores busy; more would only be slower each. */

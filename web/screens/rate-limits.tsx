@@ -129,7 +129,7 @@ function whoOf({ applies_to, name }: Limit): string {
 }
 
 function amountOf({ counts: what, amount, window_seconds }: Limit): string {
-  return adminText.limits.amountIn(amount, adminText.limits.counts[what], window_seconds);
+  return adminText.limits.amountIn(amount, what, window_seconds);
 }
 
 function sentenceOf(limit: Limit): string {

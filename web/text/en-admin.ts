@@ -229,7 +229,7 @@ export const en = {
     name: "Name",
     none: "No groups yet",
     noneLead:
-      "A group is given a role once, and who is in it has the role. Providers and directories can say who is.",
+      "A group is given a role once, and who is in it has the role. Providers and directories can say who is in it.",
     make: "New group",
     makeLead: "Projects give it roles under the name group:NAME.",
     members: (name: string) => `Members of ${name}`,
@@ -276,8 +276,10 @@ export const en = {
     amount: "At most",
     window: "In",
     span: spanOf,
-    amountIn: (amount: number, what: string, seconds: number) =>
-      `${whole.format(amount)} ${what} in ${spanOf(seconds)}`,
+    amountIn: (amount: number, what: "pulls" | "requests", seconds: number) => {
+      const one = { pulls: "pull", requests: "request" }[what];
+      return `${counted(amount, one, what)} in ${spanOf(seconds)}`;
+    },
     remove: "Delete",
     removeOne: (limit: string) => `Delete the limit of ${limit}`,
     removeTitle: "Delete this limit?",
@@ -295,7 +297,8 @@ export const en = {
     used: "used",
     over: "is over",
     revoke: "Revoke",
-    revokeOne: (whom: string) => `Revoke the invitation for ${whom}`,
+    revokeOne: (whom: string) =>
+      whom === "" ? "Revoke this invitation" : `Revoke the invitation for ${whom}`,
     revokeTitle: "Revoke this invitation?",
     revokeLead: "Its link is good for nothing then. An account that came of it stays.",
     isRevoked: "The invitation is revoked",
