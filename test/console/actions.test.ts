@@ -753,6 +753,11 @@ describeConsole("actions", (there) => {
     await page.click('.need [data-name="robot robot.payments.ending"] a');
     await page.waitForURL("**/robots?robot=robot.payments.ending");
     await app.api(anna, "DELETE", "/api/v1/projects/payments/robots/ending");
+    await app.api(anna, "POST", "/api/v1/robots", robot);
+    await opened(await signedIn(), "/home");
+    await page.click('.need [data-name="robot robot.ending"] a');
+    await page.waitForURL("**/admin/robots?robot=robot.ending");
+    await app.api(anna, "DELETE", "/api/v1/robots/ending");
 
     const failing = {
       id: "w1",

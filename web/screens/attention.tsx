@@ -15,8 +15,7 @@ interface Item {
   readonly key: string;
   readonly mark: MarkName;
   readonly name: string;
-  /** Null: no screen shows it. */
-  readonly href: string | null;
+  readonly href: string;
   readonly what: ReactNode;
 }
 
@@ -44,7 +43,7 @@ export function Attention() {
                     label={mark === "failed" ? text.attention.failed : text.attention.soon}
                   />
                   <div>
-                    {href === null ? <b>{name}</b> : <Link href={href}>{name}</Link>}
+                    <Link href={href}>{name}</Link>
                     <p>{what}</p>
                   </div>
                 </li>
@@ -85,7 +84,7 @@ function itemsOf({ chores, webhooks, robots, trash }: Told): Item[] {
     ...robots.map(({ name, project, expires_at }) => ({
       ...{ key: `robot ${name}`, mark: "attention" as const },
       name: text.attention.robot(name),
-      href: project === null ? null : `${paths.project(project, "robots")}?robot=${name}`,
+      href: `${project === null ? paths.admin("robots") : paths.project(project, "robots")}?robot=${name}`,
       what: <span title={exactTime(expires_at)}>{text.attention.robotEnds(ago(expires_at))}</span>,
     })),
     ...(trash === null
