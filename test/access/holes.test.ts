@@ -280,8 +280,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("there are eighteen", () => expect(new Set(holes.map(({ name }) => name)).size).toBe(18));
 
+/** Their tests run on SQLite: where these do on PostgreSQL, it would be the same once more. */
+const dug = process.env["BERTH_TEST_DATABASE"] === "postgres" ? [] : holes;
+
 // Each starts a process that builds a world of its own.
-test.concurrent.each(holes.map((hole) => [hole.name, hole] as const))(
+test.concurrent.each(dug.map((hole) => [hole.name, hole] as const))(
   "the tests notice when %s",
   async (_name, hole) => {
     const copy = copyTree();
