@@ -30,8 +30,8 @@ const repository = "writes/failing";
 const changing = ["openat", "pwrite64", "pwritev", "fdatasync", "fsync", "rename", "ftruncate"];
 /** All of them, also where each takes a start: `BERTH_TEST_WRITES=all`. */
 const everyPage = process.env["BERTH_TEST_WRITES"] === "all";
-/** No operation makes more calls of one kind; if one does, the enumeration has not ended. */
-const callsMax = 60;
+/** No operation makes more calls of one kind, of which the background may add a few; if one does, the enumeration has not ended. */
+const callsMax = 120;
 
 /** A request whose calls fail: on which files, and whether it was acknowledged. */
 interface Operation {
