@@ -4,6 +4,7 @@ import { FormDialog } from "../parts/dialog.tsx";
 import { Field, fieldOf, Select } from "../parts/field.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
+import { NewSecret } from "../parts/new-secret.tsx";
 import { Chip, When } from "../parts/signs.tsx";
 import { actionsColumn, type Column } from "../parts/table.tsx";
 import { toast } from "../parts/toast.tsx";
@@ -13,7 +14,6 @@ import { adminText } from "../text/admin.ts";
 import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
-import { NewSecret } from "./robots.tsx";
 
 type Invitation = Awaited<ReturnType<typeof getInvitations>>["items"][number];
 

@@ -13,6 +13,7 @@ import { Filter, NoMatch, useFilter } from "../parts/filter.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
 import { Menu } from "../parts/menu.tsx";
+import { NewSecret } from "../parts/new-secret.tsx";
 import { Chip, When, WhenOrNever } from "../parts/signs.tsx";
 import { actionsColumn, type Column } from "../parts/table.tsx";
 import { tellFailure, toast } from "../parts/toast.tsx";
@@ -24,7 +25,6 @@ import { adminText } from "../text/admin.ts";
 import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import { AdminPlace } from "./admin-place.tsx";
-import { NewSecret } from "./robots.tsx";
 
 type User = Awaited<ReturnType<typeof getUsers>>["items"][number];
 type Asked =

@@ -13,6 +13,7 @@ import { Field, fieldOf, Select } from "../parts/field.tsx";
 import { ago } from "../parts/format.ts";
 import { Icon } from "../parts/icon.tsx";
 import { ListTable } from "../parts/loaded.tsx";
+import { NewSecret } from "../parts/new-secret.tsx";
 import { Trouble } from "../parts/notice.tsx";
 import { Place, Section, Tabs } from "../parts/place.tsx";
 import { Chip, When, WhenOrNever } from "../parts/signs.tsx";
@@ -27,7 +28,6 @@ import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
 import { browserName } from "./browser-name.ts";
 import { Passkeys } from "./passkeys.tsx";
-import { NewSecret } from "./robots.tsx";
 import { Snippets } from "./snippets.tsx";
 
 type Token = Awaited<ReturnType<typeof getAccountTokens>>["items"][number];

@@ -1,10 +1,10 @@
 import { useState } from "react";
 import { Chooser } from "../parts/chooser.tsx";
-import { CopyIcon } from "../parts/copy.tsx";
 import { FormDialog } from "../parts/dialog.tsx";
 import { Field, fieldOf, Select, wordsOf } from "../parts/field.tsx";
 import { ago } from "../parts/format.ts";
 import { Icon, Mark } from "../parts/icon.tsx";
+import { NewSecret } from "../parts/new-secret.tsx";
 import { Trouble } from "../parts/notice.tsx";
 import { Facts } from "../parts/place.tsx";
 import { Chip, Pattern, When, WhenOrNever } from "../parts/signs.tsx";
@@ -231,32 +231,6 @@ function RobotDetail({
         />
       )}
     </section>
-  );
-}
-
-export function NewSecret({
-  secret,
-  title = text.secretOnce,
-  copies = text.copySecret,
-}: {
-  secret: string;
-  title?: string;
-  /** What the button that copies it says. */
-  copies?: string;
-}) {
-  return (
-    <div className="note ok" role="status">
-      <Mark name="done" />
-      <div className="grow">
-        <p>
-          <b>{title}</b>
-        </p>
-        <div className="once">
-          <code>{secret}</code>
-          <CopyIcon value={secret} label={copies} />
-        </div>
-      </div>
-    </div>
   );
 }
 

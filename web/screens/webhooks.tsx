@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Chooser } from "../parts/chooser.tsx";
 import { FormDialog } from "../parts/dialog.tsx";
 import { Icon, Mark } from "../parts/icon.tsx";
+import { NewSecret } from "../parts/new-secret.tsx";
 import { Notice } from "../parts/notice.tsx";
 import { Facts } from "../parts/place.tsx";
 import { Pattern, When } from "../parts/signs.tsx";
@@ -13,7 +14,6 @@ import { changed } from "../state/resource.ts";
 import { type Webhook, webhooksIn } from "../state/webhook-place.ts";
 import { peopleText } from "../text/people.ts";
 import { text } from "../text/text.ts";
-import { NewSecret } from "./robots.tsx";
 import { Deliveries } from "./webhook-deliveries.tsx";
 import { EditWebhook, MakeWebhook } from "./webhook-form.tsx";
 
