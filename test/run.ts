@@ -10,7 +10,6 @@ const order = ["protocol", "abuse", "fuzz", "access", "release", "clients"];
  */
 const waiting = [
   "gc",
-  "torture",
   "s3",
   "postgres",
   "faults",
@@ -63,7 +62,7 @@ const groupOf = (folder: string) => {
   const retry = withOthersTimes.includes(folder) ? ["--retry=1"] : [];
   return bunTest(`test/${folder}`, [`./test/${folder}`, ...retry]);
 };
-const groups = sorted.filter((folder) => !waiting.includes(folder)).map(groupOf);
+const groups = sorted.filter((folder) => ![...waiting, "torture"].includes(folder)).map(groupOf);
 if (whyNoPostgres() === null) {
   const paths = onPostgresToo.map((folder) => `./test/${folder}`);
   const title = `${onPostgresToo.map((folder) => `test/${folder}`).join(", ")} on PostgreSQL`;
@@ -85,7 +84,15 @@ for (const { title, env } of otherPairs) {
 groups.push(
   bunTest("test/protocol, test/access/content.test.ts on S3", onS3Too, { BERTH_TEST_BLOBS: "s3" }),
 );
+/** The proof that nothing is lost: its two halves take about as long, some five minutes beside each other. */
+const simulated = "./test/torture/simulated.test.ts";
+const real = [...new Glob("./test/torture/*.test.ts").scanSync(projectFolder)].filter(
+  (path) => path !== simulated,
+);
 const [someQuick, ...otherQuick] = quickGroups;
 process.exit(
-  await runBeside([...someQuick, ...groups], [...otherQuick.flat(), ...waiting.map(groupOf)]),
+  await runBeside(
+    [...someQuick, bunTest("torture of a simulated machine", [simulated]), ...groups],
+    [...otherQuick.flat(), bunTest("torture of the program", real), ...waiting.map(groupOf)],
+  ),
 );

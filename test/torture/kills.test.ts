@@ -5,7 +5,7 @@ import { expectNothingLost, killRepeatedly } from "./grounds.ts";
 
 // All that there is to do, on the real program and real files, whose process is killed.
 
-const kills = numberFrom("BERTH_TEST_KILLS", inCi ? 40 : 6);
+const kills = numberFrom("BERTH_TEST_KILLS", inCi ? 25 : 6);
 const seed = numberFrom("BERTH_TEST_SEED", Math.floor(performance.timeOrigin % 2 ** 31));
 /** Two at a time, each on its own folder: most of a round is waiting for a process to start. */
 const folders = 2;

@@ -32,7 +32,7 @@ export function usualLevels(firstSeed: number): readonly Level[] {
     simulated(500, firstSeed),
     soaked({ operations: 4_000, seconds: 180 }, firstSeed),
     ...killed(50, firstSeed),
-    ...everySystemCall(firstSeed),
+    ...killedAtSystemCalls("some", firstSeed),
     ...powerLost(5, firstSeed),
     ...nodes(1, firstSeed),
     tested("GC", "garbage collection held at each step", ["gc/races"]),
@@ -57,7 +57,7 @@ export function nightParts(firstSeed: number): readonly Level[] {
     parts(40, (seed) => [simulated(500, firstSeed + (seed - firstSeed) * 500)]),
     parts(10, (seed) => [soaked({ operations: 10_000, seconds: 0 }, seed)]),
     parts(20, (seed) => killed(50, seed)),
-    parts(1, everySystemCall),
+    parts(1, (seed) => killedAtSystemCalls("all", seed)),
     parts(30, (seed) => powerLost(10, seed)),
     parts(5, (seed) => nodes(1, seed)),
     parts(1, () => [
@@ -121,15 +121,15 @@ export function soaked(wanted: Omit<SoakWanted, "seed">, seed: number): Level {
 function killed(kills: number, seed: number): readonly Level[] {
   const env = (times: number) => ({ BERTH_TEST_SEED: `${seed}`, BERTH_TEST_KILLS: `${times}` });
   return [
-    tested("L1", "pushes, killed at random", ["faults/kill-9"], env(kills)),
+    tested("L1", "pushes, killed at random", ["torture/push-kills"], env(kills)),
     tested("L1", "all operations, killed at random", ["torture/kills"], env(kills / 2)),
   ];
 }
 
-function everySystemCall(seed: number): readonly Level[] {
-  const env = { BERTH_TEST_SEED: `${seed}` };
+function killedAtSystemCalls(which: "some" | "all", seed: number): readonly Level[] {
+  const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_SYSCALLS: which };
   return [
-    tested("L2", "a kill at each system call of a change", ["faults/syscall-kills"], env),
+    tested("L2", `kills at ${which} of a change's calls`, ["torture/syscall-kills"], env),
     tested("L2", "an upgrade killed at its system calls", ["faults/upgrade-kills"]),
     tested("L2", "the order of syncs and answers", ["faults/sync-order"]),
   ];
@@ -138,7 +138,7 @@ function everySystemCall(seed: number): readonly Level[] {
 function powerLost(losses: number, seed: number): readonly Level[] {
   const env = { BERTH_TEST_SEED: `${seed}`, BERTH_TEST_POWER_LOSSES: `${losses}` };
   return [
-    tested("L3", "power losses on ext4, xfs and btrfs", ["faults/power-loss"], env),
+    tested("L3", "power losses on ext4, xfs and btrfs", ["torture/push-power-losses"], env),
     tested("L3", "all operations, and power losses", ["torture/power-losses"], env),
   ];
 }

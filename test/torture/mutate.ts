@@ -71,8 +71,6 @@ function levelNamed(name: string): Level {
       return simulated(500, 1, false);
     case "L5":
       return soaked({ operations: 10_000, seconds: 0 }, 1);
-    case "faults/power-loss":
-      return tested(name, "", [name], { BERTH_TEST_POWER_LOSSES: "30" });
     default:
       return tested(name, "", [name]);
   }

@@ -6,7 +6,7 @@ import { expectNothingLost, losePowerRepeatedly } from "./grounds.ts";
 
 // All that there is to do, on the real program and a disk of which only what was synced is left.
 
-const times = numberFrom("BERTH_TEST_POWER_LOSSES", 10);
+const times = numberFrom("BERTH_TEST_POWER_LOSSES", 5);
 const seed = numberFrom("BERTH_TEST_SEED", Math.floor(performance.timeOrigin % 2 ** 31));
 
 describeFaults("all operations, and power losses", ["linux", "loop devices"], () => {

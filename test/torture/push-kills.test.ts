@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { keepFailure } from "../support/failures.ts";
-import { audit } from "./support/audit.ts";
+import { audit } from "../faults/support/audit.ts";
 import {
   type Child,
   projectFolder,
@@ -8,14 +7,15 @@ import {
   spawnChild,
   startChild,
   temporaryFolder,
-} from "./support/child.ts";
-import { createClient } from "./support/client.ts";
-import { createLedger, type Ledger } from "./support/ledger.ts";
-import { runLoad } from "./support/load.ts";
-import { createRandom, type Random } from "./support/random.ts";
-import { describeFaults, inCi, numberFrom } from "./support/requirements.ts";
+} from "../faults/support/child.ts";
+import { createClient } from "../faults/support/client.ts";
+import { createLedger, type Ledger } from "../faults/support/ledger.ts";
+import { runLoad } from "../faults/support/load.ts";
+import { createRandom, type Random } from "../faults/support/random.ts";
+import { describeFaults, inCi, numberFrom } from "../faults/support/requirements.ts";
+import { keepFailure } from "../support/failures.ts";
 
-const kills = numberFrom("BERTH_TEST_KILLS", inCi ? 200 : 20);
+const kills = numberFrom("BERTH_TEST_KILLS", inCi ? 50 : 20);
 const seed = numberFrom("BERTH_TEST_SEED", Math.floor(performance.timeOrigin % 2 ** 31));
 /** Two at a time, each on its own folder: most of a round is waiting for a process to start. */
 const folders = 2;

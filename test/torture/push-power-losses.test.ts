@@ -1,16 +1,16 @@
 import { afterAll, expect, test } from "bun:test";
+import { audit } from "../faults/support/audit.ts";
+import { projectFolder, startChild } from "../faults/support/child.ts";
+import { createClient } from "../faults/support/client.ts";
+import { copyLedger, createLedger, type Ledger } from "../faults/support/ledger.ts";
+import { runLoad } from "../faults/support/load.ts";
+import { createLoopImage, type LoopImage, leftDevices } from "../faults/support/loop-image.ts";
+import { createRandom } from "../faults/support/random.ts";
+import { describeFaults, numberFrom } from "../faults/support/requirements.ts";
+import { attach, type Trace } from "../faults/support/strace.ts";
 import { keepFailure } from "../support/failures.ts";
-import { audit } from "./support/audit.ts";
-import { projectFolder, startChild } from "./support/child.ts";
-import { createClient } from "./support/client.ts";
-import { copyLedger, createLedger, type Ledger } from "./support/ledger.ts";
-import { runLoad } from "./support/load.ts";
-import { createLoopImage, type LoopImage, leftDevices } from "./support/loop-image.ts";
-import { createRandom } from "./support/random.ts";
-import { describeFaults, numberFrom } from "./support/requirements.ts";
-import { attach, type Trace } from "./support/strace.ts";
 
-const losses = numberFrom("BERTH_TEST_POWER_LOSSES", 20);
+const losses = numberFrom("BERTH_TEST_POWER_LOSSES", 10);
 const seed = numberFrom("BERTH_TEST_SEED", Math.floor(performance.timeOrigin % 2 ** 31));
 const imageBytes = 512 * 1024 * 1024;
 /** Losses on each file system, and how it is mounted. */

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { keepFailure } from "../support/failures.ts";
-import { audit } from "./support/audit.ts";
+import { audit } from "../faults/support/audit.ts";
 import {
   type Child,
   projectFolder,
@@ -10,17 +9,25 @@ import {
   spawnChild,
   startChild,
   temporaryFolder,
-} from "./support/child.ts";
-import { type Client, createClient, statusOf } from "./support/client.ts";
-import { createLedger } from "./support/ledger.ts";
-import { describeFaults } from "./support/requirements.ts";
-import { attach, fileOf, type Syscall } from "./support/strace.ts";
+} from "../faults/support/child.ts";
+import { type Client, createClient, statusOf } from "../faults/support/client.ts";
+import { createLedger } from "../faults/support/ledger.ts";
+import { createRandom } from "../faults/support/random.ts";
+import { describeFaults, numberFrom } from "../faults/support/requirements.ts";
+import { attach, fileOf, type Syscall } from "../faults/support/strace.ts";
 import {
   createOperations,
   type Operation,
   type Place,
   repository,
-} from "./support/syscall-operations.ts";
+} from "../faults/support/syscall-operations.ts";
+import { keepFailure } from "../support/failures.ts";
+
+/** All calls; else those that a seed picks, some of each kind in each place. */
+const isAll = process.env["BERTH_TEST_SYSCALLS"] === "all";
+const seed = numberFrom("BERTH_TEST_SEED", Math.floor(performance.timeOrigin % 2 ** 31));
+/** Of the calls of one kind that a seed picks, the next comes at most so many after the last. */
+const stepMax = 5;
 
 /** Calls that change what is on the disk, and the one that sends the answer. */
 const changing = [
@@ -41,6 +48,7 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
   const folder = temporaryFolder();
   const ledger = createLedger();
   const operations = createOperations(folder.path, ledger);
+  const random = createRandom(seed);
   let child: Child | null = null;
 
   afterAll(async () => {
@@ -54,7 +62,8 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
 
   for (const operation of operations.all) {
     const { name, places, calls = changing, steps, wanted } = operation;
-    test(`in ${name}: nothing acknowledged is lost, nothing is half done`, async () => {
+    const title = `in ${name}: nothing acknowledged is lost, nothing is half done`;
+    test(isAll ? title : `${title} (BERTH_TEST_SEED=${seed})`, async () => {
       const hits: string[] = [];
       const attempt = async (call: string, when: number, place: Place | null) => {
         const hit = await killIn(operation, call, when, place);
@@ -69,10 +78,13 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
         return hit !== null;
       };
       for (const place of places) {
+        const made = isAll ? null : await callsMade(operation, place);
         for (const call of calls) {
+          if (made?.has(call) === false) continue;
           let when = 1;
           while (await attempt(call, when, place)) {
-            when += steps?.[call] ?? 1;
+            const least = steps?.[call] ?? 1;
+            when += isAll ? least : Math.max(least, 1 + random.below(stepMax));
             expect(when).toBeLessThan(callsMax);
           }
         }
@@ -106,6 +118,32 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
     when: number,
     place: Place | null,
   ): Promise<string | null> {
+    const filter = ["-e", `trace=${calls}`, "-e", `inject=${calls}:signal=KILL:when=${when}`];
+    const { server, traced, auditMore } = await traceRun(operation, place, filter);
+    // However late the kill came: one that was hit answers nothing any more.
+    if (await isServing(server)) {
+      await auditMore?.(createClient(server.url, ledger));
+      return null;
+    }
+    await server.exited;
+    child = await startChild({ data: folder.path });
+    const next = createClient(child.url, ledger);
+    await auditMore?.(next);
+    await audit(next, { whole: false, sessions: "kept" });
+    await noLeftovers(next);
+    return describeHit(traced.at(-1), calls);
+  }
+
+  /** Names of the calls that the operation makes there when nobody kills it. */
+  async function callsMade(operation: Operation, place: Place): Promise<ReadonlySet<string>> {
+    const filter = ["-e", `trace=${(operation.calls ?? changing).join(",")}`];
+    const { server, traced, auditMore } = await traceRun(operation, place, filter);
+    await auditMore?.(createClient(server.url, ledger));
+    return new Set(traced.map((call) => call.name));
+  }
+
+  /** Runs the operation under strace, on the files of that place alone if one is given. */
+  async function traceRun(operation: Operation, place: Place | null, filter: readonly string[]) {
     if (child === null) throw new Error("not started");
     const client = createClient(child.url, ledger);
     const { run, files, audit: auditMore } = await operation.prepare(client);
@@ -113,27 +151,13 @@ describeFaults("a kill at every system call", ["linux", "strace"], () => {
       await child.kill();
       child = await spawnChild({ data: folder.path });
     }
+    const server = child;
     const paths = place === null ? [] : (files[place] ?? []);
-    const trace = await attach(child.pid, [
-      ...paths.flatMap((file) => ["-P", file]),
-      ...["-e", `trace=${calls}`, "-e", `inject=${calls}:signal=KILL:when=${when}`],
-    ]);
-    await run(child);
+    const trace = await attach(server.pid, [...paths.flatMap((file) => ["-P", file]), ...filter]);
+    await run(server);
     // An operation that was answered may still be at work: dropping a file, for one.
-    await Promise.race([child.exited, Bun.sleep(20)]);
-    const traced = await trace.detach();
-    // However late the kill came: one that was hit answers nothing any more.
-    if (await isServing(child)) {
-      await auditMore?.(createClient(child.url, ledger));
-      return null;
-    }
-    await child.exited;
-    child = await startChild({ data: folder.path });
-    const next = createClient(child.url, ledger);
-    await auditMore?.(next);
-    await audit(next, { whole: false, sessions: "kept" });
-    await noLeftovers(next);
-    return describeHit(traced.at(-1), calls);
+    await Promise.race([server.exited, Bun.sleep(20)]);
+    return { server, traced: await trace.detach(), auditMore };
   }
 
   async function isServing({ url }: Child): Promise<boolean> {
