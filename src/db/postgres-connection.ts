@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { Kysely } from "kysely";
 import pg from "pg";
 import { uuidv7 } from "../lib/random.ts";
 import type { PostgresAddress, PostgresHost } from "../platform/postgres-url.ts";
 import type { Tx } from "./database.ts";
 import { DatabaseAwayError } from "./database-away.ts";
+import { gatherWrites } from "./gather-writes.ts";
 import { postgresDialect, type Queryable } from "./postgres-dialect.ts";
 import type { Tables } from "./tables.ts";
 
@@ -89,7 +90,6 @@ async function connectTo(
     // What is asked at once is sent at once: the server answers in its order.
     pipeline: true,
     application_name: "berth",
-    stream: oneWriteSocket,
     types: { getTypeParser },
   });
   let broken: Error | null = null;
@@ -119,7 +119,10 @@ async function connectTo(
     run(text, values, msMax, name = isPrepared ? nameOf(text, values) : undefined) {
       return within(msMax, text, (done) => {
         const kept = name === undefined ? { text } : { text: `${text}${mark}`, name };
+        const { stream } = insideOf(client).connection;
+        stream.cork();
         client.query({ ...kept, values: [...values] }, done);
+        stream.uncork();
       });
     },
     close() {
@@ -171,9 +174,10 @@ async function connectTo(
 
   try {
     await client.connect();
+    gatherWrites(insideOf(client).connection.stream);
     const pid = await assertFit(connection, options, `${host}:${port}`);
     // A pooler gives every client a number of its own.
-    const isDirect = pid === processIdOf(client);
+    const isDirect = pid === insideOf(client).processID;
     isPrepared = await mayPrepare(connection, options, isDirect);
     if (isDirect) {
       await connection.run(`select ${settingsOf(options.session, "session")}`, [], connectMsMax);
@@ -185,33 +189,6 @@ async function connectTo(
     destroy(client);
     throw error;
   }
-}
-
-/**
- * A statement is four messages, and several statements are often asked at once: all of them go to the
- * server in one write. Bun's socket sends each by itself unless it is told how to send several: that
- * took two fifths more of the processor, here and there.
- */
-function oneWriteSocket(): Socket {
-  const socket = new Socket();
-  socket._writev = (chunks, done) => {
-    socket._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), "buffer" as never, done);
-  };
-  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
-  let isHeld = false;
-  const release = () => {
-    isHeld = false;
-    socket.uncork();
-  };
-  socket.write = (...args: unknown[]) => {
-    if (!isHeld) {
-      isHeld = true;
-      socket.cork();
-      process.nextTick(release);
-    }
-    return write(...args);
-  };
-  return socket;
 }
 
 function tlsOptions({ sslMode, sslRootCert }: PostgresAddress): pg.ClientConfig["ssl"] {
@@ -323,13 +300,13 @@ function getTypeParser(oid: number, format?: "text" | "binary") {
 /** What pg has and its types do not say. */
 interface ClientInside {
   readonly processID: number | null;
-  readonly connection: { readonly stream: { destroy(): void } };
+  readonly connection: { readonly stream: Socket };
 }
 
-function processIdOf(client: pg.Client): number | null {
-  return (client as unknown as ClientInside).processID;
+function insideOf(client: pg.Client): ClientInside {
+  return client as unknown as ClientInside;
 }
 
 function destroy(client: pg.Client): void {
-  (client as unknown as ClientInside).connection.stream.destroy();
+  insideOf(client).connection.stream.destroy();
 }
