@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import { compiled } from "../db/compiled.ts";
 import type { Reads, Tx } from "../db/database.ts";
 import type { AuditChainRow, AuditRow } from "../db/tables.ts";
@@ -6,13 +5,13 @@ import { assert } from "../lib/assert.ts";
 import type { AuditLine, ChainEnds } from "./audit-chain.ts";
 
 export async function readChain(reads: Reads): Promise<AuditChainRow> {
-  const [row] = await selectChain(reads);
+  const [row] = await selectChain(reads, one);
   assert(row !== undefined, "the table audit_chain is empty");
   return row;
 }
 
-const selectChain = compiled((db) =>
-  db.selectFrom("audit_chain").selectAll().where("id", "=", one),
+const selectChain = compiled((db, id: typeof one) =>
+  db.selectFrom("audit_chain").selectAll().where("id", "=", id),
 );
 
 /**
@@ -20,15 +19,15 @@ const selectChain = compiled((db) =>
  * read after it was written by whoever had this lock before.
  */
 export async function lockChain(tx: Tx): Promise<void> {
-  await selectChainForUpdate(tx);
+  await selectChainForUpdate(tx, one);
 }
 
-const selectChainForUpdate = compiled((db) =>
-  db.selectFrom("audit_chain").select("id").where("id", "=", one).forUpdate(),
+const selectChainForUpdate = compiled((db, id: typeof one) =>
+  db.selectFrom("audit_chain").select("id").where("id", "=", id).forUpdate(),
 );
 
-/** There is one chain. A literal, so that nothing has to be bound. */
-const one = sql.lit(1);
+/** There is one chain. Passed on as a value: PostgreSQL keeps only statements prepared that have some. */
+const one = 1;
 
 export interface ChainEnd extends AuditChainRow {
   /** Of the last line that is there, which is the end unless somebody changed the table. */
@@ -38,12 +37,12 @@ export interface ChainEnd extends AuditChainRow {
 
 /** In one statement: what every change of anything asks first. */
 export async function readEnd(reads: Reads): Promise<ChainEnd> {
-  const [row] = await selectEnd(reads);
+  const [row] = await selectEnd(reads, one);
   assert(row !== undefined, "the table audit_chain is empty");
   return row;
 }
 
-const selectEnd = compiled((db) =>
+const selectEnd = compiled((db, id: typeof one) =>
   db
     .selectFrom("audit_chain as c")
     .leftJoin("audit as a", (join) =>
@@ -53,7 +52,7 @@ const selectEnd = compiled((db) =>
     )
     .selectAll("c")
     .select(["a.seq as last_seq", "a.at as last_at"])
-    .where("c.id", "=", one),
+    .where("c.id", "=", id),
 );
 
 /** The lowest and highest numbers of lines that are there, beside the chain: as of one moment. */

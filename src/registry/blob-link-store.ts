@@ -210,28 +210,43 @@ export async function visibleBlobSizes(
   repositoryId: string,
   digests: readonly Digest[],
 ): Promise<Map<Digest, number>> {
-  const rows = await selectVisible(db)(tx, repositoryId, JSON.stringify(digests));
-  return new Map(rows.map((row) => [row.digest, row.size]));
+  // Held in one order, so that pushes of the same layers wait for each other and no more.
+  const asked = JSON.stringify([...new Set(digests)].sort());
+  const sizes = new Map<Digest, number>();
+  for (const { digest, size } of await selectVisible(db)(tx, repositoryId, asked)) {
+    if (size !== null) sizes.set(digest, size);
+  }
+  return sizes;
 }
 
+/**
+ * Each is looked up by itself: a server joined them with all links of the repository, or all blobs, where
+ * it had planned that while there were few. What a manifest is about to refer to stays.
+ */
 const selectVisible = perDatabase(({ facts }) =>
   compiled((reads, repositoryId: string, digests: string) =>
     reads
       .selectFrom(facts.values(digests).as("asked"))
-      .innerJoin("repository_blobs as rb", (join) =>
-        join
-          .onRef("rb.digest", "=", sql<Digest>`asked.value`)
-          .on("rb.repository_id", "=", bound(repositoryId)),
-      )
-      .innerJoin("blobs as b", (join) =>
-        // Not that of the link: SQLite would begin with all links of the repository.
-        join.onRef("b.digest", "=", sql<Digest>`asked.value`).on("b.state", "=", live),
-      )
-      .select(["b.digest", "b.size"])
-      // What a manifest is about to refer to stays; held in one order, so that pushes of the same
-      // layers wait for each other and no more.
-      .orderBy("b.digest")
-      .forShare("b"),
+      .select(({ selectFrom }) => [
+        sql<Digest>`asked.value`.as("digest"),
+        selectFrom("blobs as b")
+          .select("b.size")
+          .where("b.digest", "=", sql<Digest>`asked.value`)
+          .where("b.state", "=", live)
+          .limit(sql.lit(1))
+          .forShare()
+          .as("size"),
+      ])
+      .where(
+        ({ selectFrom }) =>
+          selectFrom("repository_blobs as rb")
+            .select("rb.digest")
+            .where("rb.repository_id", "=", bound(repositoryId))
+            .where("rb.digest", "=", sql<Digest>`asked.value`)
+            .limit(sql.lit(1)),
+        "is not",
+        null,
+      ),
   ),
 );
 

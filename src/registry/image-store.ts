@@ -71,17 +71,13 @@ const insertIndex = perDatabase(({ facts }) =>
       .expression(
         db
           .selectFrom(facts.values(listed).as("listed"))
-          .leftJoin("images as i", (join) =>
-            join
-              .onRef("i.digest", "=", sql<Digest>`listed.value`)
-              .on("i.repository_id", "=", sql<string>`cast(${repositoryId} as text)`),
-          )
           .select([
             sql<string>`cast(${repositoryId} as text)`.as("repository_id"),
             sql<Digest>`cast(${digest} as text)`.as("digest"),
-            sql<number>`cast(cast(${size} as bigint) + coalesce(sum(i.size), 0) as bigint)`.as(
-              "size",
-            ),
+            sql<number>`cast(cast(${size} as bigint) + coalesce(sum((
+              select i.size from images as i
+               where i.repository_id = cast(${repositoryId} as text)
+                 and i.digest = listed.value limit 1)), 0) as bigint)`.as("size"),
           ])
           // Without a condition SQLite reads `on conflict` as the join's.
           .where(sql<boolean>`true`),

@@ -204,21 +204,27 @@ export async function liveManifestSizes(
   repositoryId: string,
   digests: readonly Digest[],
 ): Promise<Map<Digest, number>> {
+  const sizes = new Map<Digest, number>();
   const rows = await selectLiveSizes(db)(tx, repositoryId, JSON.stringify(digests));
-  return new Map(rows.map((row) => [row.digest, row.size]));
+  for (const { digest, size } of rows) if (size !== null) sizes.set(digest, size);
+  return sizes;
 }
 
+/** Each by itself: see `visibleBlobSizes`. */
 const selectLiveSizes = perDatabase(({ facts }) =>
   compiled((reads, repositoryId: string, digests: string) =>
     reads
       .selectFrom(facts.values(digests).as("asked"))
-      .innerJoin("manifests as m", (join) =>
-        join
-          .onRef("m.digest", "=", sql<Digest>`asked.value`)
-          .on("m.repository_id", "=", bound(repositoryId))
-          .on("m.state", "=", live),
-      )
-      .select(["m.digest", "m.size"]),
+      .select(({ selectFrom }) => [
+        sql<Digest>`asked.value`.as("digest"),
+        selectFrom("manifests as m")
+          .select("m.size")
+          .where("m.repository_id", "=", bound(repositoryId))
+          .where("m.digest", "=", sql<Digest>`asked.value`)
+          .where("m.state", "=", live)
+          .limit(sql.lit(1))
+          .as("size"),
+      ]),
   ),
 );
 
