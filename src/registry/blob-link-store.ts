@@ -132,6 +132,14 @@ const insertNewBlob = compiled(
       .returning("digest"),
 );
 
+/** False where a blob of this digest is there already. */
+export async function insertUnlessThere(
+  tx: Tx,
+  { digest, size, key, now }: { digest: Digest; size: number; key: BlobKey; now: number },
+): Promise<boolean> {
+  return (await insertNewBlob(tx, digest, size, key, now)).length > 0;
+}
+
 const selectBlobForUpdate = compiled((db, digest: Digest) =>
   db.selectFrom("blobs").select(["key", "size", "state"]).where("digest", "=", digest).forUpdate(),
 );
@@ -162,6 +170,58 @@ const upsertLink = compiled((db, repository_id: string, digest: Digest, lease_un
         .columns(["repository_id", "digest"])
         .doUpdateSet((row) => ({ lease_until: row.ref("excluded.lease_until") })),
     ),
+);
+
+/**
+ * As `linkBlob`, by the name of a live repository, and in the project with this id where one is given. False
+ * where there is none, or the blob's bytes are others than those under `key`.
+ */
+export async function linkBlobByName(
+  tx: Tx,
+  link: {
+    readonly repository: RepositoryName;
+    readonly projectId: string | undefined;
+    readonly digest: Digest;
+    readonly key: BlobKey;
+    readonly now: number;
+  },
+): Promise<boolean> {
+  const { repository, projectId = "", digest, key, now } = link;
+  const rows = await upsertLinkByName(tx, repository, projectId, digest, key, now + leaseMs);
+  return rows.length > 0;
+}
+
+const upsertLinkByName = compiled(
+  (
+    db,
+    repository: RepositoryName,
+    projectId: string,
+    digest: Digest,
+    key: BlobKey,
+    leaseUntil: number,
+  ) =>
+    db
+      .insertInto("repository_blobs")
+      .columns(["repository_id", "digest", "lease_until"])
+      .expression(
+        db
+          .selectFrom("repositories as r")
+          .innerJoin("projects as p", "p.id", "r.project_id")
+          .innerJoin("blobs as b", (join) =>
+            join.on("b.digest", "=", bound(digest)).on("b.key", "=", bound(key)),
+          )
+          .select(["r.id", "b.digest", sql<number>`cast(${leaseUntil} as bigint)`.as("until")])
+          .where("r.name", "=", bound(repository))
+          .where("r.state", "=", live)
+          .where("p.state", "=", live)
+          .where("p.id", "=", sql<string>`coalesce(nullif(${bound(projectId)}, ''), p.id)`),
+      )
+      .onConflict((conflict) =>
+        conflict
+          .columns(["repository_id", "digest"])
+          .doUpdateSet((row) => ({ lease_until: row.ref("excluded.lease_until") })),
+      )
+      .returning("digest"),
 );
 
 export async function renewLease(

@@ -7,14 +7,16 @@ import {
   findStoredBlob,
   holdLiveBlob,
   insertBlob,
+  insertUnlessThere,
   linkBlob,
+  linkBlobByName,
   reviveBlob,
 } from "./blob-link-store.ts";
 import type { Caller } from "./caller.ts";
 import type { Registry } from "./registry.ts";
 import { ensureRepository } from "./repository-store.ts";
 import { beginEnd, claimLost, dropEnded, type HeldUpload } from "./upload-session.ts";
-import { deleteUpload, stagedOf } from "./upload-store.ts";
+import { deleteUpload, deleteUploadOf, stagedOf } from "./upload-store.ts";
 
 /** Makes the bytes of a session a blob of its repository. Bytes durable, then rows; the answer waits for both. */
 export async function commitBlob(
@@ -67,12 +69,16 @@ export async function commitBlob(
   const replace = stored !== null && !intact ? stored.key : null;
   const kept = await registerBlob(registry, session, key, async (tx) => {
     const now = registry.clock.now();
-    // Before the blob's row, in this as in every transaction: two that wait for each other would not end.
+    const isDone =
+      replace === null && (await registerNew(tx, session, caller, { digest, size, key, now }));
+    if (isDone) return key;
+    // Before the blob's row, as wherever it may be another's: two that wait for each other would not end.
     const { repositoryId } = await ensure(tx, now);
     const current = await insertBlob(tx, { digest, size, key, replace, now });
+    const end = current === key ? endIn : beginEnd;
     await together([
       linkBlob(tx, repositoryId, digest, now),
-      (current === key ? endIn : beginEnd)(tx, session),
+      session.released ? null : end(tx, session),
     ]);
     return current;
   });
@@ -84,6 +90,31 @@ export async function commitBlob(
     await blobs.remove([key]);
     await db.transactionUnsynced((tx) => deleteUpload(tx, row.id, session.claim));
   });
+}
+
+/**
+ * What most pushes need, asked all at once: a new blob, in a repository that is there. False where it is
+ * another case; `session.released` says whether its row has ended all the same.
+ */
+async function registerNew(
+  tx: Tx,
+  session: HeldUpload,
+  { projectId }: Caller,
+  blob: { digest: Digest; size: number; key: BlobKey; now: number },
+): Promise<boolean> {
+  const { row, claim } = session;
+  // The transaction may run again.
+  session.released = false;
+  // What was not there to be judged may have been made since, by whomever.
+  if (projectId === null) return false;
+  const [isNew, isLinked, isEnded] = await together([
+    insertUnlessThere(tx, blob),
+    linkBlobByName(tx, { ...blob, repository: row.repository, projectId }),
+    deleteUploadOf(tx, row.id, claim, blob),
+  ]);
+  if (isNew && !isEnded && claim !== null) throw claimLost(session);
+  session.released = isNew || isEnded;
+  return isNew && isLinked;
 }
 
 /** Whether the blob has the bytes under `key`, which stay with it; one that was condemned is live again. */

@@ -1,8 +1,9 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
-import type { Staged, StagedId, StagedState } from "../blobs/blob-store.ts";
+import type { BlobKey, Staged, StagedId, StagedState } from "../blobs/blob-store.ts";
 import { compiled, perDatabase } from "../db/compiled.ts";
 import type { Database, Reads, Tx } from "../db/database.ts";
 import type { UploadRow } from "../db/tables.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
 export type Upload = Selectable<UploadRow>;
@@ -326,6 +327,42 @@ const deleteHeld = compiled((db, id: string, holder: string, epoch: number) =>
 );
 
 const deleteRow = compiled((db, id: string) => db.deleteFrom("uploads").where("id", "=", id));
+
+/** As `deleteUpload`, where its bytes, which are those under `key`, are the blob. */
+export async function deleteUploadOf(
+  tx: Tx,
+  id: string,
+  claim: UploadClaim | null,
+  { digest, key }: { readonly digest: Digest; readonly key: BlobKey },
+): Promise<boolean> {
+  const rows =
+    claim === null
+      ? await deleteRowOf(tx, id, digest, key)
+      : await deleteHeldOf(tx, id, digest, key, claim.holder, claim.epoch);
+  return rows.length > 0;
+}
+
+const deleteRowOf = compiled(deletionOf);
+
+const deleteHeldOf = compiled(
+  (db, id: string, digest: Digest, key: BlobKey, holder: string, epoch: number) =>
+    deletionOf(db, id, digest, key).where("held_by", "=", holder).where("epoch", "=", epoch),
+);
+
+function deletionOf(db: Reads, id: string, digest: Digest, key: BlobKey) {
+  return db
+    .deleteFrom("uploads")
+    .where("id", "=", id)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom("blobs as b")
+          .select("b.digest")
+          .where("b.digest", "=", digest)
+          .where("b.key", "=", key),
+      ),
+    )
+    .returning("id");
+}
 
 export interface IdleUpload {
   readonly id: string;
