@@ -4,13 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import { openCaller, openRules } from "../../test/support/open-mode.ts";
+import type { KnownPrincipal } from "../auth/principal.ts";
 import type { BlobKey } from "../blobs/blob-store.ts";
 import { createMemoryBlobStore } from "../blobs/memory-blob-store.ts";
 import type { Database } from "../db/database.ts";
 import { migrate } from "../db/migrations/migrate.ts";
 import { openSqlite } from "../db/sqlite.ts";
 import { systemClock } from "../lib/clock.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
 import { parseReference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -23,6 +24,8 @@ import { prepareHotReads } from "./hot-reads-store.ts";
 import { createLiveUploads } from "./live-uploads.ts";
 import { pushManifest } from "./push-manifest.ts";
 import type { Registry } from "./registry.ts";
+import { bodyOf } from "./request-body.ts";
+import { uploadAtOnce } from "./upload-blob.ts";
 
 // What an operation asks of its caller beyond the right that its route took.
 
@@ -155,6 +158,54 @@ test("a manifest goes only with tags that the caller may delete", async () => {
   await remove("v3", openCaller);
   expect(await outcome(remove(three, developer))).toBe("done");
   expect(await tagsNow()).not.toHaveProperty("c-dev");
+});
+
+const somebody: KnownPrincipal = {
+  kind: "user",
+  id: "somebody",
+  name: "somebody",
+  generation: 1,
+  administrator: false,
+  credentialId: null,
+  credentialKind: "password",
+  scope: null,
+};
+
+async function upload(content: string, caller: Caller): Promise<Digest> {
+  const hex = new Bun.CryptoHasher("sha256").update(content).digest("hex");
+  const digest = digestOf("sha256", hex);
+  const start = { repository, algorithm: "sha256", client: "127.0.0.1", caller } as const;
+  const body = bodyOf(new Request("http://berth", { method: "POST", body: content }));
+  await uploadAtOnce(registry, start, { repository, body, range: null, caller }, digest);
+  return digest;
+}
+
+test("nothing is pushed to another project than the one that was judged", async () => {
+  const stored = await upload("stored", openCaller);
+  const linked = async () => {
+    const rows = await db.reads.selectFrom("repository_blobs").select("digest").execute();
+    return rows.map(({ digest }) => digest).toSorted();
+  };
+  expect(await linked()).toEqual([stored]);
+  const refused = "DENIED the project of team/app changed hands while the request was under way";
+  for (const projectId of [null, "another"]) {
+    const stranger: Caller = { ...openCaller, principal: somebody, projectId };
+    for (const content of ["stored", "not yet stored"]) {
+      expect(await outcome(upload(content, stranger))).toBe(refused);
+    }
+    expect(await outcome(push("stranger", "stranger", [], stranger))).toBe(refused);
+  }
+  expect(await linked()).toEqual([stored]);
+  expect(await db.reads.selectFrom("blobs").select("digest").execute()).toEqual([
+    { digest: stored },
+  ]);
+  expect(await db.reads.selectFrom("uploads").selectAll().execute()).toEqual([]);
+  const { id: projectId } = await db.reads
+    .selectFrom("projects")
+    .select("id")
+    .executeTakeFirstOrThrow();
+  const fresh = await upload("not yet stored", { ...openCaller, projectId });
+  expect(await linked()).toEqual([stored, fresh].toSorted());
 });
 
 test("nothing is deleted in another project than the one that was judged", async () => {
