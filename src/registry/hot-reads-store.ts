@@ -47,10 +47,11 @@ export function prepareHotReads(db: Database): HotReads {
   return {
     manifestByTag: remembered(
       rememberedTags,
-      `select r.id as repository_id, t.digest, m.media_type
+      // No join with the tags: a server that knows nothing of the tables yet began with all manifests.
+      `select r.id as repository_id, m.digest, m.media_type
          from ${liveRepository}
-         join tags t on t.repository_id = r.id and t.name = ${second}
-         join manifests m on m.repository_id = r.id and m.digest = t.digest
+         join manifests m on m.repository_id = r.id and m.digest =
+              (select t.digest from tags t where t.repository_id = r.id and t.name = ${second})
         where r.name = ${first} and r.state = 'live'`,
     ),
     manifestByDigest: remembered(

@@ -9,11 +9,15 @@ import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { startTestApp, type TestApp } from "../support/test-app.ts";
 
 const images = 60;
-const repository = "plans/app";
+const repositories = 20;
+/** So often each is asked for. */
+const pulls = 10;
 /** Much more than what was there when the statements were planned. */
 const others = 20_000;
 /** For three blobs: three or four pages of an index, and one of the table, of links and of blobs. */
 const pagesMax = 50;
+/** For the dozen tags that are asked for together: 600 here, 11,000 by a join that begins with the manifests. */
+const pagesOfBatchMax = 2_000;
 
 let postgres: TestPostgres;
 let url: string;
@@ -43,15 +47,19 @@ async function pushAndPull(name: string): Promise<void> {
   await Promise.all(
     numbers.map((number) => {
       const tag = `${name}-${number}`;
-      return client.pushImage(repository, makeImage(tag), tag);
+      return client.pushImage(repositoryOf(number), makeImage(tag), tag);
     }),
   );
-  const answers = numbers.map(async (number) => {
-    const path = `/v2/${repository}/manifests/${name}-${number}`;
-    return (await app.fetch(path, { method: "HEAD" })).status;
-  });
-  expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
+  for (let pull = 0; pull < pulls; pull++) {
+    const answers = numbers.map(async (number) => {
+      const path = `/v2/${repositoryOf(number)}/manifests/${name}-${number}`;
+      return (await app.fetch(path, { method: "HEAD" })).status;
+    });
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
+  }
 }
+
+const repositoryOf = (number: number) => `plans/app-${number % repositories}`;
 
 interface Statement {
   readonly text: string;
@@ -87,7 +95,7 @@ test("statements of pulls and pushes are planned once", async () => {
   expect(again).toEqual([]);
 });
 
-test("what a manifest refers to is looked up by itself, also where the server planned for few", async () => {
+test("each thing is looked up by itself, also where the server planned for few", async () => {
   const database = new URL(url).pathname.slice(1);
   const made = `select 'sha256:' || encode(sha256(k::text::bytea), 'hex') as digest, k
                   from generate_series(1, ${others}) as k`;
@@ -98,11 +106,20 @@ test("what a manifest refers to is looked up by itself, also where the server pl
   );
   await postgres.run(
     `insert into repository_blobs (repository_id, digest, lease_until)
-      select r.id, digest, 1 from (${made}) as made, repositories as r where r.name = '${repository}'`,
+      select r.id, digest, 1 from (${made}) as made, repositories as r where r.name = '${repositoryOf(0)}'`,
+    database,
+  );
+  await postgres.run(
+    `insert into manifests (repository_id, digest, media_type, size, bytes, state, pushed_at)
+      select r.id, digest, 'x', 1, 'x', 'live', 1 from (${made}) as made, repositories as r
+       where r.name = '${repositoryOf(0)}'`,
     database,
   );
   const statements = await statementsOf(() => pushAndPull("among-many"));
   const asked = statements.filter(({ text }) => /asked.*repository_blobs/s.test(text));
   expect(asked.length).toBeGreaterThan(0);
   for (const { pages, calls } of asked) expect(pages / calls).toBeLessThan(pagesMax);
+  const pulled = statements.filter(({ text }) => /batch_position.*manifests m/s.test(text));
+  expect(pulled.length).toBeGreaterThan(0);
+  for (const { pages, calls } of pulled) expect(pages / calls).toBeLessThan(pagesOfBatchMax);
 });
