@@ -368,7 +368,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     await catchUp();
     const asOf = memory;
     const seen = checked.row;
-    const row = seen === null ? null : await readRow(() => principals.byId(seen.id));
+    // Asked for nobody too: what takes a read longer tells who there is.
+    const row = await readRow(() => principals.byId(seen?.id ?? ""));
     if (row === null || seen === null) throw refuse("unknown", null, null, address);
     const matches = checked.matches && row.password_hash === seen.password_hash;
     const proof = matches ? prove(row, null, clock.now()) : "password";
