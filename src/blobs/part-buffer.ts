@@ -6,8 +6,8 @@ import { storageError } from "./disk-calls.ts";
 import type { S3Payload } from "./s3-client.ts";
 
 /** Memory for parts of one node, all uploads together. What finds none is gathered on disk. */
-const memoryBytesMax = 16 * 1024 * 1024;
-/** A part larger than this is never held in memory: there is room for two of one upload. */
+const memoryBytesMax = 8 * 1024 * 1024;
+/** A part larger than this is never held in memory: there is room for one. */
 const inMemoryBytesMax = 8 * 1024 * 1024;
 const firstBytes = 64 * 1024;
 /** Bytes gathered before they are written to disk in one call. */
