@@ -48,8 +48,6 @@ fuzz({
   name: "uploads in pieces",
   values: fc.array(step, { minLength: 1, maxLength: 5 }),
   expects: ["finished", "refused", "canceled"],
-  // Each is a handful of requests.
-  share: 0.5,
   async run(steps) {
     const opened = await world.ask({ ...request("POST", `/v2/${repository}/blobs/uploads/`) });
     const upload: Upload = {
