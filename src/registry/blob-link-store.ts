@@ -110,10 +110,8 @@ async function insertOrHold(
   blob: { digest: Digest; size: number; key: BlobKey; now: number },
 ): Promise<Pick<BlobRow, "key" | "size" | "state"> | null> {
   for (let tries = 1; ; tries++) {
-    const { digest, size, key, now } = blob;
-    const inserted = await insertNewBlob(tx, digest, size, key, now);
-    if (inserted.length > 0) return null;
-    const [found] = await selectBlobForUpdate(tx, digest);
+    if (await insertUnlessThere(tx, blob)) return null;
+    const [found] = await selectBlobForUpdate(tx, blob.digest);
     if (found !== undefined) return found;
     // It was in the way of the insertion, and was collected before it could be held.
     assert(tries < insertTriesMax, "a blob that cannot be inserted is there");

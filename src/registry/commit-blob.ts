@@ -69,6 +69,8 @@ export async function commitBlob(
   const replace = stored !== null && !intact ? stored.key : null;
   const kept = await registerBlob(registry, session, key, async (tx) => {
     const now = registry.clock.now();
+    // What a run of this that came to nothing said of the session is not so.
+    session.released = false;
     const isDone =
       replace === null && (await registerNew(tx, session, caller, { digest, size, key, now }));
     if (isDone) return key;
@@ -103,8 +105,6 @@ async function registerNew(
   blob: { digest: Digest; size: number; key: BlobKey; now: number },
 ): Promise<boolean> {
   const { row, claim } = session;
-  // The transaction may run again.
-  session.released = false;
   // What was not there to be judged may have been made since, by whomever.
   if (projectId === null) return false;
   const [isNew, isLinked, isEnded] = await together([
