@@ -95,7 +95,7 @@ export async function openAccessControl(deps: {
     identify: isOpen ? () => anonymous : authenticator.identify,
     identifySession(context) {
       const cookie = readCookie(context.request, cookieName("berth", context.scheme));
-      return cookie === null ? null : authenticator.identifySession(cookie, () => context.client);
+      return cookie === null ? null : authenticator.identifySession(cookie, context.from);
     },
     publicOrigin: createPublicOrigin(config),
     limit: limits.take,

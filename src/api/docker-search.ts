@@ -58,7 +58,7 @@ async function answer(deps: Management, gate: Gate, context: RequestContext): Pr
   if (path === "/v1/_ping") {
     return Response.json(true, { headers: { "x-docker-registry-standalone": "true" } });
   }
-  const from = () => context.client;
+  const { from } = context;
   const principal = await gate.identify(request.headers.get("authorization"), from);
   const limits = await gate.limit("requests", principal, from);
   const decision = await deps.access.decide(principal, "registry:list", { kind: "registry" }, from);

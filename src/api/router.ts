@@ -42,7 +42,7 @@ export function createApi(deps: Management, gate: ApiGate, endpoints: readonly E
         refuseCrossSite(context, gate.publicOrigin(context));
         const principal = await identify(gate, context);
         context.principal = actorOf(principal) === null ? null : actorName(principal);
-        const from = () => context.client;
+        const { from } = context;
         const now = () => identify(gate, context);
         return { principal, now, from, headers: await gate.limit("requests", principal, from) };
       }),
@@ -127,7 +127,7 @@ const baseHeaders = {
 
 async function identify(gate: ApiGate, context: RequestContext): Promise<Principal> {
   const { headers } = context.request;
-  const from = () => context.client;
+  const { from } = context;
   const authorization = headers.get("authorization");
   if (authorization === null && headers.has("cookie")) {
     const found = await gate.identifySession(context);

@@ -36,7 +36,7 @@ export function createTokenEndpoint(
 
 async function ask(service: TokenService, context: RequestContext) {
   const { request, query } = context;
-  const from = () => context.client;
+  const { from } = context;
   const known = (principal: Principal) => {
     context.principal = actorOf(principal) === null ? null : actorName(principal);
   };

@@ -78,9 +78,7 @@ export function createPages(
   async function visit(context: RequestContext): Promise<Visit> {
     const cookie = readCookie(context.request, cookieName("berth", context.scheme));
     const user =
-      cookie === null
-        ? null
-        : await deps.authenticator.identifySession(cookie, () => context.client);
+      cookie === null ? null : await deps.authenticator.identifySession(cookie, context.from);
     context.principal = user?.name ?? null;
     return { deps, management, forms, context, user };
   }

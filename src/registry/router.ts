@@ -1,6 +1,5 @@
-import type { Decision, Resource } from "../access/authorize.ts";
-import { asListing } from "../access/scope.ts";
-import { actorName, actorOf, auditActor, type Principal } from "../auth/principal.ts";
+import type { Decision } from "../access/authorize.ts";
+import { actorName, actorOf, type Principal } from "../auth/principal.ts";
 import { chain, type MaybePromise } from "../lib/maybe-promise.ts";
 import { type Past, parseAskedName } from "../oci/past-name.ts";
 import { RegistryError } from "../oci/registry-error.ts";
@@ -8,9 +7,8 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import { errorResponse } from "../platform/http/error-response.ts";
 import type { RequestContext } from "../platform/http/request-context.ts";
 import type { Answer } from "./answer.ts";
-import type { Call } from "./call.ts";
-import type { Caller } from "./caller.ts";
-import { type Gate, refusal, tokenTooNarrow, withChallenge } from "./gate.ts";
+import { type Gate, refusal, withChallenge } from "./gate.ts";
+import { type Asked, GrantedCall, resourceOf } from "./granted-call.ts";
 import { assertOver } from "./past.ts";
 import { type Pattern, parsePath } from "./path.ts";
 import type { Registry } from "./registry.ts";
@@ -38,20 +36,11 @@ export function createRegistryHandler(registry: Registry, gate: Gate): RegistryH
   };
 }
 
-/** A request whose path was read: what it is about, by which route. */
-interface Asked {
-  readonly route: Route;
-  readonly action: Route["action"];
-  readonly name: RepositoryName | null;
-  readonly past: Past | null;
-  readonly last: string;
-}
-
 function handle(registry: Registry, gate: Gate, context: RequestContext): MaybePromise<Answer> {
   let asked: Asked | null = null;
   try {
     asked = readPath(registry, context);
-    const from = () => context.client;
+    const { from } = context;
     const principal = gate.identify(context.request.headers.get("authorization"), from);
     if (!(principal instanceof Promise)) return answer(registry, gate, context, asked, principal);
     const read = asked;
@@ -87,7 +76,7 @@ function answer(
   asked: Asked,
   principal: Principal,
 ): MaybePromise<Answer> {
-  const from = () => context.client;
+  const { from } = context;
   context.principal = actorOf(principal) === null ? null : actorName(principal);
   return chain(gate.limit("requests", principal, from), (limits) =>
     chain(registry.access.decide(principal, asked.action, resourceOf(asked), from), (decision) =>
@@ -111,7 +100,6 @@ function answerJudged(
   { principal, limits, decision }: Judged,
 ): MaybePromise<Answer> {
   const { route, action, name } = asked;
-  const from = () => context.client;
   if (!decision.allowed) {
     const isKnown = principal.kind !== "anonymous";
     if (route.unseen !== undefined && isKnown && !decision.visible && !decision.scopeIsShort) {
@@ -119,48 +107,11 @@ function answerJudged(
     }
     throw refusal(gate, context, { principal, action, name }, decision);
   }
-  const call: Call = {
-    request: context.request,
-    method: context.request.method,
-    name,
-    past: asked.past,
-    last: asked.last,
-    query: context.query,
-    caller: createCaller(registry, gate, context, asked, principal, decision.projectId),
-    get client() {
-      return context.client;
-    },
-    stillMay: () => assertStillMay(registry, gate, context, asked),
-    countPull: () => gate.limit("pulls", principal, from),
-    pullsLeft: () => gate.pullsLeft(principal, from),
-  };
+  const call = new GrantedCall(registry, gate, context, asked, principal, decision.projectId);
   const answered = route.answer(registry, call);
   const makesProject = decision.projectId === null && route.method !== "GET";
   if (limits === null && !makesProject) return answered;
   return finish(registry, answered, limits, makesProject);
-}
-
-/** Who asks and what they may, as of now. */
-async function assertStillMay(
-  registry: Registry,
-  gate: Gate,
-  context: RequestContext,
-  asked: Asked,
-): Promise<void> {
-  const { action, name } = asked;
-  const from = () => context.client;
-  try {
-    const header = context.request.headers.get("authorization");
-    const principal = await gate.identify(header, from);
-    const decision = await registry.access.decide(principal, action, resourceOf(asked), from);
-    if (!decision.allowed) throw refusal(gate, context, { principal, action, name }, decision);
-  } catch (error) {
-    throw withChallenge(gate, context, asked, error);
-  }
-}
-
-function resourceOf({ name }: Asked): Resource {
-  return name === null ? { kind: "registry" } : { kind: "repository", name };
 }
 
 async function finish(
@@ -176,52 +127,6 @@ async function finish(
     // The next request of the same push must find the project that this one may have made.
     if (makesProject) registry.access.changed();
   }
-}
-
-function createCaller(
-  registry: Registry,
-  gate: Gate,
-  context: RequestContext,
-  asked: Asked,
-  principal: Principal,
-  projectId: Caller["projectId"],
-): Caller {
-  const from = () => context.client;
-  const decideRead = (asker: Principal, name: RepositoryName) =>
-    registry.access.decide(asker, "repository:pull", { kind: "repository", name }, from);
-  const mayRead = async (asker: Principal, name: RepositoryName) =>
-    (await decideRead(asker, name)).allowed;
-  return {
-    principal,
-    projectId,
-    get actor() {
-      return auditActor(principal, context.client);
-    },
-    mayPull: (name) => mayRead(principal, name),
-    async assertTokenReaches(name) {
-      const decision = await decideRead(principal, name);
-      if (decision.allowed || !decision.scopeIsShort) return;
-      throw tokenTooNarrow(gate, context, asked.name, name);
-    },
-    async mayPullGone(name) {
-      const gone = { kind: "repository", name, gone: true } as const;
-      return (await registry.access.decide(principal, "repository:pull", gone, from)).allowed;
-    },
-    mayList: (name) => mayRead(asListing(principal), name),
-    async assertMayWriteTag(action, name, tag) {
-      const decision = await registry.access.decide(
-        principal,
-        action,
-        { kind: "repository", name, tag },
-        from,
-      );
-      if (decision.allowed) return;
-      throw new RegistryError("DENIED", {
-        message: decision.reason,
-        detail: { repository: name, tag, action },
-      });
-    },
-  };
 }
 
 const routesByPattern = new Map<Pattern, Map<string, Route>>();

@@ -75,8 +75,8 @@ const holes: readonly Hole[] = [
     patches: [
       {
         file: "src/registry/router.ts",
-        from: "client;\n  if (!decision.allowed) {",
-        to: 'client;\n  if (!decision.allowed && context.request.method !== "HEAD") {',
+        from: "asked;\n  if (!decision.allowed) {",
+        to: 'asked;\n  if (!decision.allowed && context.request.method !== "HEAD") {',
       },
     ],
     tests: "matrix",
