@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
 import { hashPassword, isOutdated, verifyPassword } from "./passwords.ts";
 
 describe("passwords", () => {
@@ -44,6 +45,22 @@ describe("passwords", () => {
     expect(unknown).toBeGreaterThan(known / 3);
     expect(unknown).toBeLessThan(known * 3);
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "are compared behind all other threads when others wait",
+    async () => {
+      const checks = Array.from({ length: 4 }, () => verifyPassword("wrong horse", null));
+      expect(await Promise.all(checks)).toEqual([false, false, false, false]);
+      // The niceness is the 17th value behind the name, which may have spaces (proc(5)).
+      const nicenesses = readdirSync("/proc/self/task").map((thread) =>
+        Number(
+          readFileSync(`/proc/self/task/${thread}/stat`, "utf8").split(") ")[1]?.split(" ")[16],
+        ),
+      );
+      expect(nicenesses).toContain(19);
+      expect(nicenesses[0]).toBe(0);
+    },
+  );
 
   test("that are not checked at once wait, and too many are refused", async () => {
     const checks = Array.from({ length: 60 }, () => verifyPassword("wrong horse", null));

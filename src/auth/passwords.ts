@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { systemClock } from "../lib/clock.ts";
 import { RegistryError } from "../oci/registry-error.ts";
+import type { PasswordReply, PasswordRequest } from "./password-worker.ts";
 
 /** Bytes in UTF-8. Nothing is cut off: other hashes ignore what is behind the 72nd byte. */
 const passwordBytesMin = 8;
@@ -14,8 +15,10 @@ const cores = availableParallelism();
 /** One core is left to everybody else while somebody floods the sign-in. */
 const atOnce = Math.min(2, Math.max(1, cores - 1));
 const waitingMax = 32;
-/** Where one of two cores would be taken as long as anybody waits, it is taken half of the time. */
-const rests = cores <= 2;
+/** Where one of two cores would be taken as long as anybody waits, it is taken a third of the time. */
+const restsPerCheck = cores <= 2 ? 2 : 0;
+/** A check that takes longer than it should has given way already. */
+const restMsMax = 100;
 
 /** Of 32 random bytes that nobody kept: compared with where there is no password, so that it takes as long. */
 const dummyHash =
@@ -50,7 +53,10 @@ export async function verifyPassword(text: string, hash: string | null): Promise
   const bytes = Buffer.byteLength(text);
   // Nobody has such a password, whatever their name is.
   if (bytes < passwordBytesMin || bytes > passwordBytesMax) return false;
-  const matches = await inTurn(() => Bun.password.verify(text, hash ?? dummyHash, "argon2id"));
+  const compared = hash ?? dummyHash;
+  const matches = await inTurn((waited) =>
+    waited ? compareBehindOthers(text, compared) : Bun.password.verify(text, compared, "argon2id"),
+  );
   return matches && hash !== null;
 }
 
@@ -62,8 +68,9 @@ export function isOutdated(hash: string): boolean {
 let running = 0;
 const waiting: (() => void)[] = [];
 
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (running >= atOnce) {
+async function inTurn<T>(work: (waited: boolean) => Promise<T>): Promise<T> {
+  const waits = running >= atOnce;
+  if (waits) {
     if (waiting.length >= waitingMax) {
       throw new RegistryError("TOOMANYREQUESTS", {
         message: "too many sign-ins with a password wait already: try again in a few seconds",
@@ -77,9 +84,10 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   }
   const began = systemClock.monotonic();
   try {
-    return await work();
+    return await work(waits);
   } finally {
-    if (rests && waiting.length > 0) setTimeout(handOver, systemClock.monotonic() - began);
+    const restMs = Math.min(restsPerCheck * (systemClock.monotonic() - began), restMsMax);
+    if (restMs > 0 && waiting.length > 0) setTimeout(handOver, restMs);
     else handOver();
   }
 }
@@ -88,4 +96,39 @@ function handOver(): void {
   const next = waiting.shift();
   if (next === undefined) running -= 1;
   else next();
+}
+
+/** Those that have nothing to do. */
+const workers: PasswordWorker[] = [];
+
+/** For whoever had to wait, as in a flood. A sign-in at quiet times gives way to nobody. */
+async function compareBehindOthers(text: string, hash: string): Promise<boolean> {
+  const worker = workers.pop() ?? startWorker();
+  const reply = await worker.ask({ text, hash });
+  workers.push(worker);
+  if (reply.kind === "failed") throw new Error(reply.message);
+  return reply.matches;
+}
+
+interface PasswordWorker {
+  /** One question at a time. */
+  ask(request: PasswordRequest): Promise<PasswordReply>;
+}
+
+function startWorker(): PasswordWorker {
+  const worker = new Worker(new URL("./password-worker.ts", import.meta.url));
+  worker.unref();
+  let asked = Promise.withResolvers<PasswordReply>();
+  worker.onmessage = ({ data }: MessageEvent<PasswordReply>) => {
+    // Behind the event, during which there is no other: who goes on may wait for one (`rejects` of Bun's tests).
+    setImmediate(() => asked.resolve(data));
+  };
+  worker.onerror = ({ message }) => asked.reject(new Error(message));
+  return {
+    ask(request) {
+      asked = Promise.withResolvers();
+      worker.postMessage(request);
+      return asked.promise;
+    },
+  };
 }

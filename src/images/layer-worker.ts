@@ -1,6 +1,5 @@
-import { readlinkSync } from "node:fs";
-import { constants, setPriority } from "node:os";
-import { basename } from "node:path";
+import { constants } from "node:os";
+import { standBack } from "../platform/stand-back.ts";
 import { createByteReader } from "./byte-reader.ts";
 import { decompress } from "./decompress.ts";
 import { createLayerIndex, type LayerFacts } from "./layer-index-store.ts";
@@ -56,7 +55,7 @@ self.onmessage = ({ data }: MessageEvent<LayerRequest>) => {
 };
 
 async function answer(work: () => Promise<LayerReply>): Promise<void> {
-  standBack();
+  standBack(constants.priority.PRIORITY_LOW);
   try {
     self.postMessage(await work());
   } catch (error) {
@@ -76,17 +75,5 @@ async function* asked(): AsyncGenerator<Uint8Array> {
     waitedMs += performance.now() - begun;
     if (bytes === null) return;
     yield bytes;
-  }
-}
-
-/** Linux schedules each thread by itself (setpriority(2), NOTES): pulls come first. */
-function standBack(): void {
-  try {
-    setPriority(
-      Number(basename(readlinkSync("/proc/thread-self"))),
-      constants.priority.PRIORITY_LOW,
-    );
-  } catch {
-    // Elsewhere than on Linux it takes its share.
   }
 }
