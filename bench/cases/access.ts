@@ -131,29 +131,40 @@ async function timedTokens(bench: Bench, server: Server, puller: Account): Promi
   for (const connection of all) connection.close();
 }
 
-/** Berth from its source, as it is and with the line taken out that hands each pull to the recorder. */
+/** Berth from its source, which takes the record of pulls out and puts it back at a signal. */
 async function pullRecords(bench: Bench, berth: Peer, { manifests }: Store): Promise<void> {
   const source = join(import.meta.dir, "../../src/main.ts");
   const preload = join(import.meta.dir, "../pull-records.ts");
-  const program = [process.execPath, "--preload", preload, source, "serve"];
   const options = {
-    records: { program },
-    none: { program: ["env", "BENCH_PULL_RECORDS=none", ...program] },
+    records: { program: [process.execPath, "--preload", preload, source, "serve"] },
   };
-  const pairs: number[] = [];
+  const shares: number[] = [];
   for (let round = 0; round < rounds(bench); round++) {
-    await withCopies(bench, berth, "access", options, async ({ records, none }) => {
-      const measures = {
-        records: () => reads(records, {}, manifests),
-        none: () => reads(none, {}, manifests),
+    await withCopies(bench, berth, "access", options, async ({ records: server }) => {
+      let keeps = true;
+      const turned = async (wanted: boolean) => {
+        if (keeps !== wanted) process.kill(server.pid, "SIGUSR2");
+        keeps = wanted;
+        return await withWhatFollows(server, manifests);
       };
-      const samples = await sampleInTurns(measures, bench.seconds);
-      const cost = (name: keyof typeof samples) =>
-        median(samples[name].map(({ cpuMicros }) => cpuMicros));
-      pairs.push(cost("records") / cost("none"));
+      const samples = await sampleInTurns(
+        { records: () => turned(true), none: () => turned(false) },
+        bench.seconds,
+      );
+      shares.push(median(samples.records) / median(samples.none));
     });
   }
-  record(bench, "pull_records", berth, median(pairs));
+  record(bench, "pull_records", berth, median(shares));
+}
+
+/** Processor time of a GET, in us, with what is written of it in the second afterwards. */
+async function withWhatFollows(server: Server, paths: string[]): Promise<number> {
+  const [load, cpuSeconds] = await cpuDuring(server, async () => {
+    const sample = await reads(server, {}, paths);
+    await Bun.sleep(1500);
+    return sample;
+  });
+  return (cpuSeconds / load.requests) * 1e6;
 }
 
 /** Pulls with a token, alone and beside clients that guess at passwords without a pause. */
