@@ -38,19 +38,29 @@ export async function threeNodes(bench: Bench): Promise<void> {
       const alone = await nodeOf(postgres, s3, "one");
       await memoryOfNode(bench, berth, await nodeOf(postgres, s3, "memory"));
       const shared = await nodeOf(postgres, s3, "three");
-      const options = { one: alone, first: shared, second: shared, third: shared };
-      await withVariants(bench, berth, "nodes", options, async ({ one, first, second, third }) => {
-        const both = { one: [one], three: [first, second, third] };
-        await timedReads(bench, berth, both);
-        await timedPushes(bench, berth, both);
-        await timedPulls(bench, berth, both);
+      const options = {
+        one: alone,
+        other: await nodeOf(postgres, s3, "other"),
+        another: await nodeOf(postgres, s3, "another"),
+        first: shared,
+        second: shared,
+        third: shared,
+      };
+      await withVariants(bench, berth, "nodes", options, async (servers) => {
+        const { one, other, another, first, second, third } = servers;
+        const all = { one: [one], apart: [one, other, another], three: [first, second, third] };
+        await timedReads(bench, berth, all);
+        await timedPushes(bench, berth, all);
+        await timedPulls(bench, berth, all);
       });
     }),
   );
 }
 
-interface Both {
+interface Shapes {
   one: Server[];
+  /** As many processes as three nodes have, each with a database of its own: they share the cores alike. */
+  apart: Server[];
   three: Server[];
 }
 
@@ -79,8 +89,8 @@ async function memoryOfNode(bench: Bench, berth: Peer, options: StartOptions): P
   });
 }
 
-async function timedReads(bench: Bench, berth: Peer, { one, three }: Both): Promise<void> {
-  for (const servers of [one, three]) await pushSample(nth(servers, 0), images, "seed");
+async function timedReads(bench: Bench, berth: Peer, { one, apart, three }: Shapes): Promise<void> {
+  for (const server of [...apart, nth(three, 0)]) await pushSample(server, images, "seed");
   const pushes = await sampleInTurns(
     { one: (turn) => pushSample(nth(one, 0), images, `t${turn}`) },
     bench.rounds,
@@ -89,6 +99,7 @@ async function timedReads(bench: Bench, berth: Peer, { one, three }: Both): Prom
   const samples = await sampleInTurns(
     {
       one: () => getSample(one, manifests),
+      apart: () => getSample(apart, manifests, {}, apart.length * readConnections),
       three: () => getSample(three, manifests, {}, three.length * readConnections),
       shared: () => getSample(three, manifests),
     },
@@ -97,14 +108,15 @@ async function timedReads(bench: Bench, berth: Peer, { one, three }: Both): Prom
   const cpu = (of: typeof samples.one) => of.map(({ cpuMicros }) => cpuMicros);
   recordSamples(bench, "one_node_get", berth, samples.one);
   recordSamples(bench, "three_nodes_get", berth, samples.three);
-  record(bench, "nodes_get_x", berth, medianShare(cpu(samples.three), cpu(samples.one)));
+  record(bench, "nodes_get_x", berth, medianShare(cpu(samples.three), cpu(samples.apart)));
+  record(bench, "nodes_get_cores_x", berth, medianShare(cpu(samples.three), cpu(samples.one)));
   record(bench, "nodes_get_shared_x", berth, medianShare(cpu(samples.shared), cpu(samples.one)));
 }
 
 /** Three blobs of 64 MiB at a time, each to a node of its own where there are three. */
-async function timedPushes(bench: Bench, berth: Peer, both: Both): Promise<void> {
+async function timedPushes(bench: Bench, berth: Peer, all: Shapes): Promise<void> {
   const piece = randomBytes(pieceBytes);
-  await costPerGigabyte(bench, berth, "push", both, async (servers) => {
+  await costPerGigabyte(bench, berth, "push", all, async (servers) => {
     const blobs = Array.from({ length: atOnce }, () => longBlob(largeBytes, piece));
     await settleDisk();
     const [, cpu] = await cpuOfAll(servers, () =>
@@ -118,14 +130,12 @@ async function timedPushes(bench: Bench, berth: Peer, both: Both): Promise<void>
  * One blob of 64 MiB to three clients, from the caches that the nodes have on disk. Each is a process of its
  * own in both cases: one that reads from three connections in turn leaves more to send at a time.
  */
-async function timedPulls(bench: Bench, berth: Peer, both: Both): Promise<void> {
+async function timedPulls(bench: Bench, berth: Peer, all: Shapes): Promise<void> {
   const blob = longBlob(largeBytes, randomBytes(pieceBytes));
-  for (const servers of [both.one, both.three]) {
-    await push(nth(servers, 0), blob);
-    for (const { origin } of servers) await untilCached(origin, blob);
-  }
+  for (const server of [...all.apart, nth(all.three, 0)]) await push(server, blob);
+  for (const { origin } of [...all.apart, ...all.three]) await untilCached(origin, blob);
   const path = `/v2/${repository}/blobs/${blob.digest}`;
-  await costPerGigabyte(bench, berth, "pull", both, async (servers) => {
+  await costPerGigabyte(bench, berth, "pull", all, async (servers) => {
     const clients = Array.from({ length: atOnce }, (_, index) => nth(servers, index).port);
     const [pulled, cpu] = await cpuOfAll(servers, () =>
       Promise.all(clients.map((port) => drain(port, path, { connections: 1, seconds: 1 }))),
@@ -147,14 +157,15 @@ async function costPerGigabyte(
   bench: Bench,
   berth: Peer,
   what: "push" | "pull",
-  { one, three }: Both,
+  { one, apart, three }: Shapes,
   cost: (servers: Server[]) => Promise<number>,
 ): Promise<void> {
-  const measures = { one: () => cost(one), three: () => cost(three) };
+  const measures = { one: () => cost(one), apart: () => cost(apart), three: () => cost(three) };
   const costs = await sampleInTurns(measures, bench.seconds);
   record(bench, `one_node_${what}_cpu`, berth, median(costs.one));
   record(bench, `three_nodes_${what}_cpu`, berth, median(costs.three));
-  record(bench, `nodes_${what}_x`, berth, medianShare(costs.three, costs.one));
+  record(bench, `nodes_${what}_x`, berth, medianShare(costs.three, costs.apart));
+  record(bench, `nodes_${what}_cores_x`, berth, medianShare(costs.three, costs.one));
 }
 
 async function push(server: Server, blob: LongBlob): Promise<void> {
