@@ -102,6 +102,14 @@ export function findPeers(names: readonly PeerName[]): { peers: Peer[]; missing:
   return { peers, missing };
 }
 
+/** Those that were measured before, for the report: their executables need not be here. */
+export function measuredPeers(versions: Readonly<Record<string, string>>): Peer[] {
+  return specs.flatMap(({ name, title, durability }) => {
+    const version = versions[name];
+    return version === undefined ? [] : [{ name, title, binary: "", version, durability }];
+  });
+}
+
 /** The command that serves `options.folder` on `options.port`, with request logs off unless asked for. */
 export function launchOf(peer: Peer, options: LaunchOptions): Launch {
   const spec = specs.find((candidate) => candidate.name === peer.name);

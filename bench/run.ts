@@ -25,7 +25,7 @@ import { imagePulls, manifestReads, smallBlobs } from "./cases/small-reads.ts";
 import { manyTagsCase, tagCurve } from "./cases/tags.ts";
 import { trashCase } from "./cases/trash.ts";
 import { webhooks } from "./cases/webhooks.ts";
-import { findPeers, type PeerName } from "./peers.ts";
+import { findPeers, measuredPeers, type PeerName } from "./peers.ts";
 import { gaps, machine, reportOf } from "./report.ts";
 import { versitygw } from "./s3-server.ts";
 import { stopAll } from "./server.ts";
@@ -190,7 +190,7 @@ async function publish(
   console.log(reportOf(bench, datesOf(measured)));
   if (bench.quick || !how.keep) return [];
   const whole = how.isWhole ? stored : await mergedInto(stored);
-  const { peers } = findPeers(everyPeer);
+  const peers = measuredPeers(whole.versions);
   const all = { ...bench, peers, commands: whole.commands, results: whole.results };
   const lacking = gaps(all);
   await Bun.write(join(import.meta.dir, "RESULTS.md"), reportOf(all, datesOf(whole.measured)));
