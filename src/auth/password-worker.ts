@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import { standBack } from "../platform/stand-back.ts";
 
 // Compares passwords behind all else that runs: a flood of sign-ins hardly slows pulls.
@@ -14,7 +13,7 @@ export type PasswordReply =
   | { readonly kind: "compared"; readonly matches: boolean }
   | { readonly kind: "failed"; readonly message: string };
 
-standBack(constants.priority.PRIORITY_LOW);
+standBack();
 
 self.onmessage = ({ data }: MessageEvent<PasswordRequest>) => {
   self.postMessage(compare(data));

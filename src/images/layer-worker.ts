@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import { standBack } from "../platform/stand-back.ts";
 import { createByteReader } from "./byte-reader.ts";
 import { decompress } from "./decompress.ts";
@@ -55,7 +54,7 @@ self.onmessage = ({ data }: MessageEvent<LayerRequest>) => {
 };
 
 async function answer(work: () => Promise<LayerReply>): Promise<void> {
-  standBack(constants.priority.PRIORITY_LOW);
+  standBack();
   try {
     self.postMessage(await work());
   } catch (error) {
