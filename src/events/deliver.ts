@@ -97,8 +97,10 @@ export function createDeliveries(
   async function nextOf(webhook: Webhook): Promise<Delivery[]> {
     const free = room(webhook);
     if (free <= 0) return [];
+    // One that ends meanwhile may still be due in what is read.
+    const before = new Set(underWay.keys());
     const due = await listDue(db.reads, webhook.id, clock.now(), free + underWayPerWebhookMax);
-    return due.filter(({ id }) => !underWay.has(id)).slice(0, free);
+    return due.filter(({ id }) => !before.has(id)).slice(0, free);
   }
 
   function start(webhook: Webhook, delivery: Delivery): void {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
+import type { KyselyPlugin } from "kysely";
 import { placeInRegistry } from "../../src/access/place.ts";
 import { operator } from "../../src/auth/principal.ts";
 import type { Database, Tx } from "../../src/db/database.ts";
@@ -635,6 +636,35 @@ describe("a node", () => {
     expect(told()).toEqual(["io.berth.image.pushed team/app:v1"]);
     ending.abort();
     await deliveries.end();
+  });
+
+  test("that reads what is due while a message arrives does not send that again", async () => {
+    await world.addWebhook();
+    await pushTag("team/app", "v1");
+    while ((await dispatchEvents(world.dispatching)).isMore);
+    const mayAnswer = Promise.withResolvers<void>();
+    world.receiver.answer = async () => {
+      await mayAnswer.promise;
+      return new Response("");
+    };
+    let readsOfDue = 0;
+    const slow: KyselyPlugin = {
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        if (result.rows.some((row) => "due_at" in row) && ++readsOfDue === 2) {
+          mayAnswer.resolve();
+          await deliveries.end();
+        }
+        return result;
+      },
+    };
+    const reads = world.db.reads.withPlugin(slow);
+    const deliveries = world.openDeliveries({ reads }, new AbortController().signal);
+    await deliveries.startDue();
+    await deliveries.startDue();
+    await deliveries.end();
+    expect(readsOfDue).toBe(2);
+    expect(told()).toEqual(["io.berth.image.pushed team/app:v1"]);
   });
 
   test("whose clock turns out to be wrong tells no more", async () => {
