@@ -63,16 +63,22 @@ export function recordSamples(
   }
 }
 
-/** One second of GETs of `paths`, by so many connections that are spread over the servers. */
+export interface GetOptions {
+  readonly headers?: Record<string, string>;
+  /** Spread over the servers. */
+  readonly connections?: number;
+  readonly seconds?: number;
+}
+
+/** GETs of `paths`, for a second where nothing else is said. */
 export async function getSample(
   servers: Server[],
   paths: string[],
-  headers: Record<string, string> = {},
-  connections = readConnections,
+  { headers = {}, connections = readConnections, seconds = 1 }: GetOptions = {},
 ): Promise<CostSample> {
   const options = {
     connections: Math.ceil(connections / servers.length),
-    seconds: 1,
+    seconds,
     headers: { ...headers, Accept: manifestType },
   };
   const [loads, cpuSeconds] = await cpuOfAll(servers, () =>

@@ -13,7 +13,7 @@ import {
 import { type Bench, cpuDuring, launch, record } from "../bench.ts";
 import { connect, head } from "../connection.ts";
 import { removeCopy, withCopies } from "../copies.ts";
-import { median, pool } from "../measure.ts";
+import { median, pool, usageOf } from "../measure.ts";
 import type { Peer } from "../peers.ts";
 import { connections, expectStatus, newImage, nth, pushImage } from "../registry-client.ts";
 import { type CostSample, getSample, recordSamples, sampleInTurns, shareOf } from "../samples.ts";
@@ -26,6 +26,9 @@ const floodConnections = 16;
 const guessedAccounts = 5_000;
 const repositories = 200;
 const layerBytes = 64 * 1024;
+/** Pulls with their records and without: so many pairs for each second of other loads, each half so long. */
+const recordedPairs = 5;
+const recordedSeconds = 2.2;
 const oneManifest = ["/v2/bench/r0/manifests/v1"];
 const pullScope = "repository:bench/r0:pull";
 
@@ -104,12 +107,8 @@ async function timedModes(
 }
 
 /** One second of manifest GETs by tag. */
-function reads(
-  server: Server,
-  headers: Record<string, string>,
-  paths = oneManifest,
-): Promise<CostSample> {
-  return getSample([server], paths, headers);
+function reads(server: Server, headers: Record<string, string>): Promise<CostSample> {
+  return getSample([server], oneManifest, { headers });
 }
 
 async function timedTokens(bench: Bench, server: Server, puller: Account): Promise<void> {
@@ -139,32 +138,39 @@ async function pullRecords(bench: Bench, berth: Peer, { manifests }: Store): Pro
     records: { program: [process.execPath, "--preload", preload, source, "serve"] },
   };
   const shares: number[] = [];
-  for (let round = 0; round < rounds(bench); round++) {
+  for (let round = 0; round < bench.rounds; round++) {
     await withCopies(bench, berth, "access", options, async ({ records: server }) => {
-      let keeps = true;
-      const turned = async (wanted: boolean) => {
-        if (keeps !== wanted) process.kill(server.pid, "SIGUSR2");
-        keeps = wanted;
-        return await withWhatFollows(server, manifests);
-      };
-      const samples = await sampleInTurns(
-        { records: () => turned(true), none: () => turned(false) },
-        bench.seconds,
-      );
-      shares.push(median(samples.records) / median(samples.none));
+      const pairs = recordedPairs * bench.seconds;
+      const load = getSample([server], manifests, {
+        seconds: Math.ceil((pairs + 1) * 2 * recordedSeconds),
+      });
+      for (let pair = 0; pair <= pairs; pair++) {
+        const records = await steadyCost(server);
+        process.kill(server.pid, "SIGUSR2");
+        const none = await steadyCost(server);
+        process.kill(server.pid, "SIGUSR2");
+        if (pair > 0) shares.push(records / none);
+      }
+      await load;
     });
   }
   record(bench, "pull_records", berth, median(shares));
 }
 
-/** Processor time of a GET, in us, with what is written of it in the second afterwards. */
-async function withWhatFollows(server: Server, paths: string[]): Promise<number> {
-  const [load, cpuSeconds] = await cpuDuring(server, async () => {
-    const sample = await reads(server, {}, paths);
-    await Bun.sleep(1500);
-    return sample;
-  });
-  return (cpuSeconds / load.requests) * 1e6;
+/** Processor time of a GET in a second that begins when all is written of what was before. */
+async function steadyCost(server: Server): Promise<number> {
+  await Bun.sleep(1100);
+  const before = await look(server);
+  await Bun.sleep(1000);
+  const after = await look(server);
+  return (after.cpuSeconds - before.cpuSeconds) / (after.requests - before.requests);
+}
+
+async function look({ pid, origin }: Server): Promise<{ cpuSeconds: number; requests: number }> {
+  const metrics = await (await fetch(`${origin}/metrics`)).text();
+  const counted =
+    /^registry_http_requests_total\{handler="manifest",method="get",code="200"\} (\d+)$/m;
+  return { cpuSeconds: usageOf(pid).cpuSeconds, requests: Number(counted.exec(metrics)?.[1]) };
 }
 
 /** Pulls with a token, alone and beside clients that guess at passwords without a pause. */

@@ -228,7 +228,7 @@ async function timedPulls(
     }, 500);
     await Bun.sleep(1_000);
     const path = `/v2/${large}/manifests/tag-000000`;
-    const sample = await getSample([server], [path], { Authorization: user.basic });
+    const sample = await getSample([server], [path], { headers: { Authorization: user.basic } });
     clearInterval(looks);
     return sample;
   };

@@ -46,7 +46,7 @@ export async function layerFiles(bench: Bench): Promise<void> {
     const samples: Sample[] = [];
     for (let second = 0; second < pulledSeconds; second++) {
       const paths = [`/v2/${repository}/manifests/latest`];
-      samples.push(await getSample([server], paths, looker.headers));
+      samples.push(await getSample([server], paths, { headers: looker.headers }));
     }
     return samples;
   };

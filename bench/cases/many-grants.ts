@@ -138,7 +138,7 @@ async function timedKinds(
   slower: Slower,
 ): Promise<void> {
   const kinds: Record<string, (server: Server, basic: string) => Promise<CostSample>> = {
-    get: (server, basic) => getSample([server], manifests, { Authorization: basic }),
+    get: (server, basic) => getSample([server], manifests, { headers: { Authorization: basic } }),
     token: (server, basic) => asked(server, basic, tokenPath("repository:bench/r0:pull,push")),
     catalog: (server, basic) => asked(server, basic, "/v2/_catalog?n=100"),
     push: (server, basic) => pushed(server, basic, image),

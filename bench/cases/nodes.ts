@@ -99,8 +99,8 @@ async function timedReads(bench: Bench, berth: Peer, { one, apart, three }: Shap
   const samples = await sampleInTurns(
     {
       one: () => getSample(one, manifests),
-      apart: () => getSample(apart, manifests, {}, apart.length * readConnections),
-      three: () => getSample(three, manifests, {}, three.length * readConnections),
+      apart: () => getSample(apart, manifests, { connections: 3 * readConnections }),
+      three: () => getSample(three, manifests, { connections: 3 * readConnections }),
       shared: () => getSample(three, manifests),
     },
     2 * bench.seconds,
