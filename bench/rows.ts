@@ -348,7 +348,7 @@ export const rows: Row[] = [
   {
     key: "pull_records",
     title:
-      "pull records: processor time of manifest GETs in 200 repositories over the same process's without the call of the recorder",
+      "pull records: processor time of GETs of 200 manifests over the same process's without the call of the recorder",
     ...berthBeside,
     goal: atMost(1.05),
   },

@@ -18,6 +18,7 @@ import { millionTags } from "./cases/million.ts";
 import { threeNodes } from "./cases/nodes.ts";
 import { onPostgres } from "./cases/postgres.ts";
 import { severalProcesses } from "./cases/processes.ts";
+import { pullRecords } from "./cases/pull-records.ts";
 import { rollout } from "./cases/rollout.ts";
 import { onS3 } from "./cases/s3.ts";
 import { imagePushes, retags, syncs } from "./cases/small-pushes.ts";
@@ -52,6 +53,7 @@ const cases: Record<string, (bench: Bench) => Promise<void>> = {
   memory: slowDiskPeak,
   syncs,
   access: accessControl,
+  records: pullRecords,
   asof: pullsOfThePast,
   postgres: onPostgres,
   s3: onS3,
@@ -73,6 +75,7 @@ const peersOf: Record<string, readonly PeerName[]> = {
   curve: ["berth"],
   million: ["berth"],
   access: ["berth"],
+  records: ["berth"],
   asof: ["berth"],
   postgres: ["berth"],
   s3: ["berth", "distribution"],

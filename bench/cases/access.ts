@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import {
   type Account,
   basicOf,
@@ -13,7 +12,7 @@ import {
 import { type Bench, cpuDuring, launch, record } from "../bench.ts";
 import { connect, head } from "../connection.ts";
 import { removeCopy, withCopies } from "../copies.ts";
-import { median, pool, usageOf } from "../measure.ts";
+import { median, pool } from "../measure.ts";
 import type { Peer } from "../peers.ts";
 import { connections, expectStatus, newImage, nth, pushImage } from "../registry-client.ts";
 import { type CostSample, getSample, recordSamples, sampleInTurns, shareOf } from "../samples.ts";
@@ -26,9 +25,6 @@ const floodConnections = 16;
 const guessedAccounts = 5_000;
 const repositories = 200;
 const layerBytes = 64 * 1024;
-/** Pulls with their records and without: so many pairs for each second of other loads, each half so long. */
-const recordedPairs = 5;
-const recordedSeconds = 2.2;
 const oneManifest = ["/v2/bench/r0/manifests/v1"];
 const pullScope = "repository:bench/r0:pull";
 
@@ -51,7 +47,6 @@ export async function accessControl(bench: Bench): Promise<void> {
     });
   }
   for (const [mode, taken] of shares) record(bench, `access_${mode}_share`, berth, median(taken));
-  await pullRecords(bench, berth, store);
   await loginFlood(bench, berth, store);
   await manyGrants(bench, berth, store);
   await removeCopy(bench, berth, "access");
@@ -128,49 +123,6 @@ async function timedTokens(bench: Bench, server: Server, puller: Account): Promi
     record(bench, "token_ms", server.peer, (cpu / load.count) * 1e3);
   }
   for (const connection of all) connection.close();
-}
-
-/** Berth from its source, which takes the record of pulls out and puts it back at a signal. */
-async function pullRecords(bench: Bench, berth: Peer, { manifests }: Store): Promise<void> {
-  const source = join(import.meta.dir, "../../src/main.ts");
-  const preload = join(import.meta.dir, "../pull-records.ts");
-  const options = {
-    records: { program: [process.execPath, "--preload", preload, source, "serve"] },
-  };
-  const shares: number[] = [];
-  for (let round = 0; round < bench.rounds; round++) {
-    await withCopies(bench, berth, "access", options, async ({ records: server }) => {
-      const pairs = recordedPairs * bench.seconds;
-      const load = getSample([server], manifests, {
-        seconds: Math.ceil((pairs + 1) * 2 * recordedSeconds),
-      });
-      for (let pair = 0; pair <= pairs; pair++) {
-        const records = await steadyCost(server);
-        process.kill(server.pid, "SIGUSR2");
-        const none = await steadyCost(server);
-        process.kill(server.pid, "SIGUSR2");
-        if (pair > 0) shares.push(records / none);
-      }
-      await load;
-    });
-  }
-  record(bench, "pull_records", berth, median(shares));
-}
-
-/** Processor time of a GET in a second that begins when all is written of what was before. */
-async function steadyCost(server: Server): Promise<number> {
-  await Bun.sleep(1100);
-  const before = await look(server);
-  await Bun.sleep(1000);
-  const after = await look(server);
-  return (after.cpuSeconds - before.cpuSeconds) / (after.requests - before.requests);
-}
-
-async function look({ pid, origin }: Server): Promise<{ cpuSeconds: number; requests: number }> {
-  const metrics = await (await fetch(`${origin}/metrics`)).text();
-  const counted =
-    /^registry_http_requests_total\{handler="manifest",method="get",code="200"\} (\d+)$/m;
-  return { cpuSeconds: usageOf(pid).cpuSeconds, requests: Number(counted.exec(metrics)?.[1]) };
 }
 
 /** Pulls with a token, alone and beside clients that guess at passwords without a pause. */
