@@ -535,14 +535,13 @@ export const rows: Row[] = [
   },
   {
     key: "nodes_get_x",
-    title:
-      "manifest GET by tag: processor time of three nodes over that of three registries of one node",
+    title: "manifest GET by tag: processor time of three nodes over that of one, loaded in turn",
     ...berthBeside,
     goal: atMost(1.2),
   },
   {
     key: "nodes_get_cores_x",
-    title: "the same over one node that shares the cores with none",
+    title: "the same, all three at once on the same cores",
     ...berthBeside,
   },
   {
@@ -559,13 +558,13 @@ export const rows: Row[] = [
   { key: "three_nodes_push_cpu", title: "the same, three nodes", ...processor, only: "berth" },
   {
     key: "nodes_push_x",
-    title: "GB pushed: processor time of three nodes over that of three registries of one node",
+    title: "GB pushed: processor time of three nodes over that of one, loaded in turn",
     ...berthBeside,
     goal: atMost(1.2),
   },
   {
     key: "nodes_push_cores_x",
-    title: "the same over one node that shares the cores with none",
+    title: "the same, all three at once on the same cores",
     ...berthBeside,
   },
   {
@@ -578,13 +577,13 @@ export const rows: Row[] = [
   {
     key: "nodes_pull_x",
     title:
-      "GB pulled through nodes: processor time of three nodes over that of three registries of one node",
+      "GB pulled through nodes: processor time of three nodes over that of one, loaded in turn",
     ...berthBeside,
     goal: atMost(1.2),
   },
   {
     key: "nodes_pull_cores_x",
-    title: "the same over one node that shares the cores with none",
+    title: "the same, all three at once on the same cores",
     ...berthBeside,
   },
   {

@@ -23,19 +23,19 @@ export const readConnections = 32;
  * One after another, turn by turn, each other turn in reverse, so that what the machine does besides
  * falls on all of them. Samples with the same index are of one turn; the first turn only warms up.
  */
-export async function sampleInTurns<Name extends string, Taken>(
-  measures: Record<Name, (turn: number) => Promise<Taken>>,
+export async function sampleInTurns<Taken extends Record<string, unknown>>(
+  measures: { [Name in keyof Taken]: (turn: number) => Promise<Taken[Name]> },
   turns: number,
-): Promise<Record<Name, Taken[]>> {
-  const names = Object.keys(measures) as Name[];
-  const samples = Object.fromEntries(names.map((name) => [name, [] as Taken[]]));
+): Promise<{ [Name in keyof Taken]: Taken[Name][] }> {
+  const names = Object.keys(measures) as (keyof Taken)[];
+  const samples = Object.fromEntries(names.map((name) => [name, [] as unknown[]]));
   for (let turn = 0; turn <= turns; turn++) {
     for (const name of turn % 2 === 0 ? names : names.toReversed()) {
       const sample = await measures[name](turn);
-      if (turn > 0) samples[name]?.push(sample);
+      if (turn > 0) samples[name as string]?.push(sample);
     }
   }
-  return samples as Record<Name, Taken[]>;
+  return samples as { [Name in keyof Taken]: Taken[Name][] };
 }
 
 /** The median over the turns of one value as a share of the other. */

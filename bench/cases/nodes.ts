@@ -38,17 +38,10 @@ export async function threeNodes(bench: Bench): Promise<void> {
       const alone = await nodeOf(postgres, s3, "one");
       await memoryOfNode(bench, berth, await nodeOf(postgres, s3, "memory"));
       const shared = await nodeOf(postgres, s3, "three");
-      const options = {
-        one: alone,
-        other: await nodeOf(postgres, s3, "other"),
-        another: await nodeOf(postgres, s3, "another"),
-        first: shared,
-        second: shared,
-        third: shared,
-      };
+      const options = { one: alone, first: shared, second: shared, third: shared };
       await withVariants(bench, berth, "nodes", options, async (servers) => {
-        const { one, other, another, first, second, third } = servers;
-        const all = { one: [one], apart: [one, other, another], three: [first, second, third] };
+        const { one, first, second, third } = servers;
+        const all = { one: [one], three: [first, second, third] };
         await timedReads(bench, berth, all);
         await timedPushes(bench, berth, all);
         await timedPulls(bench, berth, all);
@@ -59,9 +52,26 @@ export async function threeNodes(bench: Bench): Promise<void> {
 
 interface Shapes {
   one: Server[];
-  /** As many processes as three nodes have, each with a database of its own: they share the cores alike. */
-  apart: Server[];
   three: Server[];
+}
+
+/**
+ * Processor time of all these nodes for each unit of the work that `load` gives to one after another: each has the
+ * cores to itself then, as on a machine of its own.
+ */
+async function costInTurn(
+  nodes: Server[],
+  load: (node: Server[]) => Promise<number>,
+): Promise<number> {
+  let done = 0;
+  const [, cpuSeconds] = await cpuOfAll(nodes, async () => {
+    for (const node of nodes) done += await load([node]);
+  });
+  return cpuSeconds / done;
+}
+
+async function requestsOf(servers: Server[]): Promise<number> {
+  return (await getSample(servers, manifests)).requests;
 }
 
 /** The settings of all nodes of one new database and one prefix. */
@@ -89,8 +99,8 @@ async function memoryOfNode(bench: Bench, berth: Peer, options: StartOptions): P
   });
 }
 
-async function timedReads(bench: Bench, berth: Peer, { one, apart, three }: Shapes): Promise<void> {
-  for (const server of [...apart, nth(three, 0)]) await pushSample(server, images, "seed");
+async function timedReads(bench: Bench, berth: Peer, { one, three }: Shapes): Promise<void> {
+  for (const server of [...one, nth(three, 0)]) await pushSample(server, images, "seed");
   const pushes = await sampleInTurns(
     { one: (turn) => pushSample(nth(one, 0), images, `t${turn}`) },
     bench.rounds,
@@ -99,16 +109,16 @@ async function timedReads(bench: Bench, berth: Peer, { one, apart, three }: Shap
   const samples = await sampleInTurns(
     {
       one: () => getSample(one, manifests),
-      apart: () => getSample(apart, manifests, { connections: 3 * readConnections }),
+      turns: async () => ({ cpuMicros: 1e6 * (await costInTurn(three, requestsOf)) }),
       three: () => getSample(three, manifests, { connections: 3 * readConnections }),
       shared: () => getSample(three, manifests),
     },
     2 * bench.seconds,
   );
-  const cpu = (of: typeof samples.one) => of.map(({ cpuMicros }) => cpuMicros);
+  const cpu = (of: { cpuMicros: number }[]) => of.map(({ cpuMicros }) => cpuMicros);
   recordSamples(bench, "one_node_get", berth, samples.one);
   recordSamples(bench, "three_nodes_get", berth, samples.three);
-  record(bench, "nodes_get_x", berth, medianShare(cpu(samples.three), cpu(samples.apart)));
+  record(bench, "nodes_get_x", berth, medianShare(cpu(samples.turns), cpu(samples.one)));
   record(bench, "nodes_get_cores_x", berth, medianShare(cpu(samples.three), cpu(samples.one)));
   record(bench, "nodes_get_shared_x", berth, medianShare(cpu(samples.shared), cpu(samples.one)));
 }
@@ -119,10 +129,8 @@ async function timedPushes(bench: Bench, berth: Peer, all: Shapes): Promise<void
   await costPerGigabyte(bench, berth, "push", all, async (servers) => {
     const blobs = Array.from({ length: atOnce }, () => longBlob(largeBytes, piece));
     await settleDisk();
-    const [, cpu] = await cpuOfAll(servers, () =>
-      Promise.all(blobs.map((blob, index) => push(nth(servers, index), blob))),
-    );
-    return cpu / ((atOnce * largeBytes) / 1e9);
+    await Promise.all(blobs.map((blob, index) => push(nth(servers, index), blob)));
+    return (atOnce * largeBytes) / 1e9;
   });
 }
 
@@ -132,15 +140,15 @@ async function timedPushes(bench: Bench, berth: Peer, all: Shapes): Promise<void
  */
 async function timedPulls(bench: Bench, berth: Peer, all: Shapes): Promise<void> {
   const blob = longBlob(largeBytes, randomBytes(pieceBytes));
-  for (const server of [...all.apart, nth(all.three, 0)]) await push(server, blob);
-  for (const { origin } of [...all.apart, ...all.three]) await untilCached(origin, blob);
+  for (const server of [...all.one, nth(all.three, 0)]) await push(server, blob);
+  for (const { origin } of [...all.one, ...all.three]) await untilCached(origin, blob);
   const path = `/v2/${repository}/blobs/${blob.digest}`;
   await costPerGigabyte(bench, berth, "pull", all, async (servers) => {
     const clients = Array.from({ length: atOnce }, (_, index) => nth(servers, index).port);
-    const [pulled, cpu] = await cpuOfAll(servers, () =>
-      Promise.all(clients.map((port) => drain(port, path, { connections: 1, seconds: 1 }))),
+    const pulled = await Promise.all(
+      clients.map((port) => drain(port, path, { connections: 1, seconds: 1 })),
     );
-    return cpu / pulled.reduce((sum, { gigabytes }) => sum + gigabytes, 0);
+    return pulled.reduce((sum, { gigabytes }) => sum + gigabytes, 0);
   });
 }
 
@@ -157,14 +165,22 @@ async function costPerGigabyte(
   bench: Bench,
   berth: Peer,
   what: "push" | "pull",
-  { one, apart, three }: Shapes,
-  cost: (servers: Server[]) => Promise<number>,
+  { one, three }: Shapes,
+  gigabytes: (servers: Server[]) => Promise<number>,
 ): Promise<void> {
-  const measures = { one: () => cost(one), apart: () => cost(apart), three: () => cost(three) };
+  const cost = async (servers: Server[]) => {
+    const [moved, cpuSeconds] = await cpuOfAll(servers, () => gigabytes(servers));
+    return cpuSeconds / moved;
+  };
+  const measures = {
+    one: () => cost(one),
+    turns: () => costInTurn(three, gigabytes),
+    three: () => cost(three),
+  };
   const costs = await sampleInTurns(measures, bench.seconds);
   record(bench, `one_node_${what}_cpu`, berth, median(costs.one));
   record(bench, `three_nodes_${what}_cpu`, berth, median(costs.three));
-  record(bench, `nodes_${what}_x`, berth, medianShare(costs.three, costs.apart));
+  record(bench, `nodes_${what}_x`, berth, medianShare(costs.turns, costs.one));
   record(bench, `nodes_${what}_cores_x`, berth, medianShare(costs.three, costs.one));
 }
 
