@@ -30,7 +30,7 @@ const repository = "bench/big";
 const images = 100;
 const manifests = pushedManifests(images, "seed");
 
-/** Three nodes on PostgreSQL and S3 beside one, which all share the cores. */
+/** Three nodes on PostgreSQL and S3 beside one: in turn, and all at once on the same cores. */
 export async function threeNodes(bench: Bench): Promise<void> {
   const berth = berthOf(bench);
   await withPostgres((postgres) =>
@@ -55,19 +55,21 @@ interface Shapes {
   three: Server[];
 }
 
-/**
- * Processor time of all these nodes for each unit of the work that `load` gives to one after another: each has the
- * cores to itself then, as on a machine of its own.
- */
-async function costInTurn(
-  nodes: Server[],
-  load: (node: Server[]) => Promise<number>,
+/** Processor time of all nodes for each unit of the work that `load` gives to one group after another. */
+async function costOfGroups(
+  groups: Server[][],
+  load: (group: Server[]) => Promise<number>,
 ): Promise<number> {
   let done = 0;
-  const [, cpuSeconds] = await cpuOfAll(nodes, async () => {
-    for (const node of nodes) done += await load([node]);
+  const [, cpuSeconds] = await cpuOfAll(groups.flat(), async () => {
+    for (const group of groups) done += await load(group);
   });
   return cpuSeconds / done;
+}
+
+/** One after another each has the cores to itself, as on a machine of its own. */
+function inTurn(nodes: Server[]): Server[][] {
+  return nodes.map((node) => [node]);
 }
 
 async function requestsOf(servers: Server[]): Promise<number> {
@@ -109,7 +111,7 @@ async function timedReads(bench: Bench, berth: Peer, { one, three }: Shapes): Pr
   const samples = await sampleInTurns(
     {
       one: () => getSample(one, manifests),
-      turns: async () => ({ cpuMicros: 1e6 * (await costInTurn(three, requestsOf)) }),
+      turns: async () => ({ cpuMicros: 1e6 * (await costOfGroups(inTurn(three), requestsOf)) }),
       three: () => getSample(three, manifests, { connections: 3 * readConnections }),
       shared: () => getSample(three, manifests),
     },
@@ -168,14 +170,10 @@ async function costPerGigabyte(
   { one, three }: Shapes,
   gigabytes: (servers: Server[]) => Promise<number>,
 ): Promise<void> {
-  const cost = async (servers: Server[]) => {
-    const [moved, cpuSeconds] = await cpuOfAll(servers, () => gigabytes(servers));
-    return cpuSeconds / moved;
-  };
   const measures = {
-    one: () => cost(one),
-    turns: () => costInTurn(three, gigabytes),
-    three: () => cost(three),
+    one: () => costOfGroups([one], gigabytes),
+    turns: () => costOfGroups(inTurn(three), gigabytes),
+    three: () => costOfGroups([three], gigabytes),
   };
   const costs = await sampleInTurns(measures, bench.seconds);
   record(bench, `one_node_${what}_cpu`, berth, median(costs.one));
